@@ -1,0 +1,193 @@
+// Package catalog keeps blueprints and entities, their relations and their
+// history. Shapes follow Port's v1 API; see docs/catalog.md.
+package catalog
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Blueprint is the schema of one kind of thing.
+type Blueprint struct {
+	Identifier            string              `json:"identifier"`
+	Title                 string              `json:"title"`
+	Description           string              `json:"description,omitempty"`
+	Icon                  string              `json:"icon,omitempty"`
+	Schema                BlueprintSchema     `json:"schema"`
+	Relations             map[string]Relation `json:"relations"`
+	MirrorProperties      map[string]any      `json:"mirrorProperties"`
+	CalculationProperties map[string]any      `json:"calculationProperties"`
+	AggregationProperties map[string]any      `json:"aggregationProperties"`
+	CreatedAt             time.Time           `json:"createdAt"`
+	UpdatedAt             time.Time           `json:"updatedAt"`
+	CreatedBy             string              `json:"createdBy"`
+	UpdatedBy             string              `json:"updatedBy"`
+	// EntityCount is filled by lists.
+	EntityCount int `json:"entityCount"`
+}
+
+// BlueprintSchema holds the typed properties.
+type BlueprintSchema struct {
+	Properties map[string]Property `json:"properties"`
+	Required   []string            `json:"required"`
+}
+
+// Property is one typed property of a blueprint.
+type Property struct {
+	Type        string            `json:"type"`
+	Format      string            `json:"format,omitempty"`
+	Title       string            `json:"title,omitempty"`
+	Description string            `json:"description,omitempty"`
+	Icon        string            `json:"icon,omitempty"`
+	Enum        []any             `json:"enum,omitempty"`
+	EnumColors  map[string]string `json:"enumColors,omitempty"`
+	Default     any               `json:"default,omitempty"`
+	Pattern     string            `json:"pattern,omitempty"`
+	MinLength   *int              `json:"minLength,omitempty"`
+	MaxLength   *int              `json:"maxLength,omitempty"`
+	Minimum     *float64          `json:"minimum,omitempty"`
+	Maximum     *float64          `json:"maximum,omitempty"`
+	Items       map[string]any    `json:"items,omitempty"`
+	Spec        string            `json:"spec,omitempty"`
+}
+
+// Relation points from a blueprint to a target blueprint.
+type Relation struct {
+	Title       string `json:"title,omitempty"`
+	Description string `json:"description,omitempty"`
+	Target      string `json:"target"`
+	Required    bool   `json:"required"`
+	Many        bool   `json:"many"`
+}
+
+// Entity is one thing. In answers every property of the blueprint is present
+// (null when unset), and every relation (null, or [] for many).
+type Entity struct {
+	Identifier string         `json:"identifier"`
+	Title      string         `json:"title"`
+	Icon       string         `json:"icon,omitempty"`
+	Blueprint  string         `json:"blueprint"`
+	Team       []string       `json:"team"`
+	Properties map[string]any `json:"properties"`
+	Relations  map[string]any `json:"relations"`
+	CreatedAt  time.Time      `json:"createdAt"`
+	UpdatedAt  time.Time      `json:"updatedAt"`
+	CreatedBy  string         `json:"createdBy"`
+	UpdatedBy  string         `json:"updatedBy"`
+}
+
+// Write says how an entity is written; see port-api 2.5.1.
+type Write struct {
+	Upsert bool
+	// Merge keeps what is not sent; without it an upsert replaces.
+	Merge bool
+	// ValidationOnly checks and saves nothing.
+	ValidationOnly bool
+	// RunID ties the change to a run.
+	RunID string
+	// By is the id of the user or program that writes.
+	By string
+}
+
+// NewEntity is an entity as sent: absent and null differ.
+type NewEntity struct {
+	Identifier string          `json:"identifier,omitempty"`
+	Title      string          `json:"title,omitempty"`
+	Icon       string          `json:"icon,omitempty"`
+	Blueprint  string          `json:"blueprint,omitempty"`
+	Team       json.RawMessage `json:"team,omitempty"`
+	Properties map[string]any  `json:"properties,omitempty"`
+	Relations  map[string]any  `json:"relations,omitempty"`
+}
+
+// Query selects entities of one blueprint.
+type Query struct {
+	Blueprint string
+	// Text is looked for in identifier, title and string properties.
+	Text  string
+	Rules []Rule
+	// Sort is a property, or $identifier, $title, $updatedAt, $createdAt.
+	Sort  string
+	Desc  bool
+	Limit int
+	From  string
+}
+
+// Rule is one condition; all rules of a Query must hold.
+type Rule struct {
+	// Property is a property, a relation, or $identifier, $title, $team.
+	Property string `json:"property"`
+	// Operator is =, !=, contains, in, isEmpty, isNotEmpty, >, <, >=, <=.
+	Operator string `json:"operator"`
+	Value    any    `json:"value,omitempty"`
+}
+
+// Page is one page of entities with the true total.
+type Page struct {
+	Entities []Entity `json:"entities"`
+	Next     string   `json:"next,omitempty"`
+	Total    int      `json:"total"`
+}
+
+// Graph is the bounded neighbourhood of one entity.
+type Graph struct {
+	Nodes []Node `json:"nodes"`
+	Edges []Edge `json:"edges"`
+	// More counts the neighbours that were left out, by node id.
+	More map[string]int `json:"more"`
+}
+
+// Node is an entity in a graph; ID is "Blueprint/identifier".
+type Node struct {
+	ID         string `json:"id"`
+	Blueprint  string `json:"blueprint"`
+	Identifier string `json:"identifier"`
+	Title      string `json:"title"`
+	Icon       string `json:"icon,omitempty"`
+	Depth      int    `json:"depth"`
+}
+
+// Edge is a relation between two nodes.
+type Edge struct {
+	From     string `json:"from"`
+	To       string `json:"to"`
+	Relation string `json:"relation"`
+}
+
+// Hit is one result of a search over all blueprints.
+type Hit struct {
+	Blueprint  string `json:"blueprint"`
+	Identifier string `json:"identifier"`
+	Title      string `json:"title"`
+	Icon       string `json:"icon,omitempty"`
+}
+
+// Report says what an import did, or would do.
+type Report struct {
+	Blueprints []ImportItem `json:"blueprints"`
+	Entities   []ImportItem `json:"entities"`
+	Repairs    []Finding    `json:"repairs"`
+	Refusals   []Finding    `json:"refusals"`
+	DryRun     bool         `json:"dryRun"`
+}
+
+// ImportItem is one blueprint or entity of an import.
+type ImportItem struct {
+	File       string `json:"file"`
+	Blueprint  string `json:"blueprint,omitempty"`
+	Identifier string `json:"identifier"`
+	// Verb is create, update, unchanged or refused.
+	Verb string `json:"verb"`
+}
+
+// Finding is a repair or a refusal, with where it is.
+type Finding struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	// Path is the JSON pointer, where there is one.
+	Path    string `json:"path,omitempty"`
+	Problem string `json:"problem"`
+	// Done says what was done about it, or what to do.
+	Done string `json:"done"`
+}
