@@ -1,0 +1,11 @@
+export { common } from './common';
+export { shell } from './shell';
+export { account } from './account';
+export { home } from './home';
+export { catalog } from './catalog';
+export { entity } from './entity';
+export { insights } from './insights';
+export { create } from './create';
+export { plan } from './plan';
+export { run } from './run';
+export { forge } from './forge';

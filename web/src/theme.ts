@@ -1,0 +1,82 @@
+import {
+  createTheme,
+  Modal,
+  Notification,
+  type CSSVariablesResolver,
+  type MantineColorsTuple,
+} from '@mantine/core';
+
+const iris: MantineColorsTuple = [
+  '#f3f3fe',
+  '#e4e4fb',
+  '#c7c7f5',
+  '#a6a6ef',
+  '#8a8ae8',
+  '#7473e0',
+  '#5b5bd6',
+  '#4a4abf',
+  '#3d3da3',
+  '#31318a',
+];
+
+// Mantine's own red fails 4.5:1 on white.
+const red: MantineColorsTuple = [
+  '#fdeceb',
+  '#fad5d2',
+  '#f3aaa4',
+  '#ec7c73',
+  '#e5544a',
+  '#d93a2f',
+  '#c22b21',
+  '#a5231b',
+  '#8a1d17',
+  '#6e1712',
+];
+
+const sans = "'Inter Variable', ui-sans-serif, system-ui, sans-serif";
+
+export const theme = createTheme({
+  primaryColor: 'iris',
+  primaryShade: { light: 6, dark: 6 },
+  colors: { iris, red },
+  autoContrast: true,
+  luminanceThreshold: 0.3,
+  defaultRadius: 'md',
+  fontFamily: sans,
+  fontFamilyMonospace: "'JetBrains Mono Variable', ui-monospace, monospace",
+  headings: {
+    fontWeight: '650',
+    fontFamily: sans,
+    sizes: {
+      h1: { fontSize: '1.375rem', lineHeight: '1.3' },
+      h2: { fontSize: '1.125rem', lineHeight: '1.35' },
+      h3: { fontSize: '0.95rem', lineHeight: '1.4' },
+    },
+  },
+  cursorType: 'pointer',
+  respectReducedMotion: true,
+  components: {
+    Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' }, centered: true } }),
+    Notification: Notification.extend({
+      defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' } },
+      styles: { description: { color: 'var(--sph-muted)' } },
+    }),
+  },
+});
+
+// Mantine's defaults for dimmed text, placeholders and errors fail AA.
+export const cssVariables: CSSVariablesResolver = () => ({
+  variables: {},
+  light: {
+    '--mantine-color-dimmed': '#5b6270',
+    '--mantine-color-placeholder': '#6b7280',
+    '--mantine-color-error': '#b3261e',
+  },
+  dark: {
+    '--mantine-color-dimmed': '#a3abba',
+    '--mantine-color-placeholder': '#8b93a3',
+    '--mantine-color-body': '#101216',
+    '--mantine-color-text': '#e6e9ef',
+    '--mantine-color-error': '#ff8a80',
+  },
+});
