@@ -1,0 +1,137 @@
+// Package auth knows who somebody is and what they may do: users, teams,
+// sessions, API tokens and the decision Can.
+//
+// Nothing is cached between requests: a suspended user, a revoked session and
+// a changed role count from the next request on, in every replica.
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"sphera/action"
+	"sphera/internal/audit"
+	"sphera/internal/fault"
+	"sphera/internal/store"
+)
+
+// Topic is notified with a user's id when something that person holds is no
+// longer good: suspended, signed out, a session revoked, roles or teams
+// changed. Long-lived streams authenticate again when it comes.
+const Topic = "auth"
+
+// The roles. Team ownership decides most; see Can.
+const (
+	Viewer         = "viewer"
+	Developer      = "developer"
+	Manager        = "manager"
+	Infrastructure = "infrastructure"
+	Administrator  = "administrator"
+)
+
+// Roles lists every role, weakest first.
+func Roles() []string {
+	return []string{Viewer, Developer, Manager, Infrastructure, Administrator}
+}
+
+// States of a user.
+const (
+	Active    = "active"
+	Suspended = "suspended"
+)
+
+// User is a person with an account.
+type User struct {
+	ID        string    `json:"id"`
+	Email     string    `json:"email"`
+	Name      string    `json:"name"`
+	Roles     []string  `json:"roles"`
+	Teams     []string  `json:"teams"`
+	Status    string    `json:"status"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// How a principal proved who it is.
+const (
+	ViaSession  = "session"
+	ViaToken    = "token"
+	ViaPassword = "password"
+)
+
+// Principal is a user together with how this request was authenticated.
+type Principal struct {
+	User
+	Via string
+	// SessionID is set for Via session, TokenID for Via token.
+	SessionID string
+	TokenID   string
+}
+
+// Actor is the principal as actions and runs know it.
+func (p Principal) Actor() action.Actor {
+	return action.Actor{ID: p.ID, Name: p.Name, Email: p.Email, Roles: p.Roles, Teams: p.Teams}
+}
+
+func (p Principal) hasRole(roles ...string) bool {
+	return slices.ContainsFunc(roles, func(r string) bool { return slices.Contains(p.Roles, r) })
+}
+
+// Service keeps accounts and checks credentials.
+type Service struct {
+	db        *store.DB
+	log       *audit.Log
+	now       func() time.Time
+	hasher    *hasher
+	accounts  *limiter
+	addresses *limiter
+}
+
+// New returns the service. Rate limits are kept in memory, per replica.
+func New(db *store.DB, log *audit.Log, now func() time.Time) *Service {
+	return &Service{
+		db: db, log: log, now: now, hasher: newHasher(),
+		accounts:  newLimiter(loginsPerAccount, time.Minute),
+		addresses: newLimiter(loginsPerAddress, time.Minute),
+	}
+}
+
+// secret returns n random bytes as text for a URL or a cookie.
+func secret(n int) string {
+	b := make([]byte, n)
+	rand.Read(b) // never fails: the program stops instead
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// fingerprint is what is stored of a random secret. A fast hash is enough: the
+// secrets have 178 bits or more, there is nothing to guess.
+func fingerprint(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}
+
+// errCredential is the one answer to every credential that is not good, so
+// that nobody learns which part was wrong.
+func errCredential() *fault.Error {
+	return fault.New(fault.Unauthorized, "Sign in to go on.")
+}
+
+func (s *Service) event(ctx context.Context, tx *store.Tx, by, verb, object string, pairs ...any) error {
+	return s.log.Append(ctx, tx, audit.Event{
+		Actor: by, ActorName: nameOf(ctx, tx, by), Verb: verb, Object: object, Detail: audit.Detail(pairs...),
+	})
+}
+
+// nameOf is the name of the user id for people; other actors ("system") are
+// shown as they are.
+func nameOf(ctx context.Context, q store.Querier, id string) string {
+	var name string
+	if err := q.QueryRowContext(ctx, "SELECT name FROM auth_users WHERE id = $1", id).Scan(&name); err != nil {
+		return id
+	}
+	return name
+}
