@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // channel is the one PostgreSQL notification channel; topics share it, so that
@@ -128,13 +129,30 @@ func (f *feed) listen(ctx context.Context, url string) error {
 	}
 	f.everybodyLooks()
 	for {
-		n, err := conn.WaitForNotification(ctx)
+		n, err := wait(ctx, conn)
 		if err != nil {
 			return err
+		}
+		if n == nil {
+			continue
 		}
 		topic, payload, _ := strings.Cut(n.Payload, " ")
 		f.deliver([]note{{topic, payload}})
 	}
+}
+
+// wait returns the next note, or nil after a quiet time in which the link was
+// found to stand: a peer that vanished without a word is noticed too.
+func wait(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
+	quiet, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	n, err := conn.WaitForNotification(quiet)
+	if err == nil || ctx.Err() != nil || quiet.Err() == nil {
+		return n, err
+	}
+	ping, cancelPing := context.WithTimeout(ctx, 5*time.Second)
+	defer cancelPing()
+	return nil, conn.Ping(ping)
 }
 
 func (f *feed) stop() {

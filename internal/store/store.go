@@ -91,7 +91,7 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*DB, error)
 		return nil, fmt.Errorf("open SQLite: %w", err)
 	}
 	write.SetMaxOpenConns(1)
-	read, err := sql.Open("sqlite", dsn)
+	read, err := sql.Open("sqlite", dsn+"&_pragma=query_only(1)")
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open SQLite for reading: %w", err), write.Close())
 	}
@@ -206,16 +206,20 @@ func (db *DB) once(ctx context.Context, f func(tx *Tx) error) (*Tx, error) {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
 	tx := &Tx{Tx: raw, Dialect: db.Dialect}
-	if err := f(tx); err != nil {
-		if rbErr := raw.Rollback(); rbErr != nil && !errors.Is(rbErr, sql.ErrTxDone) {
-			db.log.WarnContext(ctx, "rollback failed", "error", rbErr)
+	// Deferred, so that a panic in f does not keep SQLite's only writer. After
+	// a commit it does nothing.
+	defer func() {
+		if err := raw.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
+			db.log.WarnContext(ctx, "rollback failed", "error", err)
 		}
+	}()
+	if err := f(tx); err != nil {
 		return nil, err
 	}
 	if db.Dialect == Postgres {
 		for _, n := range tx.notes {
 			if _, err := raw.ExecContext(ctx, "SELECT pg_notify($1, $2)", channel, n.topic+" "+n.payload); err != nil {
-				return nil, errors.Join(fmt.Errorf("notify: %w", err), raw.Rollback())
+				return nil, fmt.Errorf("notify: %w", err)
 			}
 		}
 	}
