@@ -25,12 +25,16 @@ type Runtime interface {
 	// WaitReady returns when the desired version answers its readiness check
 	// with 200, or with an error that has the last lines of its log.
 	WaitReady(ctx context.Context, service, environment, version string, log io.Writer) (Instance, error)
+	// Stop ends the service in the environment and returns when it has ended.
+	// One that does not run, or never did, is stopped already.
 	Stop(ctx context.Context, service, environment string) error
 	// Restart starts the desired version anew.
 	Restart(ctx context.Context, service, environment string) error
 	Instance(ctx context.Context, service, environment string) (Instance, error)
 	Instances(ctx context.Context, service string) ([]Instance, error)
 	Deployments(ctx context.Context, service string, limit int) ([]Deployment, error)
+	// Logs returns lines in the order they were written: those after the
+	// sequence number, or the newest when after is 0. At most MaxLogLines.
 	Logs(ctx context.Context, service, environment string, after int64, limit int) ([]LogLine, error)
 	// Follow tells when new log lines may be there.
 	Follow(service, environment string) (<-chan string, func())
@@ -38,10 +42,28 @@ type Runtime interface {
 	Proxy(service, environment string) http.Handler
 }
 
+// MaxLogLines is how many lines are kept of each instance.
+const MaxLogLines = 2000
+
+// The states of an instance.
+const (
+	Starting = "starting"
+	Ready    = "ready"
+	Unready  = "unready"
+	Crashed  = "crashed"
+	Stopped  = "stopped"
+)
+
+// The languages the process runtime can build and start.
+const (
+	Go   = "go"
+	Node = "node"
+)
+
 // BuildRequest asks for the artifact of one commit.
 type BuildRequest struct {
 	Service string
-	// Language is go or node.
+	// Language is go or node; found out from the files when empty.
 	Language string
 	Version  string // full commit hash
 	Files    []forge.File
@@ -72,7 +94,11 @@ type DeployRequest struct {
 type Instance struct {
 	Service     string `json:"service"`
 	Environment string `json:"environment"`
-	Version     string `json:"version"`
+	// Version is the one that serves, or the one being started when none does.
+	Version string `json:"version"`
+	// Desired is the version asked for; it differs from Version during a
+	// deployment.
+	Desired string `json:"desired"`
 	// State is starting, ready, unready, crashed (waiting to restart) or stopped.
 	State string `json:"state"`
 	// Address is the path in the portal under which it answers.
@@ -93,11 +119,15 @@ type Deployment struct {
 	Service     string `json:"service"`
 	Environment string `json:"environment"`
 	Version     string `json:"version"`
-	// State is active, replaced, failed, or removed.
-	State string    `json:"state"`
+	// State is starting, active, replaced, failed or removed.
+	State string `json:"state"`
+	// Error says why a failed one failed.
+	Error string    `json:"error,omitempty"`
 	RunID string    `json:"runId"`
 	By    string    `json:"by"`
 	At    time.Time `json:"at"`
+	// FirstAnswerAt is when the version first answered 200 here.
+	FirstAnswerAt time.Time `json:"firstAnswerAt,omitzero"`
 }
 
 // LogLine is one line a service wrote.
