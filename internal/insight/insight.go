@@ -41,19 +41,19 @@ const lastShown = 20
 
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
 
-// Insight records and summarises measures.
-type Insight struct {
+// Insights records and summarises measures.
+type Insights struct {
 	db  *store.DB
 	now func() time.Time
 }
 
 // New returns the measures kept in db.
-func New(db *store.DB, now func() time.Time) *Insight { return &Insight{db: db, now: now} }
+func New(db *store.DB, now func() time.Time) *Insights { return &Insights{db: db, now: now} }
 
 // Record keeps one duration. The first measure of a name and run stays: a step
 // that is repeated after a crash does not count twice. It makes no audit event,
 // since it is a figure about a run that has its own.
-func (i *Insight) Record(ctx context.Context, name, subject, runID string, d time.Duration, parts map[string]int64) error {
+func (i *Insights) Record(ctx context.Context, name, subject, runID string, d time.Duration, parts map[string]int64) error {
 	if !namePattern.MatchString(name) || runID == "" || d < 0 {
 		return fault.New(fault.Unprocessable, "A measure needs a name of lower case letters, a run and a duration that is not negative.")
 	}
@@ -77,7 +77,7 @@ func (i *Insight) Record(ctx context.Context, name, subject, runID string, d tim
 
 // Summary describes the measures of a name; a name without measures has a
 // summary with zeros.
-func (i *Insight) Summary(ctx context.Context, name string) (Summary, error) {
+func (i *Insights) Summary(ctx context.Context, name string) (Summary, error) {
 	s := Summary{Last: []Measure{}}
 	if err := i.db.Read().QueryRowContext(ctx, `SELECT COUNT(*) FROM insight_measures WHERE name = $1`, name).Scan(&s.Count); err != nil {
 		return Summary{}, fmt.Errorf("count measures %s: %w", name, err)
