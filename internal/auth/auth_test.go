@@ -117,8 +117,6 @@ func (w *world) stored() string {
 	return all.String()
 }
 
-func to[T any](v T) *T { return &v }
-
 func TestUserAndTeamLists(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		for _, email := range []string{"Bob@Example.com", "cy_d@example.com", "cyxd@example.com"} {
@@ -195,14 +193,14 @@ func TestLastAdministratorStays(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		root := w.create("root@example.com", auth.Administrator)
 		for name, change := range map[string]auth.UserChange{
-			"demote": {Roles: &[]string{auth.Viewer}}, "suspend": {Status: to(auth.Suspended)},
+			"demote": {Roles: &[]string{auth.Viewer}}, "suspend": {Status: new(auth.Suspended)},
 		} {
 			if _, err := w.UpdateUser(t.Context(), root.ID, change, root.ID); !fault.Is(err, fault.Conflict) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 		w.create("second@example.com", auth.Administrator)
-		if _, err := w.UpdateUser(t.Context(), root.ID, auth.UserChange{Status: to(auth.Suspended)}, root.ID); err != nil {
+		if _, err := w.UpdateUser(t.Context(), root.ID, auth.UserChange{Status: new(auth.Suspended)}, root.ID); err != nil {
 			t.Fatalf("with a second administrator: %v", err)
 		}
 	})

@@ -104,7 +104,7 @@ func TestS18_SuspendedUserIsOutOnEveryPath(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		suspended, err := w.UpdateUser(t.Context(), w.ada.ID, auth.UserChange{Status: to(auth.Suspended)}, "system")
+		suspended, err := w.UpdateUser(t.Context(), w.ada.ID, auth.UserChange{Status: new(auth.Suspended)}, "system")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +120,7 @@ func TestS18_SuspendedUserIsOutOnEveryPath(t *testing.T) {
 		if err := auth.Can(auth.Principal{User: suspended}, "catalog.read", auth.Object{}); !fault.Is(err, fault.Forbidden) {
 			t.Errorf("Can for a suspended user: %v", err)
 		}
-		if _, err := w.UpdateUser(t.Context(), w.ada.ID, auth.UserChange{Status: to(auth.Active)}, "system"); err != nil {
+		if _, err := w.UpdateUser(t.Context(), w.ada.ID, auth.UserChange{Status: new(auth.Active)}, "system"); err != nil {
 			t.Fatal(err)
 		}
 		if w.signedIn(session) {
@@ -132,7 +132,7 @@ func TestS18_SuspendedUserIsOutOnEveryPath(t *testing.T) {
 func TestS18_NewPasswordEndsSessions(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		session, _ := w.login()
-		if _, err := w.UpdateUser(t.Context(), w.ada.ID, auth.UserChange{Password: to("another good password")}, w.ada.ID); err != nil {
+		if _, err := w.UpdateUser(t.Context(), w.ada.ID, auth.UserChange{Password: new("another good password")}, w.ada.ID); err != nil {
 			t.Fatal(err)
 		}
 		if w.signedIn(session) {

@@ -181,7 +181,7 @@ func (s *Service) changed(ctx context.Context, tx *store.Tx, id string, c UserCh
 	if err := checkUser(u); err != nil {
 		return User{}, err
 	}
-	if wasAdmin && !(u.Status == Active && slices.Contains(u.Roles, Administrator)) {
+	if wasAdmin && (u.Status != Active || !slices.Contains(u.Roles, Administrator)) {
 		var others int
 		err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM auth_users WHERE id <> $1 AND status = 'active' AND CAST(roles AS TEXT) LIKE '%\"administrator\"%'", id).Scan(&others)
 		if err != nil {

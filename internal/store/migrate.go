@@ -78,7 +78,7 @@ func (db *DB) apply(ctx context.Context, m migration) error {
 				return fmt.Errorf("%w in: %s", err, statement)
 			}
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO schema_migrations (version, name, applied_at) VALUES ($1, $2, $3)", m.version, m.name, Millis(time.Now()))
+		_, err := tx.ExecContext(ctx, "INSERT INTO schema_migrations (version, name, applied_at) VALUES ($1, $2, $3)", m.version, m.name, Millis(time.Now())) //nolint:forbidigo // a note for people; nothing is decided by it
 		return err
 	})
 }

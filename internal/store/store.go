@@ -70,7 +70,7 @@ func openPostgres(ctx context.Context, url string, log *slog.Logger) (*DB, error
 	}
 	db := &DB{Dialect: Postgres, write: pool, read: pool, log: log}
 	db.feed = newFeed(log)
-	db.feed.startListening(url)
+	db.feed.startListening(url) //nolint:contextcheck // it outlives Open and ends with Close
 	return db, nil
 }
 
@@ -236,12 +236,10 @@ func retryable(err error) bool {
 
 // IsUnique reports whether err is a violation of a unique constraint.
 func IsUnique(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code == "23505"
 	}
-	var lite *sqlite.Error
-	if errors.As(err, &lite) {
+	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
 		return lite.Code() == 2067 || lite.Code() == 1555 // SQLITE_CONSTRAINT_UNIQUE, _PRIMARYKEY
 	}
 	return false
@@ -252,8 +250,7 @@ func translate(err error) error {
 	if _, ok := fault.As(err); ok {
 		return err
 	}
-	var lite *sqlite.Error
-	if errors.As(err, &lite) {
+	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch lite.Code() & 0xff {
 		case 13: // SQLITE_FULL
 			return fault.New(fault.StorageFull, "The disk is full, so nothing was saved. Free some space on the machine that runs Sphera and try again.").Wrap(err)
