@@ -130,3 +130,59 @@ type Filter struct {
 	From  string
 	Limit int
 }
+
+// NewRun is a run to start.
+type NewRun struct {
+	// ID is chosen by Start when empty.
+	ID     string
+	Action string
+	Title  string
+	Actor  action.Actor
+	Input  json.RawMessage
+	Steps  []action.Step
+	// Entity is what the action acts on; steps see it as Exec.Entity.
+	Entity string
+	// Locks are the concurrency keys held from the first step to the end.
+	Locks []string
+	// Entities are the entities the run is about, as "Blueprint/identifier".
+	Entities []string
+	PlanID   string
+}
+
+// Stats are figures about an action.
+type Stats struct {
+	// Runs is how often it was asked for.
+	Runs int `json:"runs"`
+	// SuccessRate, 0 to 1, and MedianMillis are of the last 100 ended runs.
+	SuccessRate  float64 `json:"successRate"`
+	MedianMillis int64   `json:"medianMillis"`
+}
+
+// PlanDifference is the data of a fault.PlanChanged: what is different from
+// the plan that was shown, and the plan as it would be now.
+type PlanDifference struct {
+	Differences []action.Difference `json:"differences"`
+	Plan        SavedPlan           `json:"plan"`
+}
+
+// ApprovalArgs are the arguments of the step type "approval".
+type ApprovalArgs struct {
+	// Roles may decide; empty means everybody except who asked for the run.
+	Roles []string `json:"roles"`
+	// Reason says what is decided, for people.
+	Reason string `json:"reason"`
+}
+
+// Decision is the recorded result of an approval step.
+type Decision struct {
+	Approve bool      `json:"approve"`
+	By      string    `json:"by"`
+	ByName  string    `json:"byName"`
+	Comment string    `json:"comment"`
+	At      time.Time `json:"at"`
+}
+
+// ended reports whether nothing more happens by itself.
+func (s State) ended() bool {
+	return s == Succeeded || s == Failed || s == Cancelled || s == Undone
+}
