@@ -5,6 +5,8 @@ package catalog
 import (
 	"encoding/json"
 	"time"
+
+	"sphera/internal/catalog/property"
 )
 
 // Blueprint is the schema of one kind of thing.
@@ -24,40 +26,28 @@ type Blueprint struct {
 	UpdatedBy             string              `json:"updatedBy"`
 	// EntityCount is filled by lists.
 	EntityCount int `json:"entityCount"`
+	// Extra keeps keys that are not known here, and empty values as sent.
+	Extra property.Extra `json:"-"`
 }
 
 // BlueprintSchema holds the typed properties.
 type BlueprintSchema struct {
 	Properties map[string]Property `json:"properties"`
 	Required   []string            `json:"required"`
+	Extra      property.Extra      `json:"-"`
 }
 
-// Property is one typed property of a blueprint.
-type Property struct {
-	Type        string            `json:"type"`
-	Format      string            `json:"format,omitempty"`
-	Title       string            `json:"title,omitempty"`
-	Description string            `json:"description,omitempty"`
-	Icon        string            `json:"icon,omitempty"`
-	Enum        []any             `json:"enum,omitempty"`
-	EnumColors  map[string]string `json:"enumColors,omitempty"`
-	Default     any               `json:"default,omitempty"`
-	Pattern     string            `json:"pattern,omitempty"`
-	MinLength   *int              `json:"minLength,omitempty"`
-	MaxLength   *int              `json:"maxLength,omitempty"`
-	Minimum     *float64          `json:"minimum,omitempty"`
-	Maximum     *float64          `json:"maximum,omitempty"`
-	Items       map[string]any    `json:"items,omitempty"`
-	Spec        string            `json:"spec,omitempty"`
-}
+// Property is one typed property of a blueprint; see package property.
+type Property = property.Property
 
 // Relation points from a blueprint to a target blueprint.
 type Relation struct {
-	Title       string `json:"title,omitempty"`
-	Description string `json:"description,omitempty"`
-	Target      string `json:"target"`
-	Required    bool   `json:"required"`
-	Many        bool   `json:"many"`
+	Title       string         `json:"title,omitempty"`
+	Description string         `json:"description,omitempty"`
+	Target      string         `json:"target"`
+	Required    bool           `json:"required"`
+	Many        bool           `json:"many"`
+	Extra       property.Extra `json:"-"`
 }
 
 // Entity is one thing. In answers every property of the blueprint is present
@@ -89,7 +79,8 @@ type Write struct {
 	By string
 }
 
-// NewEntity is an entity as sent: absent and null differ.
+// NewEntity is an entity as sent: absent and null differ. In a merge an empty
+// Title or Icon stays as it is; sent as null in JSON it is cleared.
 type NewEntity struct {
 	Identifier string          `json:"identifier,omitempty"`
 	Title      string          `json:"title,omitempty"`
@@ -98,6 +89,8 @@ type NewEntity struct {
 	Team       json.RawMessage `json:"team,omitempty"`
 	Properties map[string]any  `json:"properties,omitempty"`
 	Relations  map[string]any  `json:"relations,omitempty"`
+	// clear names the fields that were sent as null.
+	clear map[string]bool
 }
 
 // Query selects entities of one blueprint.
@@ -117,7 +110,7 @@ type Query struct {
 type Rule struct {
 	// Property is a property, a relation, or $identifier, $title, $team.
 	Property string `json:"property"`
-	// Operator is =, !=, contains, in, isEmpty, isNotEmpty, >, <, >=, <=.
+	// Operator is one of Operators().
 	Operator string `json:"operator"`
 	Value    any    `json:"value,omitempty"`
 }
@@ -160,6 +153,10 @@ type Hit struct {
 	Identifier string `json:"identifier"`
 	Title      string `json:"title"`
 	Icon       string `json:"icon,omitempty"`
+	// Relation is set on dependents: the relation that points here.
+	Relation string `json:"relation,omitempty"`
+	// Required is true where that relation must not be empty.
+	Required bool `json:"required,omitempty"`
 }
 
 // Report says what an import did, or would do.
@@ -169,6 +166,13 @@ type Report struct {
 	Repairs    []Finding    `json:"repairs"`
 	Refusals   []Finding    `json:"refusals"`
 	DryRun     bool         `json:"dryRun"`
+	// Applied is true when the import was saved. It is all or nothing: with one
+	// refusal nothing is.
+	Applied bool `json:"applied"`
+	// Summary says in one sentence what happened, or would happen.
+	Summary string `json:"summary"`
+	// Omitted counts the findings beyond the first thousand.
+	Omitted int `json:"omitted,omitempty"`
 }
 
 // ImportItem is one blueprint or entity of an import.
@@ -190,4 +194,19 @@ type Finding struct {
 	Problem string `json:"problem"`
 	// Done says what was done about it, or what to do.
 	Done string `json:"done"`
+}
+
+// ImportFile is one file of an import or export; Name is its path with "/".
+type ImportFile struct {
+	Name    string `json:"name"`
+	Content []byte `json:"content"`
+}
+
+// ImportOptions says how to import.
+type ImportOptions struct {
+	// DryRun reports and saves nothing.
+	DryRun bool
+	// By is the id of the user or program that imports.
+	By    string
+	RunID string
 }

@@ -1,0 +1,196 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"sphera/internal/catalog/property"
+	"sphera/internal/fault"
+	"sphera/internal/store"
+)
+
+// problems are what is wrong with something that was sent, by JSON pointer.
+type problems []property.Problem
+
+func (p *problems) add(pointer, problem, expected string) {
+	*p = append(*p, property.Problem{Pointer: pointer, Problem: problem, Expected: expected})
+}
+
+func (p *problems) addAll(below string, more []property.Problem) {
+	for _, m := range more {
+		p.add(below+m.Pointer, m.Problem, m.Expected)
+	}
+}
+
+// fault makes the validation error that lists everything.
+func (p problems) fault(what string) *fault.Error {
+	count := "one field is wrong"
+	if len(p) > 1 {
+		count = fmt.Sprintf("%d fields are wrong", len(p))
+	}
+	e := fault.New(fault.Unprocessable, "%s: %s. %s %s.", what, count, strings.TrimPrefix(p[0].Pointer, "/"), p[0].Problem)
+	for i, problem := range p {
+		if i == 100 {
+			break // a list for people; the rest shows when these are mended
+		}
+		e.With(problem.Pointer, problem.Problem, problem.Expected)
+	}
+	return e
+}
+
+// checkBlueprint tells everything that is wrong with a blueprint. exists says
+// which other blueprints relations may point at.
+func checkBlueprint(b Blueprint, exists func(id string) bool) problems {
+	var p problems
+	if !validBlueprintIdentifier(b.Identifier) {
+		p.add("/identifier", fmt.Sprintf("%q is not an identifier", b.Identifier), blueprintRule)
+	}
+	if b.Title == "" || !validText(b.Title, maxBlueprintTitle) {
+		p.add("/title", "is missing or too long", "1 to 100 characters")
+	}
+	if !validText(b.Description, maxDescription) {
+		p.add("/description", "is too long", "at most 200 characters")
+	}
+	if !validText(b.Icon, maxBlueprintTitle) {
+		p.add("/icon", "is too long", "at most 100 characters")
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.Schema.Properties)) {
+		at := "/schema/properties/" + property.Escape(name)
+		if !validPropertyIdentifier(name) {
+			p.add(at, fmt.Sprintf("%q is not a property identifier", name), propertyRule)
+		}
+		p.addAll(at, b.Schema.Properties[name].Define())
+	}
+	for i, name := range b.Schema.Required {
+		if _, ok := b.Schema.Properties[name]; !ok {
+			p.add(fmt.Sprintf("/schema/required/%d", i), fmt.Sprintf("%q is not a property of this blueprint", name), "the name of a property")
+		}
+	}
+	p.checkRelations(b, exists)
+	p.checkDerived(b)
+	return p
+}
+
+func (p *problems) checkRelations(b Blueprint, exists func(id string) bool) {
+	for _, name := range slices.Sorted(maps.Keys(b.Relations)) {
+		r := b.Relations[name]
+		at := "/relations/" + property.Escape(name)
+		if !validPropertyIdentifier(name) {
+			p.add(at, fmt.Sprintf("%q is not a relation identifier", name), propertyRule)
+		}
+		switch {
+		case r.Target == "":
+			p.add(at+"/target", "is missing", "the identifier of a blueprint")
+		case r.Target != b.Identifier && !exists(r.Target):
+			p.add(at+"/target", fmt.Sprintf("there is no blueprint %q", r.Target), "an existing blueprint, or one that is imported with it")
+		}
+		if r.Many && r.Required {
+			p.add(at+"/required", "a relation cannot be both many and required", "many or required")
+		}
+	}
+}
+
+// checkDerived checks names only: as at Port, the expressions of derived
+// properties are not checked on save.
+func (p *problems) checkDerived(b Blueprint) {
+	for _, part := range []struct {
+		key   string
+		names map[string]any
+	}{
+		{"mirrorProperties", b.MirrorProperties},
+		{"calculationProperties", b.CalculationProperties},
+		{"aggregationProperties", b.AggregationProperties},
+	} {
+		for _, name := range slices.Sorted(maps.Keys(part.names)) {
+			at := "/" + part.key + "/" + property.Escape(name)
+			if !validPropertyIdentifier(name) {
+				p.add(at, fmt.Sprintf("%q is not a property identifier", name), propertyRule)
+			}
+			if _, taken := b.Schema.Properties[name]; taken {
+				p.add(at, "has the name of a property", "a name of its own")
+			}
+		}
+	}
+}
+
+// migrateEntities carries the entities of a blueprint over to its new version
+// in place, or refuses the version they do not fit.
+func migrateEntities(ctx context.Context, tx *store.Tx, old, b Blueprint) error {
+	var p problems
+	for _, name := range slices.Sorted(maps.Keys(old.Schema.Properties)) {
+		before := old.Schema.Properties[name]
+		now, kept := b.Schema.Properties[name]
+		switch {
+		case !kept:
+			if err := dropProperty(ctx, tx, b.Identifier, name); err != nil {
+				return err
+			}
+		case now.Type != before.Type:
+			n, err := countRows(ctx, tx, "SELECT COUNT(*) FROM entities e WHERE e.blueprint = $1 AND "+jsonText(tx.Dialect, name)+" IS NOT NULL", b.Identifier)
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				p.add("/schema/properties/"+property.Escape(name)+"/type",
+					fmt.Sprintf("cannot become %s: %d entities have a value of type %s", now.Type, n, before.Type),
+					"the same type; to change it, save the blueprint once without the property, which removes the values")
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(old.Relations)) {
+		if err := migrateRelation(ctx, tx, &p, b, name, old.Relations[name]); err != nil {
+			return err
+		}
+	}
+	if len(p) > 0 {
+		return p.fault(fmt.Sprintf("Blueprint %q was not saved", b.Identifier))
+	}
+	return nil
+}
+
+const relationsOf = "relation = $1 AND source IN (SELECT id FROM entities WHERE blueprint = $2)"
+
+func migrateRelation(ctx context.Context, tx *store.Tx, p *problems, b Blueprint, name string, before Relation) error {
+	now, kept := b.Relations[name]
+	if !kept {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM entity_relations WHERE "+relationsOf, name, b.Identifier); err != nil {
+			return fmt.Errorf("drop relation %s: %w", name, err)
+		}
+		return nil
+	}
+	at := "/relations/" + property.Escape(name)
+	if now.Target != before.Target {
+		n, err := countRows(ctx, tx, "SELECT COUNT(*) FROM entity_relations WHERE "+relationsOf, name, b.Identifier)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			p.add(at+"/target", fmt.Sprintf("cannot become %s: %d relations point at %s", now.Target, n, before.Target), "the same target")
+		}
+	}
+	if before.Many && !now.Many {
+		n, err := countRows(ctx, tx, "SELECT COUNT(*) FROM entity_relations WHERE position > 0 AND "+relationsOf, name, b.Identifier)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			p.add(at+"/many", "cannot become single: entities have more than one", "many, until each has at most one")
+		}
+	}
+	return nil
+}
+
+func dropProperty(ctx context.Context, tx *store.Tx, blueprint, name string) error {
+	without := "properties - '" + name + "'"
+	if tx.Dialect == store.SQLite {
+		without = "json_remove(properties, " + jsonPath(name) + ")"
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE entities AS e SET properties = "+without+" WHERE e.blueprint = $1 AND "+jsonText(tx.Dialect, name)+" IS NOT NULL", blueprint)
+	if err != nil {
+		return fmt.Errorf("drop property %s of %s: %w", name, blueprint, err)
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"sphera/internal/audit"
+	"sphera/internal/fault"
+	"sphera/internal/store"
+)
+
+// Topic is notified with "Blueprint/identifier" of each entity that changed,
+// and with "" after a change of many.
+const Topic = "entity"
+
+// BlueprintTopic is notified with the identifier of each blueprint that changed.
+const BlueprintTopic = "blueprint"
+
+// Catalog keeps blueprints and entities.
+type Catalog struct {
+	db  *store.DB
+	log *audit.Log
+	now func() time.Time
+}
+
+// New returns the catalog kept in db.
+func New(db *store.DB, log *audit.Log, now func() time.Time) *Catalog {
+	return &Catalog{db: db, log: log, now: now}
+}
+
+// write runs f in a transaction, again when another writer got between the
+// look and the insert: what f finds then decides.
+func (c *Catalog) write(ctx context.Context, f func(tx *store.Tx) error) error {
+	for attempt := 0; ; attempt++ {
+		err := c.db.Tx(ctx, f)
+		if attempt < 3 && err != nil && store.IsUnique(err) {
+			continue
+		}
+		return err
+	}
+}
+
+// shared locks the rows a SELECT reads against change and deletion on
+// PostgreSQL; on SQLite a write transaction is alone anyway.
+func shared(d store.Dialect) string {
+	if d == store.Postgres {
+		return " FOR SHARE"
+	}
+	return ""
+}
+
+// keyShared locks rows only against deletion, so that writers of the same
+// target do not wait for each other.
+func keyShared(d store.Dialect) string {
+	if d == store.Postgres {
+		return " FOR KEY SHARE"
+	}
+	return ""
+}
+
+func noBlueprint(id string) *fault.Error {
+	return fault.New(fault.NotFound, "There is no blueprint %q.", id)
+}
+
+func noEntity(blueprint, id string) *fault.Error {
+	return fault.New(fault.NotFound, "There is no %s %q in the catalog.", blueprint, id)
+}
+
+// Ref is the name of an entity in events, topics and graphs.
+func Ref(blueprint, identifier string) string { return blueprint + "/" + identifier }
+
+func (c *Catalog) record(ctx context.Context, tx *store.Tx, verb, object, by, runID string, detail json.RawMessage) error {
+	if by == "" {
+		by = "system"
+	}
+	return c.log.Append(ctx, tx, audit.Event{Verb: verb, Object: object, Actor: by, Outcome: audit.Success, RunID: runID, Detail: detail})
+}
+
+func countRows(ctx context.Context, q store.Querier, query string, args ...any) (int, error) {
+	var n int
+	if err := q.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count: %w", err)
+	}
+	return n, nil
+}

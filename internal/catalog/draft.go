@@ -1,0 +1,288 @@
+package catalog
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"sphera/internal/catalog/property"
+)
+
+// schema is a blueprint ready to check entities.
+type schema struct {
+	Blueprint
+	checkers map[string]*property.Checker
+}
+
+func newSchema(b Blueprint) (*schema, error) {
+	s := &schema{Blueprint: b, checkers: make(map[string]*property.Checker, len(b.Schema.Properties))}
+	for name, p := range b.Schema.Properties {
+		checker, err := p.Compile()
+		if err != nil {
+			return nil, fmt.Errorf("blueprint %s, property %s: %w", b.Identifier, name, err)
+		}
+		s.checkers[name] = checker
+	}
+	return s, nil
+}
+
+// draft is the whole state of an entity: no nulls, no empty relations.
+type draft struct {
+	Identifier string
+	Title      string
+	Icon       string
+	Team       []string
+	Properties map[string]any
+	Relations  map[string][]string
+}
+
+func (d draft) equal(o draft) bool {
+	if d.Identifier != o.Identifier || d.Title != o.Title || d.Icon != o.Icon || !slices.Equal(d.Team, o.Team) {
+		return false
+	}
+	if !maps.EqualFunc(d.Relations, o.Relations, slices.Equal[[]string]) {
+		return false
+	}
+	a, errA := sortedJSON(d.Properties)
+	b, errB := sortedJSON(o.Properties)
+	return errA == nil && errB == nil && a == b
+}
+
+// draft makes the state that writing n over old leads to. old is nil for a new
+// entity; with merge what n does not send stays.
+func (s *schema) draft(old *draft, n NewEntity, merge bool) (draft, problems) {
+	var p problems
+	d := draft{Identifier: n.Identifier, Properties: map[string]any{}, Relations: map[string][]string{}, Team: []string{}}
+	merge = merge && old != nil
+	if merge {
+		d = draft{
+			Identifier: old.Identifier, Title: old.Title, Icon: old.Icon, Team: old.Team,
+			Properties: maps.Clone(old.Properties), Relations: maps.Clone(old.Relations),
+		}
+		if n.Identifier != "" {
+			d.Identifier = n.Identifier
+		}
+	}
+	s.draftNames(&d, n, &p)
+	sent, err := normalJSON(n.Properties)
+	if err != nil {
+		p.add("/properties", err.Error(), "JSON values")
+	}
+	if old == nil {
+		s.fillDefaults(&d, sent)
+	}
+	s.draftProperties(&d, sent, &p)
+	relations, err := normalJSON(n.Relations)
+	if err != nil {
+		p.add("/relations", err.Error(), "JSON values")
+	}
+	s.draftRelations(&d, relations, &p)
+	s.checkRequired(d, &p)
+	return d, p
+}
+
+func (s *schema) draftNames(d *draft, n NewEntity, p *problems) {
+	if n.Blueprint != "" && n.Blueprint != s.Identifier {
+		p.add("/blueprint", fmt.Sprintf("is %q", n.Blueprint), fmt.Sprintf("%q, as in the address", s.Identifier))
+	}
+	if !validEntityIdentifier(d.Identifier) {
+		p.add("/identifier", fmt.Sprintf("%q is not an identifier", cut(d.Identifier)), entityRule)
+	}
+	if n.Title != "" || n.clear["title"] {
+		d.Title = n.Title
+	}
+	if d.Title == "" {
+		d.Title = d.Identifier
+	}
+	if !validText(d.Title, maxTitle) {
+		p.add("/title", "is too long or has control characters", "at most 1000 characters")
+	}
+	if n.Icon != "" || n.clear["icon"] {
+		d.Icon = n.Icon
+	}
+	if !validText(d.Icon, maxBlueprintTitle) {
+		p.add("/icon", "is too long or has control characters", "at most 100 characters")
+	}
+	if len(n.Team) > 0 {
+		team, problem := readTeam(n.Team)
+		if problem != "" {
+			p.add("/team", problem, "a team's name, or a list of at most 50")
+		}
+		d.Team = team
+	}
+}
+
+func cut(s string) string {
+	if r := []rune(s); len(r) > 60 {
+		return string(r[:57]) + "..."
+	}
+	return s
+}
+
+func readTeam(raw json.RawMessage) ([]string, string) {
+	var sent any
+	if err := json.Unmarshal(raw, &sent); err != nil {
+		return []string{}, "is not JSON"
+	}
+	var list []any
+	switch v := sent.(type) {
+	case nil:
+	case string:
+		list = []any{v}
+	case []any:
+		list = v
+	default:
+		return []string{}, "is neither text nor a list"
+	}
+	team := []string{}
+	for _, item := range list {
+		name, ok := item.(string)
+		if !ok || strings.TrimSpace(name) == "" || !validText(name, maxBlueprintTitle) {
+			return team, "has an item that is not a team's name"
+		}
+		if !slices.Contains(team, name) {
+			team = append(team, name)
+		}
+	}
+	if len(team) > maxTeam {
+		return team, fmt.Sprintf("has %d teams", len(team))
+	}
+	return team, ""
+}
+
+// fillDefaults is for new entities only. A property sent as null stays unset.
+func (s *schema) fillDefaults(d *draft, sent map[string]any) {
+	for name, p := range s.Schema.Properties {
+		if _, ok := sent[name]; !ok && p.Default != nil {
+			d.Properties[name] = p.Default
+		}
+	}
+}
+
+func (s *schema) draftProperties(d *draft, sent map[string]any, p *problems) {
+	for _, name := range slices.Sorted(maps.Keys(sent)) {
+		at := "/properties/" + property.Escape(name)
+		checker, ok := s.checkers[name]
+		if !ok {
+			p.add(at, "is not a property of "+s.Identifier, nameList(slices.Sorted(maps.Keys(s.Schema.Properties))))
+			continue
+		}
+		if sent[name] == nil {
+			delete(d.Properties, name)
+			continue
+		}
+		p.addAll(at, checker.Check(sent[name]))
+		d.Properties[name] = sent[name]
+	}
+}
+
+func nameList(names []string) string {
+	if len(names) == 0 {
+		return "none: there are none"
+	}
+	if len(names) > 30 {
+		names = append(names[:30:30], "...")
+	}
+	return "one of " + strings.Join(names, ", ")
+}
+
+func (s *schema) draftRelations(d *draft, sent map[string]any, p *problems) {
+	for _, name := range slices.Sorted(maps.Keys(sent)) {
+		at := "/relations/" + property.Escape(name)
+		r, ok := s.Relations[name]
+		if !ok {
+			p.add(at, "is not a relation of "+s.Identifier, nameList(slices.Sorted(maps.Keys(s.Relations))))
+			continue
+		}
+		targets, problem := readTargets(r, sent[name])
+		if problem != "" {
+			expected := "the identifier of a " + r.Target + ", or null"
+			if r.Many {
+				expected = "a list of identifiers of " + r.Target
+			}
+			p.add(at, problem, expected)
+			continue
+		}
+		if len(targets) == 0 {
+			delete(d.Relations, name)
+			continue
+		}
+		d.Relations[name] = targets
+	}
+}
+
+func readTargets(r Relation, sent any) ([]string, string) {
+	if sent == nil {
+		return nil, ""
+	}
+	if !r.Many {
+		id, ok := sent.(string)
+		if !ok {
+			return nil, "is not text"
+		}
+		if !validEntityIdentifier(id) {
+			return nil, fmt.Sprintf("%q is not an identifier", cut(id))
+		}
+		return []string{id}, ""
+	}
+	list, ok := sent.([]any)
+	if !ok {
+		return nil, "is not a list"
+	}
+	if len(list) > maxRelated {
+		return nil, fmt.Sprintf("has %d targets; at most %d are kept", len(list), maxRelated)
+	}
+	var targets []string
+	seen := map[string]bool{}
+	for _, item := range list {
+		id, ok := item.(string)
+		if !ok || !validEntityIdentifier(id) {
+			return nil, "has an item that is not an identifier"
+		}
+		if !seen[id] {
+			seen[id] = true
+			targets = append(targets, id)
+		}
+	}
+	return targets, ""
+}
+
+func (s *schema) checkRequired(d draft, p *problems) {
+	for _, name := range s.Schema.Required {
+		if _, ok := d.Properties[name]; !ok {
+			p.add("/properties/"+property.Escape(name), "is required", "a value")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Relations)) {
+		if r := s.Relations[name]; r.Required && len(d.Relations[name]) == 0 {
+			p.add("/relations/"+property.Escape(name), "is required", "the identifier of a "+r.Target)
+		}
+	}
+}
+
+// entity is the draft as it is answered: with explicit nulls.
+func (s *schema) entity(d draft) Entity {
+	e := Entity{
+		Identifier: d.Identifier, Title: d.Title, Icon: d.Icon, Blueprint: s.Identifier, Team: d.Team,
+		Properties: make(map[string]any, len(s.Schema.Properties)), Relations: make(map[string]any, len(s.Relations)),
+	}
+	for name := range s.Schema.Properties {
+		e.Properties[name] = d.Properties[name]
+	}
+	for name, r := range s.Relations {
+		targets := d.Relations[name]
+		switch {
+		case r.Many && targets == nil:
+			e.Relations[name] = []string{}
+		case r.Many:
+			e.Relations[name] = targets
+		case len(targets) == 0:
+			e.Relations[name] = nil
+		default:
+			e.Relations[name] = targets[0]
+		}
+	}
+	return e
+}
