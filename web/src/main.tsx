@@ -17,7 +17,11 @@ import { watchForNewVersion } from './lib/version';
 import { newRouter } from './router';
 import { cssVariables, theme } from './theme';
 
-const queryClient = newQueryClient();
+const queryClient = newQueryClient(() => {
+  // The root route asks who is signed in, finds nobody, and goes to sign-in.
+  queryClient.removeQueries({ queryKey: ['me'] });
+  void router.invalidate();
+});
 const router = newRouter(queryClient);
 watchForNewVersion();
 

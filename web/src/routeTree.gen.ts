@@ -10,11 +10,40 @@
 
 import { Route as rootRouteImport } from './pages/__root'
 import { Route as IndexRouteImport } from './pages/index'
+import { Route as AccountRouteImport } from './pages/account'
+import { Route as AuditRouteImport } from './pages/audit'
+import { Route as ImportRouteImport } from './pages/import'
+import { Route as InsightsRouteImport } from './pages/insights'
 import { Route as LoginRouteImport } from './pages/login'
+import { Route as SetupRouteImport } from './pages/setup'
+import { Route as CatalogIndexRouteImport } from './pages/catalog.index'
+import { Route as CatalogBlueprintRouteImport } from './pages/catalog.$blueprint'
+import { Route as DocsApiRouteImport } from './pages/docs.api'
+import { Route as EBlueprintIdRouteImport } from './pages/e.$blueprint.$id'
 
 const IndexRoute = IndexRouteImport.update({
   id: '/',
   path: '/',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const AccountRoute = AccountRouteImport.update({
+  id: '/account',
+  path: '/account',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const AuditRoute = AuditRouteImport.update({
+  id: '/audit',
+  path: '/audit',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const ImportRoute = ImportRouteImport.update({
+  id: '/import',
+  path: '/import',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const InsightsRoute = InsightsRouteImport.update({
+  id: '/insights',
+  path: '/insights',
   getParentRoute: () => rootRouteImport,
 } as any)
 const LoginRoute = LoginRouteImport.update({
@@ -22,31 +51,126 @@ const LoginRoute = LoginRouteImport.update({
   path: '/login',
   getParentRoute: () => rootRouteImport,
 } as any)
+const SetupRoute = SetupRouteImport.update({
+  id: '/setup',
+  path: '/setup',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const CatalogIndexRoute = CatalogIndexRouteImport.update({
+  id: '/catalog/',
+  path: '/catalog/',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const CatalogBlueprintRoute = CatalogBlueprintRouteImport.update({
+  id: '/catalog/$blueprint',
+  path: '/catalog/$blueprint',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const DocsApiRoute = DocsApiRouteImport.update({
+  id: '/docs/api',
+  path: '/docs/api',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const EBlueprintIdRoute = EBlueprintIdRouteImport.update({
+  id: '/e/$blueprint/$id',
+  path: '/e/$blueprint/$id',
+  getParentRoute: () => rootRouteImport,
+} as any)
 
 export interface FileRoutesByFullPath {
   '/': typeof IndexRoute
+  '/account': typeof AccountRoute
+  '/audit': typeof AuditRoute
+  '/import': typeof ImportRoute
+  '/insights': typeof InsightsRoute
   '/login': typeof LoginRoute
+  '/setup': typeof SetupRoute
+  '/catalog/$blueprint': typeof CatalogBlueprintRoute
+  '/docs/api': typeof DocsApiRoute
+  '/catalog/': typeof CatalogIndexRoute
+  '/e/$blueprint/$id': typeof EBlueprintIdRoute
 }
 export interface FileRoutesByTo {
   '/': typeof IndexRoute
+  '/account': typeof AccountRoute
+  '/audit': typeof AuditRoute
+  '/import': typeof ImportRoute
+  '/insights': typeof InsightsRoute
   '/login': typeof LoginRoute
+  '/setup': typeof SetupRoute
+  '/catalog/$blueprint': typeof CatalogBlueprintRoute
+  '/docs/api': typeof DocsApiRoute
+  '/catalog': typeof CatalogIndexRoute
+  '/e/$blueprint/$id': typeof EBlueprintIdRoute
 }
 export interface FileRoutesById {
   __root__: typeof rootRouteImport
   '/': typeof IndexRoute
+  '/account': typeof AccountRoute
+  '/audit': typeof AuditRoute
+  '/import': typeof ImportRoute
+  '/insights': typeof InsightsRoute
   '/login': typeof LoginRoute
+  '/setup': typeof SetupRoute
+  '/catalog/$blueprint': typeof CatalogBlueprintRoute
+  '/docs/api': typeof DocsApiRoute
+  '/catalog/': typeof CatalogIndexRoute
+  '/e/$blueprint/$id': typeof EBlueprintIdRoute
 }
 export interface FileRouteTypes {
   fileRoutesByFullPath: FileRoutesByFullPath
-  fullPaths: '/' | '/login'
+  fullPaths:
+    | '/'
+    | '/account'
+    | '/audit'
+    | '/import'
+    | '/insights'
+    | '/login'
+    | '/setup'
+    | '/catalog/$blueprint'
+    | '/docs/api'
+    | '/catalog/'
+    | '/e/$blueprint/$id'
   fileRoutesByTo: FileRoutesByTo
-  to: '/' | '/login'
-  id: '__root__' | '/' | '/login'
+  to:
+    | '/'
+    | '/account'
+    | '/audit'
+    | '/import'
+    | '/insights'
+    | '/login'
+    | '/setup'
+    | '/catalog/$blueprint'
+    | '/docs/api'
+    | '/catalog'
+    | '/e/$blueprint/$id'
+  id:
+    | '__root__'
+    | '/'
+    | '/account'
+    | '/audit'
+    | '/import'
+    | '/insights'
+    | '/login'
+    | '/setup'
+    | '/catalog/$blueprint'
+    | '/docs/api'
+    | '/catalog/'
+    | '/e/$blueprint/$id'
   fileRoutesById: FileRoutesById
 }
 export interface RootRouteChildren {
   IndexRoute: typeof IndexRoute
+  AccountRoute: typeof AccountRoute
+  AuditRoute: typeof AuditRoute
+  ImportRoute: typeof ImportRoute
+  InsightsRoute: typeof InsightsRoute
   LoginRoute: typeof LoginRoute
+  SetupRoute: typeof SetupRoute
+  CatalogBlueprintRoute: typeof CatalogBlueprintRoute
+  DocsApiRoute: typeof DocsApiRoute
+  CatalogIndexRoute: typeof CatalogIndexRoute
+  EBlueprintIdRoute: typeof EBlueprintIdRoute
 }
 
 declare module '@tanstack/react-router' {
@@ -58,6 +182,34 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof IndexRouteImport
       parentRoute: typeof rootRouteImport
     }
+    '/account': {
+      id: '/account'
+      path: '/account'
+      fullPath: '/account'
+      preLoaderRoute: typeof AccountRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/audit': {
+      id: '/audit'
+      path: '/audit'
+      fullPath: '/audit'
+      preLoaderRoute: typeof AuditRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/import': {
+      id: '/import'
+      path: '/import'
+      fullPath: '/import'
+      preLoaderRoute: typeof ImportRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/insights': {
+      id: '/insights'
+      path: '/insights'
+      fullPath: '/insights'
+      preLoaderRoute: typeof InsightsRouteImport
+      parentRoute: typeof rootRouteImport
+    }
     '/login': {
       id: '/login'
       path: '/login'
@@ -65,12 +217,56 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof LoginRouteImport
       parentRoute: typeof rootRouteImport
     }
+    '/setup': {
+      id: '/setup'
+      path: '/setup'
+      fullPath: '/setup'
+      preLoaderRoute: typeof SetupRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/catalog/': {
+      id: '/catalog/'
+      path: '/catalog'
+      fullPath: '/catalog/'
+      preLoaderRoute: typeof CatalogIndexRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/catalog/$blueprint': {
+      id: '/catalog/$blueprint'
+      path: '/catalog/$blueprint'
+      fullPath: '/catalog/$blueprint'
+      preLoaderRoute: typeof CatalogBlueprintRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/docs/api': {
+      id: '/docs/api'
+      path: '/docs/api'
+      fullPath: '/docs/api'
+      preLoaderRoute: typeof DocsApiRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/e/$blueprint/$id': {
+      id: '/e/$blueprint/$id'
+      path: '/e/$blueprint/$id'
+      fullPath: '/e/$blueprint/$id'
+      preLoaderRoute: typeof EBlueprintIdRouteImport
+      parentRoute: typeof rootRouteImport
+    }
   }
 }
 
 const rootRouteChildren: RootRouteChildren = {
   IndexRoute: IndexRoute,
+  AccountRoute: AccountRoute,
+  AuditRoute: AuditRoute,
+  ImportRoute: ImportRoute,
+  InsightsRoute: InsightsRoute,
   LoginRoute: LoginRoute,
+  SetupRoute: SetupRoute,
+  CatalogBlueprintRoute: CatalogBlueprintRoute,
+  DocsApiRoute: DocsApiRoute,
+  CatalogIndexRoute: CatalogIndexRoute,
+  EBlueprintIdRoute: EBlueprintIdRoute,
 }
 export const routeTree = rootRouteImport
   ._addFileChildren(rootRouteChildren)

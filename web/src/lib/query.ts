@@ -1,9 +1,17 @@
-import { QueryClient } from '@tanstack/react-query';
+import { QueryCache, QueryClient } from '@tanstack/react-query';
 import { isApiError } from '~/api/errors';
 
-/** Makes the cache of what the server said. The server tells what changed by events. */
-export function newQueryClient(): QueryClient {
+/**
+ * Makes the cache of what the server said; the server tells by events what
+ * changed. `onSignedOut` is called when an answer says that the session ended.
+ */
+export function newQueryClient(onSignedOut?: () => void): QueryClient {
   return new QueryClient({
+    queryCache: new QueryCache({
+      onError: (error, query) => {
+        if (isApiError(error, 'unauthorized') && query.queryKey[0] !== 'me') onSignedOut?.();
+      },
+    }),
     defaultOptions: {
       queries: {
         staleTime: 15_000,

@@ -1,2 +1,8 @@
 import { createFileRoute } from '@tanstack/react-router';
-export const Route = createFileRoute('/')({ component: () => null });
+import { homeQuery } from '~/api/queries';
+import { HomePage } from '~/features/home/HomePage';
+
+export const Route = createFileRoute('/')({
+  loader: ({ context }) => context.queryClient.prefetchQuery(homeQuery),
+  component: HomePage,
+});

@@ -1,5 +1,122 @@
-import type { ReactNode } from 'react';
+import {
+  Alert,
+  AppShell,
+  Burger,
+  Button,
+  Group,
+  Kbd,
+  Text,
+  UnstyledButton,
+  VisuallyHidden,
+} from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { spotlight } from '@mantine/spotlight';
+import { useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
+import { Link, useNavigate, useRouterState } from '@tanstack/react-router';
+import { useEffect, type ReactNode } from 'react';
+import { meQuery } from '~/api/queries';
+import { keepFresh, useConnected } from '~/lib/events';
+import { focusListFilter, useShortcuts } from '~/lib/shortcuts';
+import { t } from '~/strings';
+import { IconPlus, IconSearch } from '~/ui/icons';
+import { AccountMenu } from './AccountMenu';
+import { Inbox, RunningNow } from './Indicators';
+import { Palette } from './Palette';
+import { ShortcutsDialog } from './ShortcutsDialog';
+import { SideBar } from './SideBar';
 
+/** The frame around every page of a signed-in person. */
 export function Shell({ children }: { children: ReactNode }) {
-  return <main>{children}</main>;
+  const [menuOpen, menu] = useDisclosure();
+  const [helpOpen, help] = useDisclosure();
+  const { user } = useSuspenseQuery(meQuery).data;
+  const queryClient = useQueryClient();
+  const navigate = useNavigate();
+  const connected = useConnected();
+  const path = useRouterState({ select: (s) => s.location.pathname });
+
+  useEffect(() => keepFresh(queryClient), [queryClient]);
+  const closeMenu = menu.close;
+  useEffect(() => closeMenu(), [path, closeMenu]);
+  useShortcuts({
+    '/': () => {
+      if (!focusListFilter()) spotlight.open();
+    },
+    '?': help.open,
+    c: () => void navigate({ to: '/create' }),
+    'g h': () => void navigate({ to: '/' }),
+    'g c': () => void navigate({ to: '/catalog' }),
+    'g r': () => void navigate({ to: '/runs' }),
+    'g f': () => void navigate({ to: '/forge' }),
+  });
+
+  return (
+    <AppShell
+      header={{ height: 52 }}
+      navbar={{ width: 228, breakpoint: 'sm', collapsed: { mobile: !menuOpen } }}
+      padding={{ base: 'sm', sm: 'lg' }}
+      withBorder
+    >
+      <a className="sph-skip" href="#content">
+        {t.common.skipToContent}
+      </a>
+      <AppShell.Header px="md" className="sph-bar">
+        <Group h="100%" justify="space-between" wrap="nowrap" gap="sm">
+          <Group gap="sm" wrap="nowrap" className="sph-bar-side">
+            <Burger
+              opened={menuOpen}
+              onClick={menu.toggle}
+              hiddenFrom="sm"
+              size="sm"
+              aria-label={t.shell.toggleNavigation}
+              aria-expanded={menuOpen}
+            />
+            <Link to="/" className="sph-mark">
+              <img src="/favicon.svg" width={24} height={24} alt="" />
+              <Text fw={650} component="span">
+                {t.common.appName}
+              </Text>
+            </Link>
+          </Group>
+          <UnstyledButton onClick={() => spotlight.open()} className="sph-palette-field">
+            <IconSearch size={16} aria-hidden />
+            <Text visibleFrom="sm" size="sm" className="sph-muted" flex={1} component="span">
+              {t.shell.palette}
+            </Text>
+            <VisuallyHidden hiddenFrom="sm">{t.shell.paletteShort}</VisuallyHidden>
+            <Kbd visibleFrom="sm" size="xs" aria-hidden>
+              Ctrl K
+            </Kbd>
+          </UnstyledButton>
+          <Group gap={6} wrap="nowrap" justify="flex-end" className="sph-bar-side">
+            <RunningNow />
+            <Button
+              visibleFrom="sm"
+              size="xs"
+              leftSection={<IconPlus size={15} />}
+              component={Link}
+              to="/create"
+            >
+              {t.shell.create}
+            </Button>
+            <Inbox />
+            <AccountMenu user={user} onShortcuts={help.open} />
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar p="xs" className="sph-bar" aria-label={t.shell.navigation}>
+        <SideBar roles={user.roles} />
+      </AppShell.Navbar>
+      <AppShell.Main id="content" tabIndex={-1}>
+        {!connected && (
+          <Alert color="yellow" variant="light" mb="md" role="status" p="xs">
+            {t.shell.reconnecting}
+          </Alert>
+        )}
+        {children}
+      </AppShell.Main>
+      <Palette roles={user.roles} />
+      <ShortcutsDialog opened={helpOpen} onClose={help.close} />
+    </AppShell>
+  );
 }

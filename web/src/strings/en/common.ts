@@ -26,6 +26,8 @@ export const common = {
   nothingMatchesHint: 'Change or clear the filters to see more.',
   selected: (n: string) => `${n} selected`,
   clearSelection: 'Clear selection',
+  selection: 'Selection',
+  usualColumns: 'Show the usual columns',
   exportSelected: 'Export selected',
   selectRow: (name: string) => `Select ${name}`,
   sortBy: (name: string) => `Sort by ${name}`,
@@ -43,5 +45,14 @@ export const common = {
   notFoundHome: 'Go to home',
   pageErrorTitle: 'This page failed',
   pageErrorText: 'The rest of the portal still works.',
+  runState: {
+    pending: 'Pending',
+    running: 'Running',
+    waiting: 'Waiting',
+    succeeded: 'Succeeded',
+    failed: 'Failed',
+    cancelled: 'Cancelled',
+    undone: 'Undone',
+  },
   missingField: 'This field is required',
 };

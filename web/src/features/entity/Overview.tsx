@@ -1,0 +1,180 @@
+import { Anchor, Button, Group, SimpleGrid, Skeleton, Stack, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useMemo } from 'react';
+import { graphQuery } from '~/api/queries';
+import { checksQuery, instancesQuery } from '~/api/services';
+import type { Blueprint, Entity } from '~/api/types';
+import { PropertyValue, RelationValue } from '~/features/catalog/PropertyValue';
+import { shortSha } from '~/lib/format';
+import { humanise, splitEntity } from '~/lib/words';
+import { t } from '~/strings';
+import { Fact, Facts, Pill, When } from '~/ui/bits';
+import { EntityLink } from '~/ui/EntityLink';
+import { Section } from '~/ui/Section';
+import { RecentActivity } from './Activity';
+import { FixButton } from './Checks';
+import { InstanceState } from './InstanceState';
+import { canRun } from './tabs';
+
+type Props = { blueprint: Blueprint; entity: Entity; onTab: (tab: string) => void };
+
+/** The answer to "what is this, where does it run, is it in order". */
+export function Overview({ blueprint, entity, onTab }: Props) {
+  return (
+    <SimpleGrid cols={{ base: 1, md: 2, xl: 3 }} spacing="md">
+      {canRun(entity) && <Versions service={entity.identifier} onTab={onTab} />}
+      {canRun(entity) && <Contract service={entity.identifier} onTab={onTab} />}
+      <Details blueprint={blueprint} entity={entity} />
+      <Related blueprint={blueprint} entity={entity} onTab={onTab} />
+      <RecentActivity object={`${entity.blueprint}/${entity.identifier}`} onAll={() => onTab('activity')} />
+    </SimpleGrid>
+  );
+}
+
+function MoreLink({ label, onClick }: { label: string; onClick: () => void }) {
+  return (
+    <Anchor component="button" type="button" size="sm" onClick={onClick}>
+      {label}
+    </Anchor>
+  );
+}
+
+function Details({ blueprint, entity }: { blueprint: Blueprint; entity: Entity }) {
+  return (
+    <Section title={t.entity.details}>
+      <Facts>
+        {Object.entries(blueprint.schema.properties).map(([id, property]) => (
+          <Fact key={id} name={property.title || humanise(id)}>
+            <PropertyValue property={property} value={entity.properties[id]} />
+          </Fact>
+        ))}
+        <Fact name={t.catalog.created}>
+          <When at={entity.createdAt} />
+        </Fact>
+        <Fact name={t.catalog.updated}>
+          <When at={entity.updatedAt} />
+        </Fact>
+      </Facts>
+    </Section>
+  );
+}
+
+function Related({ blueprint, entity, onTab }: Props) {
+  const graph = useQuery(graphQuery(entity.blueprint, entity.identifier, 1)).data;
+  const self = `${entity.blueprint}/${entity.identifier}`;
+  const titles = useMemo(() => new Map(graph?.nodes.map((node) => [node.id, node.title])), [graph]);
+  const incoming = graph?.edges.filter((edge) => edge.to === self && edge.from !== self) ?? [];
+  const relations = Object.entries(blueprint.relations);
+  return (
+    <Section
+      title={t.entity.relations}
+      action={<MoreLink label={t.entity.graph} onClick={() => onTab('relations')} />}
+    >
+      {relations.length === 0 && incoming.length === 0 && (
+        <Text size="sm" className="sph-muted" py={6}>
+          {t.entity.noRelations}
+        </Text>
+      )}
+      <Facts>
+        {relations.map(([id, relation]) => (
+          <Fact key={id} name={relation.title || humanise(id)}>
+            <RelationValue relation={relation} value={entity.relations[id]} titles={titles} />
+          </Fact>
+        ))}
+        {incoming.length > 0 && (
+          <Fact name={t.entity.usedBy}>
+            {incoming.slice(0, 8).map((edge, i) => {
+              const from = splitEntity(edge.from);
+              if (!from) return null;
+              return (
+                <span key={`${edge.from} ${edge.relation}`}>
+                  {i > 0 && ', '}
+                  <EntityLink blueprint={from.blueprint} id={from.identifier} title={titles.get(edge.from)} />
+                </span>
+              );
+            })}
+          </Fact>
+        )}
+      </Facts>
+    </Section>
+  );
+}
+
+function Versions({ service, onTab }: { service: string; onTab: (tab: string) => void }) {
+  const { data, isPending } = useQuery(instancesQuery(service));
+  return (
+    <Section
+      title={t.entity.runningVersions}
+      action={<MoreLink label={t.entity.deployments} onClick={() => onTab('deployments')} />}
+    >
+      {isPending && <Skeleton h={20} my={8} />}
+      {data?.length === 0 && (
+        <Text size="sm" className="sph-muted" py={6}>
+          {t.entity.notRunningText}
+        </Text>
+      )}
+      <Stack gap={0}>
+        {data?.map((instance) => (
+          <Group key={instance.environment} justify="space-between" gap="xs" mih={36}>
+            <Text size="sm">{instance.environment}</Text>
+            <Group gap="xs" wrap="nowrap">
+              <span className="mono">{shortSha(instance.version)}</span>
+              <InstanceState state={instance.state} />
+              {instance.state === 'ready' && (
+                <a
+                  href={instance.address}
+                  target="_blank"
+                  rel="noreferrer"
+                  aria-label={t.entity.opens(instance.address)}
+                >
+                  {t.entity.open}
+                </a>
+              )}
+            </Group>
+          </Group>
+        ))}
+      </Stack>
+    </Section>
+  );
+}
+
+function Contract({ service, onTab }: { service: string; onTab: (tab: string) => void }) {
+  const { data, isPending, error } = useQuery(checksQuery(service));
+  const missing = data?.filter((check) => !check.ok) ?? [];
+  return (
+    <Section
+      title={t.entity.contract}
+      action={<MoreLink label={t.entity.checks} onClick={() => onTab('checks')} />}
+    >
+      {isPending && <Skeleton h={20} my={8} />}
+      {error && !data && (
+        <Text size="sm" className="sph-muted" py={6}>
+          {error.message}
+        </Text>
+      )}
+      {data && data.length === 0 && (
+        <Text size="sm" className="sph-muted" py={6}>
+          {t.entity.noChecks}
+        </Text>
+      )}
+      {data && data.length > 0 && (
+        <Stack gap={8} py={6} align="flex-start">
+          <Pill tone={missing.length === 0 ? 'ok' : 'warn'} dot>
+            {t.entity.checksOk(data.length - missing.length, data.length)}
+          </Pill>
+          {missing.slice(0, 4).map((check) => (
+            <Text key={check.identifier} size="sm">
+              {check.title}
+            </Text>
+          ))}
+          {missing[0]?.fix && <FixButton service={service} fix={missing[0].fix} label={t.entity.fixAll} />}
+          {missing.length > 4 && (
+            <Button size="compact-sm" variant="subtle" onClick={() => onTab('checks')}>
+              {t.common.more}
+            </Button>
+          )}
+        </Stack>
+      )}
+    </Section>
+  );
+}

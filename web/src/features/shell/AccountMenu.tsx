@@ -1,0 +1,78 @@
+import { Avatar, Menu, SegmentedControl, Text, UnstyledButton, useMantineColorScheme } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
+import { Link, useNavigate } from '@tanstack/react-router';
+import { api } from '~/api/client';
+import type { User } from '~/api/types';
+import { t } from '~/strings';
+import { IconKeyboard, IconLogout, IconUser } from '~/ui/icons';
+import { toastError } from '~/ui/toast';
+
+/** Light, dark, or as the system has it. */
+export function ThemeChoice({ fullWidth }: { fullWidth?: boolean }) {
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  return (
+    <SegmentedControl
+      size="xs"
+      fullWidth={fullWidth}
+      aria-label={t.shell.theme}
+      value={colorScheme}
+      onChange={(value) => setColorScheme(value as 'light' | 'dark' | 'auto')}
+      data={[
+        { value: 'light', label: t.shell.light },
+        { value: 'dark', label: t.shell.dark },
+        { value: 'auto', label: t.shell.system },
+      ]}
+    />
+  );
+}
+
+/** Who is signed in, with what belongs to the person. */
+export function AccountMenu({ user, onShortcuts }: { user: User; onShortcuts: () => void }) {
+  const queryClient = useQueryClient();
+  const navigate = useNavigate();
+  const signOut = async () => {
+    try {
+      await api.post('/v1/auth/logout');
+      queryClient.clear();
+      await navigate({ to: '/login' });
+    } catch (error) {
+      toastError(error);
+    }
+  };
+  return (
+    <Menu position="bottom-end" width={248}>
+      <Menu.Target>
+        <UnstyledButton aria-label={t.shell.accountMenu(user.name)} style={{ borderRadius: 99 }}>
+          <Avatar size={30} radius="xl" name={user.name} color="iris" aria-hidden imageProps={{ alt: '' }} />
+        </UnstyledButton>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <div style={{ padding: '6px 12px' }}>
+          <Text size="sm" fw={600}>
+            {user.name}
+          </Text>
+          <Text size="xs" className="sph-muted">
+            {user.email}
+          </Text>
+          <Text size="xs" className="sph-muted">
+            {user.roles.join(', ')}
+          </Text>
+        </div>
+        <Menu.Divider />
+        <div style={{ padding: '4px 12px 8px' }}>
+          <ThemeChoice fullWidth />
+        </div>
+        <Menu.Item leftSection={<IconUser size={16} />} component={Link} to="/account">
+          {t.shell.account}
+        </Menu.Item>
+        <Menu.Item leftSection={<IconKeyboard size={16} />} onClick={onShortcuts}>
+          {t.shell.shortcuts}
+        </Menu.Item>
+        <Menu.Divider />
+        <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => void signOut()}>
+          {t.shell.signOut}
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

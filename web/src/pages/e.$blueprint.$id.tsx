@@ -1,0 +1,120 @@
+import { Tabs } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { createFileRoute } from '@tanstack/react-router';
+import { useEffect } from 'react';
+import { blueprintQuery, entityQuery } from '~/api/queries';
+import type { Blueprint, Entity } from '~/api/types';
+import { Activity } from '~/features/entity/Activity';
+import { Checks } from '~/features/entity/Checks';
+import { Deployments } from '~/features/entity/Deployments';
+import { EntityHeader } from '~/features/entity/EntityHeader';
+import { EntityRuns } from '~/features/entity/EntityRuns';
+import { Overview } from '~/features/entity/Overview';
+import { Relations } from '~/features/entity/Relations';
+import { RepositorySummary } from '~/features/entity/RepositorySummary';
+import { parseTab, tabsFor, type Tab } from '~/features/entity/tabs';
+import { rememberEntity } from '~/lib/recent';
+import { t } from '~/strings';
+import { PageHeader } from '~/ui/PageHeader';
+import { ErrorState, Skeletons } from '~/ui/States';
+
+type Search = { tab?: Tab; view?: 'table'; env?: string };
+
+export const Route = createFileRoute('/e/$blueprint/$id')({
+  validateSearch: (raw: Record<string, unknown>): Search => ({
+    tab: parseTab(raw.tab),
+    view: raw.view === 'table' ? 'table' : undefined,
+    env: typeof raw.env === 'string' ? raw.env : undefined,
+  }),
+  loader: ({ context, params }) =>
+    Promise.all([
+      context.queryClient.prefetchQuery(blueprintQuery(params.blueprint)),
+      context.queryClient.prefetchQuery(entityQuery(params.blueprint, params.id)),
+    ]),
+  component: EntityPage,
+});
+
+function EntityPage() {
+  const { blueprint: bp, id } = Route.useParams();
+  const blueprint = useQuery(blueprintQuery(bp));
+  const entity = useQuery(entityQuery(bp, id));
+  if (blueprint.data && entity.data) return <Loaded blueprint={blueprint.data} entity={entity.data} />;
+  const error = entity.error ?? blueprint.error;
+  return (
+    <div className="sph-page">
+      <PageHeader title={id} crumbs={[{ label: t.catalog.title, link: { to: '/catalog' } }]} />
+      {error ? (
+        <ErrorState
+          error={error}
+          retry={() => {
+            void blueprint.refetch();
+            void entity.refetch();
+          }}
+        />
+      ) : (
+        <Skeletons />
+      )}
+    </div>
+  );
+}
+
+function Loaded({ blueprint, entity }: { blueprint: Blueprint; entity: Entity }) {
+  const search = Route.useSearch();
+  const navigate = Route.useNavigate();
+  const { identifier, title, icon } = entity;
+  useEffect(() => {
+    rememberEntity({ blueprint: blueprint.identifier, identifier, title, icon: icon ?? blueprint.icon });
+  }, [blueprint.identifier, blueprint.icon, identifier, title, icon]);
+  const shown = tabsFor(entity);
+  const tab = search.tab && shown.includes(search.tab) ? search.tab : 'overview';
+  const go = (next: string | null) => void navigate({ search: { tab: parseTab(next) }, replace: true });
+
+  return (
+    <div className="sph-page">
+      <EntityHeader blueprint={blueprint} entity={entity} />
+      <Tabs value={tab} onChange={go} keepMounted={false}>
+        <Tabs.List className="sph-tabs" aria-label={t.entity.tabs(title || identifier)}>
+          {shown.map((each) => (
+            <Tabs.Tab key={each} value={each}>
+              {t.entity[each]}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+        <Tabs.Panel value="overview" pt="md">
+          <Overview blueprint={blueprint} entity={entity} onTab={go} />
+        </Tabs.Panel>
+        <Tabs.Panel value="relations" pt="md">
+          <Relations
+            entity={entity}
+            view={search.view ?? 'graph'}
+            onView={(view) =>
+              void navigate({
+                search: { tab: 'relations', view: view === 'table' ? 'table' : undefined },
+                replace: true,
+              })
+            }
+          />
+        </Tabs.Panel>
+        <Tabs.Panel value="runs" pt="md">
+          <EntityRuns entity={`${entity.blueprint}/${identifier}`} />
+        </Tabs.Panel>
+        <Tabs.Panel value="deployments" pt="md">
+          <Deployments
+            service={identifier}
+            environment={search.env}
+            onEnvironment={(env) => void navigate({ search: { tab: 'deployments', env }, replace: true })}
+          />
+        </Tabs.Panel>
+        <Tabs.Panel value="checks" pt="md">
+          <Checks service={identifier} />
+        </Tabs.Panel>
+        <Tabs.Panel value="repository" pt="md">
+          <RepositorySummary blueprint={blueprint} entity={entity} />
+        </Tabs.Panel>
+        <Tabs.Panel value="activity" pt="md">
+          <Activity object={`${entity.blueprint}/${identifier}`} />
+        </Tabs.Panel>
+      </Tabs>
+    </div>
+  );
+}
