@@ -226,7 +226,6 @@ func (f *facts) missingSlots() []MissingSlot {
 	return missing
 }
 
-
 // language is told by the files of the repository.
 func (f *facts) language() string {
 	if _, ok := f.files["go.mod"]; ok {

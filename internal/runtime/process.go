@@ -134,6 +134,8 @@ func checkVersion(service, version string) error {
 	return nil
 }
 
+var _ Runtime = (*Process)(nil)
+
 // place is a service in an environment: the key of an instance.
 type place struct{ service, environment string }
 

@@ -103,14 +103,13 @@ func (p *Process) Instances(ctx context.Context, service string) ([]Instance, er
 	return out, nil
 }
 
-// Deployments returns the latest deployments of a service, newest first. An
-// empty environment means all.
-func (p *Process) Deployments(ctx context.Context, service, environment string, limit int) ([]Deployment, error) {
+// Deployments returns the latest deployments of a service, newest first.
+func (p *Process) Deployments(ctx context.Context, service string, limit int) ([]Deployment, error) {
 	if limit <= 0 || limit > 200 {
 		limit = 50
 	}
 	rows, err := p.db.Read().QueryContext(ctx, `SELECT id, service, environment, version, state, error, run_id, created_by, created_at, first_answer_at FROM runtime_deployments
-		WHERE service = $1 AND (CAST($2 AS TEXT) = '' OR environment = $2) ORDER BY created_at DESC, id DESC LIMIT $3`, service, environment, limit)
+		WHERE service = $1 ORDER BY created_at DESC, id DESC LIMIT $2`, service, limit)
 	out, err := store.All(rows, err, func(s interface{ Scan(...any) error }) (Deployment, error) {
 		var d Deployment
 		var at, answer int64

@@ -41,7 +41,7 @@ CREATE TABLE runtime_deployments (
   log_from BIGINT NOT NULL,
   first_answer_at BIGINT NOT NULL
 );
-CREATE INDEX runtime_deployments_place ON runtime_deployments (service, environment, created_at);
+CREATE INDEX runtime_deployments_place ON runtime_deployments (service, created_at);
 -- A repeated step finds its deployment instead of making a second one.
 CREATE UNIQUE INDEX runtime_deployments_run ON runtime_deployments (run_id, service, environment, version) WHERE run_id <> '';
 
