@@ -1,10 +1,4 @@
-import {
-  createTheme,
-  Modal,
-  Notification,
-  type CSSVariablesResolver,
-  type MantineColorsTuple,
-} from '@mantine/core';
+import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
 
 const iris: MantineColorsTuple = [
   '#f3f3fe',
@@ -56,11 +50,11 @@ export const theme = createTheme({
   cursorType: 'pointer',
   respectReducedMotion: true,
   components: {
-    Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' }, centered: true } }),
-    Notification: Notification.extend({
+    Modal: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' }, centered: true } },
+    Notification: {
       defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' } },
       styles: { description: { color: 'var(--sph-muted)' } },
-    }),
+    },
   },
 });
 
@@ -71,6 +65,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
     '--mantine-color-dimmed': '#5b6270',
     '--mantine-color-placeholder': '#6b7280',
     '--mantine-color-error': '#b3261e',
+    '--mantine-color-anchor': '#4a4abf',
   },
   dark: {
     '--mantine-color-dimmed': '#a3abba',
@@ -78,5 +73,6 @@ export const cssVariables: CSSVariablesResolver = () => ({
     '--mantine-color-body': '#101216',
     '--mantine-color-text': '#e6e9ef',
     '--mantine-color-error': '#ff8a80',
+    '--mantine-color-anchor': '#a6a6ef',
   },
 });

@@ -16,18 +16,19 @@ export type Team = { name: string; title: string; description: string; members: 
 export type Token = {
   id: string;
   name: string;
+  /** The beginning of the token, to tell tokens apart. */
+  hint: string;
   createdAt: string;
-  expiresAt?: string;
-  lastUsedAt?: string;
-  prefix?: string;
+  expiresAt: string;
+  usedAt?: string;
 };
 export type Session = {
   id: string;
+  ip: string;
+  userAgent: string;
   createdAt: string;
-  lastUsedAt?: string;
-  expiresAt?: string;
-  ip?: string;
-  userAgent?: string;
+  seenAt: string;
+  expiresAt: string;
   current?: boolean;
 };
 
@@ -315,7 +316,7 @@ export type CommitStatus = {
   url?: string;
   at?: string;
 };
-export type Review = { id?: string; by: Person; verdict: string; body: string; sha?: string; at: string };
+export type Review = { by: Person; verdict: string; body: string; sha: string; stale: boolean; at: string };
 export type Comment = { id?: string; by: Person; body: string; at: string };
 export type PullRequest = {
   repository: string;

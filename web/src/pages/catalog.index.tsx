@@ -1,4 +1,4 @@
-import { Button, Group, SimpleGrid, Text } from '@mantine/core';
+import { Group, SimpleGrid, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { createFileRoute, Link } from '@tanstack/react-router';
 import { blueprintsQuery } from '~/api/queries';
@@ -9,6 +9,7 @@ import { NamedIcon } from '~/ui/entityIcon';
 import { IconBox } from '~/ui/icons';
 import { PageHeader } from '~/ui/PageHeader';
 import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
+import { ButtonLink } from '~/ui/links';
 
 export const Route = createFileRoute('/catalog/')({
   loader: ({ context }) => context.queryClient.prefetchQuery(blueprintsQuery),
@@ -43,9 +44,7 @@ function Nothing() {
         text={t.catalog.emptyText}
         action={
           <Group gap="xs" justify="center">
-            <Button component={Link} to="/import">
-              {t.catalog.importFiles}
-            </Button>
+            <ButtonLink to="/import">{t.catalog.importFiles}</ButtonLink>
           </Group>
         }
         command="sphera catalog import ./model"

@@ -1,4 +1,4 @@
-import { Button, SimpleGrid, Table, Text } from '@mantine/core';
+import { SimpleGrid, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { createFileRoute, Link } from '@tanstack/react-router';
 import { firstAnswerQuery } from '~/api/queries';
@@ -13,6 +13,7 @@ import { IconChartBar } from '~/ui/icons';
 import { PageHeader } from '~/ui/PageHeader';
 import { Section } from '~/ui/Section';
 import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
+import { ButtonLink } from '~/ui/links';
 
 export const Route = createFileRoute('/insights')({
   loader: ({ context }) => context.queryClient.prefetchQuery(firstAnswerQuery),
@@ -33,9 +34,9 @@ function Insights() {
             title={t.insights.empty}
             text={t.insights.emptyText}
             action={
-              <Button component={Link} to="/create/$action" params={{ action: 'create_service' }}>
+              <ButtonLink to="/create/$action" params={{ action: 'create_service' }}>
                 {t.insights.create}
-              </Button>
+              </ButtonLink>
             }
           />
         </div>

@@ -1,4 +1,4 @@
-import { Button, Checkbox, Group, Text } from '@mantine/core';
+import { Button, Checkbox, Group, Text, VisuallyHidden } from '@mantine/core';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { memo, useCallback, useEffect, useRef, useState, type ReactNode } from 'react';
 import { count } from '~/lib/format';
@@ -201,7 +201,11 @@ function HeadRow<Row>({
   const sorted = parseSort(sort);
   return (
     <div role="row" className={`${css.row} ${css.headRow}`} aria-rowindex={1}>
-      {selectable && <div role="columnheader" className={css.check} aria-label={t.common.selection} />}
+      {selectable && (
+        <div role="columnheader" className={css.check}>
+          <VisuallyHidden>{t.common.selection}</VisuallyHidden>
+        </div>
+      )}
       {columns.map((column, i) => {
         const direction =
           sorted && sorted.key === column.sort ? (sorted.desc ? 'descending' : 'ascending') : undefined;

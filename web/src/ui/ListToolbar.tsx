@@ -29,7 +29,7 @@ export function TextFilter({
     <TextInput
       data-list-filter
       size="sm"
-      w={{ base: '100%', sm: 300 }}
+      w={{ base: '100%', sm: 260 }}
       placeholder={label}
       aria-label={label}
       leftSection={<IconSearch size={16} aria-hidden />}
@@ -117,11 +117,11 @@ export function ListToolbar({
   view?: ReactNode;
 }) {
   return (
-    <Group justify="space-between" gap="xs" align="center">
-      <Group gap="xs" style={{ flex: '1 1 320px' }}>
+    <Group justify="space-between" gap="xs" align="flex-start">
+      <Group gap="xs" style={{ flex: '1 1 420px' }}>
         {children}
       </Group>
-      <Group gap="xs">
+      <Group gap="xs" mih={36}>
         <Text size="sm" className="sph-muted num" aria-live="polite">
           {total}
         </Text>

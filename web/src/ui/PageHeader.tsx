@@ -59,7 +59,7 @@ export function PageHeader({
             {status}
           </Group>
           {description && (
-            <Text size="sm" className="sph-muted" component="div" mt={4}>
+            <Text size="sm" className="sph-muted sph-prose" component="div" mt={4}>
               {description}
             </Text>
           )}

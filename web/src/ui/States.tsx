@@ -1,6 +1,5 @@
 import { Button, Code, Group, Skeleton, Stack, Text, Title } from '@mantine/core';
 import { spotlight } from '@mantine/spotlight';
-import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { isApiError, offlineCode, type ApiError } from '~/api/errors';
 import { useDelayed } from '~/lib/useDelayed';
@@ -8,6 +7,7 @@ import { t } from '~/strings';
 import { CopyButton, Fact, Facts } from './bits';
 import { IconAlertTriangle, IconLock, IconSearch } from './icons';
 import { usePageTitle } from './PageHeader';
+import { ButtonLink } from './links';
 
 /** Grey lines in the shape of a list, after 150 ms. */
 export function Skeletons({ rows = 6, height = 20 }: { rows?: number; height?: number }) {
@@ -161,9 +161,9 @@ export function NotFound({ message }: { message?: string }): ReactNode {
         <Button variant="default" leftSection={<IconSearch size={16} />} onClick={() => spotlight.open()}>
           {t.common.notFoundSearch}
         </Button>
-        <Button variant="subtle" component={Link} to="/">
+        <ButtonLink variant="subtle" to="/">
           {t.common.notFoundHome}
-        </Button>
+        </ButtonLink>
       </Group>
     </Centred>
   );

@@ -60,7 +60,7 @@ function SessionRow({ session, onRevoke }: { session: Session; onRevoke: () => v
           {session.current && <Pill tone="info">{t.account.thisSession}</Pill>}
         </Text>
         <Text size="xs" className="sph-muted">
-          {session.ip} · {t.account.created} <When at={session.createdAt} />
+          {session.ip} · {t.account.lastUsed} <When at={session.seenAt} />
         </Text>
       </div>
       {!session.current && (

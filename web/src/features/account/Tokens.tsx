@@ -140,11 +140,10 @@ function TokenRow({ token, onDelete }: { token: Token; onDelete: () => void }) {
   return (
     <div className="sph-row sph-line">
       <Text size="sm" fw={550} className="sph-line-text">
-        {token.name}
+        {token.name} <span className="mono sph-muted">{token.hint}…</span>
       </Text>
       <Text size="xs" className="sph-muted">
-        {t.account.lastUsed} <When at={token.lastUsedAt} /> · {t.account.expires}{' '}
-        <When at={token.expiresAt} />
+        {t.account.lastUsed} <When at={token.usedAt} /> · {t.account.expires} <When at={token.expiresAt} />
       </Text>
       <Button size="compact-sm" variant="default" onClick={onDelete}>
         {t.account.deleteToken}

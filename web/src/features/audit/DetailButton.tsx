@@ -1,53 +1,54 @@
-import { Anchor, Code } from '@mantine/core';
-import { modals } from '@mantine/modals';
-import type { ReactNode } from 'react';
+import { Anchor, Code, Modal } from '@mantine/core';
+import { useState, type ReactNode } from 'react';
 import type { AuditEvent } from '~/api/types';
 import { fullTime } from '~/lib/format';
 import { t } from '~/strings';
 import { CopyButton, Fact, Facts } from '~/ui/bits';
 import { Outcome } from './EventLine';
 
-function show(event: AuditEvent): void {
-  modals.open({
-    title: t.insights.entry(event.seq),
-    size: 'lg',
-    children: (
-      <>
-        <Facts>
-          <Fact name={t.insights.verb}>
-            <span className="mono">{event.verb}</span>
-          </Fact>
-          <Fact name={t.insights.object}>
-            <span className="mono">{event.object}</span>
-          </Fact>
-          <Fact name={t.insights.actor}>
-            {event.actorName} <span className="mono">{event.actor}</span>
-          </Fact>
-          <Fact name={t.insights.outcome}>
-            <Outcome outcome={event.outcome} />
-          </Fact>
-          <Fact name={t.insights.time}>{fullTime(event.at)}</Fact>
-          {event.requestId && (
-            <Fact name={t.insights.request}>
-              <span className="mono">{event.requestId}</span> <CopyButton value={event.requestId} size="xs" />
-            </Fact>
-          )}
-        </Facts>
-        {event.detail !== undefined && event.detail !== null && (
-          <Code block mt="sm">
-            {JSON.stringify(event.detail, null, 2)}
-          </Code>
-        )}
-      </>
-    ),
-  });
-}
-
 /** Opens all that is kept about an entry. */
 export function DetailButton({ event, children }: { event: AuditEvent; children: ReactNode }) {
+  const [open, setOpen] = useState(false);
   return (
-    <Anchor component="button" type="button" size="sm" onClick={() => show(event)}>
-      {children}
-    </Anchor>
+    <>
+      <Anchor component="button" type="button" size="sm" onClick={() => setOpen(true)}>
+        {children}
+      </Anchor>
+      <Modal opened={open} onClose={() => setOpen(false)} title={t.insights.entry(event.seq)} size="lg">
+        <Detail event={event} />
+      </Modal>
+    </>
+  );
+}
+
+function Detail({ event }: { event: AuditEvent }) {
+  return (
+    <>
+      <Facts>
+        <Fact name={t.insights.verb}>
+          <span className="mono">{event.verb}</span>
+        </Fact>
+        <Fact name={t.insights.object}>
+          <span className="mono">{event.object}</span>
+        </Fact>
+        <Fact name={t.insights.actor}>
+          {event.actorName} <span className="mono">{event.actor}</span>
+        </Fact>
+        <Fact name={t.insights.outcome}>
+          <Outcome outcome={event.outcome} />
+        </Fact>
+        <Fact name={t.insights.time}>{fullTime(event.at)}</Fact>
+        {event.requestId && (
+          <Fact name={t.insights.request}>
+            <span className="mono">{event.requestId}</span> <CopyButton value={event.requestId} size="xs" />
+          </Fact>
+        )}
+      </Facts>
+      {event.detail !== undefined && event.detail !== null && (
+        <Code block mt="sm">
+          {JSON.stringify(event.detail, null, 2)}
+        </Code>
+      )}
+    </>
   );
 }

@@ -62,7 +62,7 @@ export function ObjectLink({ object }: { object: string }): ReactNode {
 export function EventLine({ event, withoutObject }: { event: AuditEvent; withoutObject?: boolean }) {
   return (
     <div className="sph-row sph-line">
-      <Text size="sm" className="sph-line-text" component="div">
+      <Text size="sm" className="sph-line-text sph-prose" component="div">
         {verbText(event.verb)}
         {!withoutObject && (
           <>

@@ -41,7 +41,7 @@ export function Filters({ blueprint, rules, onChange }: Props) {
         <Select
           key={id}
           size="sm"
-          w={150}
+          w={140}
           clearable
           clearButtonProps={{ 'aria-label': t.common.clearFilters }}
           placeholder={t.catalog.anyOf(titleOf(blueprint, id).toLowerCase())}

@@ -1,6 +1,5 @@
 import { Button, Group, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
 import { checksQuery } from '~/api/services';
 import type { Check } from '~/api/types';
 import { t } from '~/strings';
@@ -8,6 +7,7 @@ import { Pill } from '~/ui/bits';
 import { IconListCheck, IconRefresh } from '~/ui/icons';
 import { Section } from '~/ui/Section';
 import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
+import { ButtonLink } from '~/ui/links';
 
 /** The service contract: what is in order, what is missing, and the way to mend it. */
 export function Checks({ service }: { service: string }) {
@@ -74,15 +74,14 @@ function CheckRow({ check, service }: { check: Check; service: string }) {
 /** Opens the plan that mends what is missing. */
 export function FixButton({ service, fix, label }: { service: string; fix: string; label: string }) {
   return (
-    <Button
+    <ButtonLink
       size="compact-sm"
       variant="light"
-      component={Link}
       to="/create/$action"
       params={{ action: fix }}
       search={{ entity: service }}
     >
       {label}
-    </Button>
+    </ButtonLink>
   );
 }

@@ -11,6 +11,7 @@ import { IconArrowBackUp, IconRocket, IconServer2 } from '~/ui/icons';
 import { Section } from '~/ui/Section';
 import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
 import { InstanceState } from './InstanceState';
+import { ButtonLink } from '~/ui/links';
 
 // The log viewer is loaded when somebody looks at a log.
 const InstanceLog = lazy(() => import('./InstanceLog').then((module) => ({ default: module.InstanceLog })));
@@ -28,28 +29,26 @@ export function Deployments({ service, environment, onEnvironment }: Props) {
         flush
         action={
           <Group gap="xs">
-            <Button
+            <ButtonLink
               size="compact-sm"
               leftSection={<IconRocket size={14} aria-hidden />}
-              component={Link}
               to="/create/$action"
               params={{ action: 'deploy_service' }}
               search={{ entity: service }}
               variant="light"
             >
               {t.entity.deploy}
-            </Button>
-            <Button
+            </ButtonLink>
+            <ButtonLink
               size="compact-sm"
               variant="default"
               leftSection={<IconArrowBackUp size={14} aria-hidden />}
-              component={Link}
               to="/create/$action"
               params={{ action: 'revert_service' }}
               search={{ entity: service }}
             >
               {t.entity.revert}
-            </Button>
+            </ButtonLink>
           </Group>
         }
       >
@@ -76,7 +75,7 @@ export function Deployments({ service, environment, onEnvironment }: Props) {
       </Section>
       {shown && (
         <Suspense fallback={<Skeletons rows={8} />}>
-          <InstanceLog service={service} environment={shown.environment} />
+          <InstanceLog key={shown.environment} service={service} environment={shown.environment} />
         </Suspense>
       )}
       <History service={service} />

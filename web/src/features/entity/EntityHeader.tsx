@@ -1,6 +1,6 @@
 import { Button, Group, Menu, Text, Tooltip } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { Link, useNavigate } from '@tanstack/react-router';
+import { useNavigate } from '@tanstack/react-router';
 import { api } from '~/api/client';
 import { actionsQuery } from '~/api/queries';
 import { dependentsQuery } from '~/api/services';
@@ -15,6 +15,7 @@ import { IconArrowBackUp, IconChevronDown, IconRocket, IconTrash } from '~/ui/ic
 import { PageHeader } from '~/ui/PageHeader';
 import { toastDone, toastError } from '~/ui/toast';
 import { canRun } from './tabs';
+import { ButtonLink, MenuLink } from '~/ui/links';
 
 /** What an entity is and what can be done with it. */
 export function EntityHeader({ blueprint, entity }: { blueprint: Blueprint; entity: Entity }) {
@@ -117,14 +118,9 @@ function ActionButton({
     );
   }
   return (
-    <Button
-      variant={primary ? 'filled' : 'default'}
-      leftSection={icon}
-      component={Link}
-      {...formOf(action, entity)}
-    >
+    <ButtonLink variant={primary ? 'filled' : 'default'} leftSection={icon} {...formOf(action, entity)}>
       {label}
-    </Button>
+    </ButtonLink>
   );
 }
 
@@ -142,9 +138,9 @@ function ActionItem({ action, entity }: { action: Action; entity: Entity }) {
     );
   }
   return (
-    <Menu.Item leftSection={icon} component={Link} {...formOf(action, entity)}>
+    <MenuLink leftSection={icon} {...formOf(action, entity)}>
       {action.title}
-    </Menu.Item>
+    </MenuLink>
   );
 }
 

@@ -26,8 +26,6 @@ export function useInstanceLog(
     let last = 0;
     let waiting: LogLine[] = [];
     let frame = 0;
-    setLines([]);
-    setError(undefined);
 
     // Lines are added once per frame, however fast they come.
     const add = (more: LogLine[]) => {

@@ -1,4 +1,4 @@
-import { Button, Group, SimpleGrid, Skeleton, Stack, Text } from '@mantine/core';
+import { Group, SimpleGrid, Skeleton, Stack, Text } from '@mantine/core';
 import { useQuery, useSuspenseQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
@@ -17,6 +17,7 @@ import { PageHeader } from '~/ui/PageHeader';
 import { Section } from '~/ui/Section';
 import { EmptyState, ErrorState } from '~/ui/States';
 import { ServiceCard } from './ServiceCard';
+import { ButtonLink } from '~/ui/links';
 
 function greeting(name: string): string {
   const hour = new Date().getHours();
@@ -122,9 +123,9 @@ function WaitingRun({ run }: { run: Run }) {
       }
       at={run.createdAt}
       action={
-        <Button size="compact-sm" variant="light" component={Link} to="/runs/$id" params={{ id: run.id }}>
+        <ButtonLink size="compact-sm" variant="light" to="/runs/$id" params={{ id: run.id }}>
           {t.home.decide}
-        </Button>
+        </ButtonLink>
       }
     />
   );
@@ -141,15 +142,14 @@ function WaitingPull({ pull }: { pull: PullRequest }) {
       }
       at={pull.createdAt}
       action={
-        <Button
+        <ButtonLink
           size="compact-sm"
           variant="light"
-          component={Link}
           to="/forge/$repo/pulls/$number"
           params={{ repo: pull.repository, number: String(pull.number) }}
         >
           {t.home.review}
-        </Button>
+        </ButtonLink>
       }
     />
   );
@@ -183,9 +183,9 @@ function MyServices({ home, pending }: { home?: Home; pending: boolean }) {
             title={t.home.noServices}
             text={t.home.noServicesText}
             action={
-              <Button component={Link} to="/create/$action" params={{ action: 'create_service' }}>
+              <ButtonLink to="/create/$action" params={{ action: 'create_service' }}>
                 {t.home.createService}
-              </Button>
+              </ButtonLink>
             }
             command="sphera create service NAME --team TEAM"
           />
@@ -259,28 +259,26 @@ function Start() {
     >
       <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs" py={4}>
         {actions.slice(0, 6).map((action) => (
-          <Button
+          <ButtonLink
             key={action.identifier}
             variant="default"
             justify="flex-start"
             leftSection={<NamedIcon name={action.icon} size={16} />}
-            component={Link}
             to="/create/$action"
             params={{ action: action.identifier }}
           >
             {action.title}
-          </Button>
+          </ButtonLink>
         ))}
         {actions.length === 0 && (
-          <Button
+          <ButtonLink
             variant="default"
             justify="flex-start"
             leftSection={<IconBolt size={16} />}
-            component={Link}
             to="/create"
           >
             {t.home.everything}
-          </Button>
+          </ButtonLink>
         )}
       </SimpleGrid>
     </Section>

@@ -1,11 +1,20 @@
-import { Avatar, Menu, SegmentedControl, Text, UnstyledButton, useMantineColorScheme } from '@mantine/core';
+import {
+  Avatar,
+  Menu,
+  SegmentedControl,
+  Text,
+  UnstyledButton,
+  useMantineColorScheme,
+  VisuallyHidden,
+} from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
-import { Link, useNavigate } from '@tanstack/react-router';
+import { useNavigate } from '@tanstack/react-router';
 import { api } from '~/api/client';
 import type { User } from '~/api/types';
 import { t } from '~/strings';
 import { IconKeyboard, IconLogout, IconUser } from '~/ui/icons';
 import { toastError } from '~/ui/toast';
+import { MenuLink } from '~/ui/links';
 
 /** Light, dark, or as the system has it. */
 export function ThemeChoice({ fullWidth }: { fullWidth?: boolean }) {
@@ -42,8 +51,9 @@ export function AccountMenu({ user, onShortcuts }: { user: User; onShortcuts: ()
   return (
     <Menu position="bottom-end" width={248}>
       <Menu.Target>
-        <UnstyledButton aria-label={t.shell.accountMenu(user.name)} style={{ borderRadius: 99 }}>
+        <UnstyledButton style={{ borderRadius: 99 }}>
           <Avatar size={30} radius="xl" name={user.name} color="iris" aria-hidden imageProps={{ alt: '' }} />
+          <VisuallyHidden>{t.shell.accountMenu(user.name)}</VisuallyHidden>
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
@@ -62,9 +72,9 @@ export function AccountMenu({ user, onShortcuts }: { user: User; onShortcuts: ()
         <div style={{ padding: '4px 12px 8px' }}>
           <ThemeChoice fullWidth />
         </div>
-        <Menu.Item leftSection={<IconUser size={16} />} component={Link} to="/account">
+        <MenuLink leftSection={<IconUser size={16} />} to="/account">
           {t.shell.account}
-        </Menu.Item>
+        </MenuLink>
         <Menu.Item leftSection={<IconKeyboard size={16} />} onClick={onShortcuts}>
           {t.shell.shortcuts}
         </Menu.Item>

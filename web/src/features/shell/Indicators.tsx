@@ -8,6 +8,7 @@ import { homeQuery, meQuery, runningNowQuery } from '~/api/queries';
 import type { Run } from '~/api/types';
 import { t } from '~/strings';
 import { IconBell, IconPlayerPlay } from '~/ui/icons';
+import { MenuLink } from '~/ui/links';
 
 /** How many runs are at work now, on every page, with a way to each. */
 export function RunningNow() {
@@ -33,14 +34,14 @@ export function RunningNow() {
       <Menu.Dropdown>
         <Menu.Label>{label}</Menu.Label>
         {runs.map((run) => (
-          <Menu.Item key={run.id} component={Link} {...runLink(run.id)}>
+          <MenuLink key={run.id} {...runLink(run.id)}>
             <Text size="sm" truncate>
               {run.title}
             </Text>
             <Text size="xs" className="sph-muted num">
               {run.stepsDone} / {run.stepsTotal}
             </Text>
-          </Menu.Item>
+          </MenuLink>
         ))}
       </Menu.Dropdown>
     </Menu>

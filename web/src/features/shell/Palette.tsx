@@ -21,7 +21,7 @@ export function Palette({ roles }: { roles: string[] }) {
     <Spotlight.Root
       query={text}
       onQueryChange={setText}
-      shortcut="mod + K"
+      shortcut={null}
       scrollable
       maxHeight={420}
       clearQueryOnClose

@@ -1,29 +1,19 @@
-import {
-  Alert,
-  AppShell,
-  Burger,
-  Button,
-  Group,
-  Kbd,
-  Text,
-  UnstyledButton,
-  VisuallyHidden,
-} from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
+import { Alert, AppShell, Burger, Group, Kbd, Text, UnstyledButton, VisuallyHidden } from '@mantine/core';
+import { useDisclosure, useHotkeys } from '@mantine/hooks';
 import { spotlight } from '@mantine/spotlight';
 import { useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useRouterState } from '@tanstack/react-router';
-import { useEffect, type ReactNode } from 'react';
+import { useCallback, useEffect, useState, type ReactNode } from 'react';
 import { meQuery } from '~/api/queries';
 import { keepFresh, useConnected } from '~/lib/events';
 import { focusListFilter, useShortcuts } from '~/lib/shortcuts';
 import { t } from '~/strings';
 import { IconPlus, IconSearch } from '~/ui/icons';
 import { AccountMenu } from './AccountMenu';
+import { Dialogs } from './Dialogs';
 import { Inbox, RunningNow } from './Indicators';
-import { Palette } from './Palette';
-import { ShortcutsDialog } from './ShortcutsDialog';
 import { SideBar } from './SideBar';
+import { ButtonLink } from '~/ui/links';
 
 /** The frame around every page of a signed-in person. */
 export function Shell({ children }: { children: ReactNode }) {
@@ -35,12 +25,18 @@ export function Shell({ children }: { children: ReactNode }) {
   const connected = useConnected();
   const path = useRouterState({ select: (s) => s.location.pathname });
 
+  const [paletteWanted, setPaletteWanted] = useState(false);
+  const openPalette = useCallback(() => {
+    setPaletteWanted(true);
+    spotlight.open();
+  }, []);
+  useHotkeys([['mod+K', openPalette]], []);
   useEffect(() => keepFresh(queryClient), [queryClient]);
   const closeMenu = menu.close;
   useEffect(() => closeMenu(), [path, closeMenu]);
   useShortcuts({
     '/': () => {
-      if (!focusListFilter()) spotlight.open();
+      if (!focusListFilter()) openPalette();
     },
     '?': help.open,
     c: () => void navigate({ to: '/create' }),
@@ -78,7 +74,7 @@ export function Shell({ children }: { children: ReactNode }) {
               </Text>
             </Link>
           </Group>
-          <UnstyledButton onClick={() => spotlight.open()} className="sph-palette-field">
+          <UnstyledButton onClick={openPalette} className="sph-palette-field">
             <IconSearch size={16} aria-hidden />
             <Text visibleFrom="sm" size="sm" className="sph-muted" flex={1} component="span">
               {t.shell.palette}
@@ -90,15 +86,9 @@ export function Shell({ children }: { children: ReactNode }) {
           </UnstyledButton>
           <Group gap={6} wrap="nowrap" justify="flex-end" className="sph-bar-side">
             <RunningNow />
-            <Button
-              visibleFrom="sm"
-              size="xs"
-              leftSection={<IconPlus size={15} />}
-              component={Link}
-              to="/create"
-            >
+            <ButtonLink visibleFrom="sm" size="xs" leftSection={<IconPlus size={15} />} to="/create">
               {t.shell.create}
-            </Button>
+            </ButtonLink>
             <Inbox />
             <AccountMenu user={user} onShortcuts={help.open} />
           </Group>
@@ -115,8 +105,12 @@ export function Shell({ children }: { children: ReactNode }) {
         )}
         {children}
       </AppShell.Main>
-      <Palette roles={user.roles} />
-      <ShortcutsDialog opened={helpOpen} onClose={help.close} />
+      <Dialogs
+        roles={user.roles}
+        helpOpen={helpOpen}
+        onCloseHelp={help.close}
+        paletteWanted={paletteWanted}
+      />
     </AppShell>
   );
 }

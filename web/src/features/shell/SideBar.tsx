@@ -49,7 +49,7 @@ function Item({ item }: { item: NavItem }) {
       aria-current={current ? 'page' : undefined}
       leftSection={<item.icon size={18} stroke={1.7} aria-hidden />}
       rightSection={
-        waiting ? (
+        item.counted && waiting ? (
           <span className="pill warn num" title={plural(waiting, 'review')}>
             {waiting}
           </span>

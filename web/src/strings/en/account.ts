@@ -12,7 +12,7 @@ export const account = {
   setupTokenHelp: 'Printed in the console of the server; valid for 15 minutes.',
   name: 'Name',
   setupDone: 'Make the account',
-  passwordHelp: 'At least 12 characters.',
+  passwordHelp: 'At least 8 characters; a sentence is best.',
 
   title: 'Account',
   you: 'You',

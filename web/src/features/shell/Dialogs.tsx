@@ -1,0 +1,45 @@
+import { lazy, Suspense, useEffect, useState, useSyncExternalStore } from 'react';
+import { pendingQuestion } from '~/ui/confirm';
+
+const Palette = lazy(() => import('./Palette').then((module) => ({ default: module.Palette })));
+const ShortcutsDialog = lazy(() =>
+  import('./ShortcutsDialog').then((module) => ({ default: module.ShortcutsDialog })),
+);
+const ConfirmDialog = lazy(() =>
+  import('~/ui/ConfirmDialog').then((module) => ({ default: module.ConfirmDialog })),
+);
+
+/** True once the page has come to rest, so that what follows does not slow it. */
+function useIdle(): boolean {
+  const [idle, setIdle] = useState(false);
+  useEffect(() => {
+    // Safari has no requestIdleCallback.
+    const timer = setTimeout(() => setIdle(true), 400);
+    return () => clearTimeout(timer);
+  }, []);
+  return idle;
+}
+
+/** The dialogs of the frame; their code is loaded after the page itself. */
+export function Dialogs({
+  roles,
+  helpOpen,
+  onCloseHelp,
+  paletteWanted,
+}: {
+  roles: string[];
+  helpOpen: boolean;
+  onCloseHelp: () => void;
+  /** Somebody asked for the palette before the page came to rest. */
+  paletteWanted: boolean;
+}) {
+  const idle = useIdle();
+  const question = useSyncExternalStore(pendingQuestion.subscribe, pendingQuestion.get);
+  return (
+    <Suspense>
+      {(idle || paletteWanted) && <Palette roles={roles} />}
+      {helpOpen && <ShortcutsDialog opened onClose={onCloseHelp} />}
+      {question && <ConfirmDialog question={question} onClose={pendingQuestion.clear} />}
+    </Suspense>
+  );
+}
