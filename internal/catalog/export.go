@@ -1,0 +1,146 @@
+package catalog
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"sphera/internal/store"
+)
+
+// Export writes the catalog as files that Import reads: one per blueprint and
+// entity, keys sorted. Exporting what was imported from an export gives the
+// same bytes.
+func (c *Catalog) Export(ctx context.Context) ([]ImportFile, error) {
+	blueprints, err := readBlueprints(ctx, c.db.Read())
+	if err != nil {
+		return nil, err
+	}
+	files := []ImportFile{}
+	taken := map[string]bool{}
+	for _, b := range blueprints {
+		doc, err := b.document()
+		if err != nil {
+			return nil, err
+		}
+		content, err := pretty(doc)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, ImportFile{Name: freeName(taken, "blueprints/"+fileName(b.Identifier)), Content: content})
+	}
+	for _, b := range blueprints {
+		s, err := newSchema(b)
+		if err != nil {
+			return nil, err
+		}
+		if files, err = c.exportEntities(ctx, s, files, taken); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// exportEntities goes through a blueprint's entities in bounded parts.
+func (c *Catalog) exportEntities(ctx context.Context, s *schema, files []ImportFile, taken map[string]bool) ([]ImportFile, error) {
+	const part = 500
+	after := ""
+	for {
+		rows, err := c.db.Read().QueryContext(ctx, "SELECT "+entityColumns+" FROM entities e WHERE e.blueprint = $1 AND e.identifier > $2 ORDER BY e.identifier LIMIT $3", s.Identifier, after, part)
+		list, err := store.All(rows, err, scanStored)
+		if err != nil {
+			return nil, fmt.Errorf("export %s: %w", s.Identifier, err)
+		}
+		if err := readRelations(ctx, c.db.Read(), list...); err != nil {
+			return nil, err
+		}
+		for _, r := range list {
+			content, err := pretty(s.exported(r.draft))
+			if err != nil {
+				return nil, err
+			}
+			name := "entities/" + fileName(s.Identifier) + "/" + fileName(r.Identifier)
+			files = append(files, ImportFile{Name: freeName(taken, name), Content: content})
+			after = r.Identifier
+		}
+		if len(list) < part {
+			return files, nil
+		}
+	}
+}
+
+// exported is an entity as it is exported: what is unset is left out, but for
+// null where importing would fill in a default.
+func (s *schema) exported(d draft) map[string]any {
+	properties := map[string]any{}
+	for name, p := range s.Schema.Properties {
+		if v, set := d.Properties[name]; set || p.Default != nil {
+			properties[name] = v
+		}
+	}
+	relations := map[string]any{}
+	for name, targets := range d.Relations {
+		if s.Relations[name].Many {
+			relations[name] = targets
+		} else {
+			relations[name] = targets[0]
+		}
+	}
+	doc := map[string]any{"identifier": d.Identifier, "title": d.Title, "blueprint": s.Identifier, "properties": properties, "relations": relations}
+	if d.Icon != "" {
+		doc["icon"] = d.Icon
+	}
+	if len(d.Team) > 0 {
+		doc["team"] = d.Team
+	}
+	return doc
+}
+
+func pretty(doc map[string]any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(doc); err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// fileName makes a name that every file system takes: no separators, no
+// leading dot, not too long.
+func fileName(identifier string) string {
+	var b strings.Builder
+	for i, c := range []byte(identifier) {
+		plain := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.' && i > 0
+		if plain {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	const most = 150
+	if b.Len() > most {
+		return b.String()[:most-18] + "~" + digest(identifier)
+	}
+	return b.String()
+}
+
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:8])
+}
+
+// freeName keeps names apart on file systems that ignore case.
+func freeName(taken map[string]bool, name string) string {
+	free := name
+	if taken[fold(free)] {
+		free += "~" + digest(name)
+	}
+	taken[fold(free)] = true
+	return free + ".json"
+}
