@@ -70,7 +70,7 @@ func openPostgres(ctx context.Context, url string, log *slog.Logger) (*DB, error
 	}
 	db := &DB{Dialect: Postgres, write: pool, read: pool, log: log}
 	db.feed = newFeed(log)
-	db.feed.startListening(url) //nolint:contextcheck // it outlives Open and ends with Close
+	db.feed.startListening(url)
 	return db, nil
 }
 
