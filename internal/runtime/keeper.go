@@ -119,6 +119,8 @@ func (k *keeper) reconcile(ctx context.Context) (time.Duration, bool) {
 	case fault.Is(err, fault.NotFound):
 		k.stopAll()
 		return 0, true
+	case ctx.Err() != nil:
+		return 0, false // run stops in order
 	case err != nil:
 		k.p.logger.WarnContext(ctx, "could not read the wish for an instance", "instance", k.String(), "error", err)
 		return soon, false
@@ -128,7 +130,7 @@ func (k *keeper) reconcile(ctx context.Context) (time.Duration, bool) {
 		return 0, true
 	case r.desired == Stopped:
 		k.stopAll()
-		k.p.logs.flush(ctx)
+		k.p.logs.flush(context.WithoutCancel(ctx))
 		if err := k.p.markStopped(ctx, k.place, k.p.owner); err != nil {
 			k.p.logger.WarnContext(ctx, "could not record that an instance stopped", "instance", k.String(), "error", err)
 			return soon, false

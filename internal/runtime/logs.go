@@ -51,18 +51,20 @@ func (w *logWriter) add(k place, l LogLine) {
 	}
 }
 
-// run writes batches until ctx ends, and then what is left.
+// run writes batches until ctx ends, and then what is left. A batch once begun
+// is written to its end.
 func (w *logWriter) run(ctx context.Context) {
+	writing := context.WithoutCancel(ctx)
 	timer := time.NewTimer(logPause)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			w.flush(context.WithoutCancel(ctx))
+			w.flush(writing)
 			return
 		case <-w.wake:
 		}
-		w.flush(ctx)
+		w.flush(writing)
 		timer.Reset(logPause)
 		select {
 		case <-ctx.Done():
