@@ -3,6 +3,7 @@ package catalog_test
 import (
 	"context"
 	"encoding/json"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,8 +24,9 @@ type fixture struct {
 
 func newFixture(t testing.TB, db *store.DB) *fixture {
 	t.Helper()
-	at := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
-	now := func() time.Time { at = at.Add(time.Second); return at }
+	start := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
+	var looks atomic.Int64
+	now := func() time.Time { return start.Add(time.Duration(looks.Add(1)) * time.Second) }
 	log := audit.New(now)
 	return &fixture{Catalog: catalog.New(db, log, now), db: db, log: log, t: t}
 }
