@@ -1,12 +1,13 @@
 import type { QueryClient } from '@tanstack/react-query';
-import { createRouter } from '@tanstack/react-router';
+import { createRouter, type RouterHistory } from '@tanstack/react-router';
 import { routeTree } from './routeTree.gen';
 import { NotFound, PageError, PageSkeleton } from './ui/States';
 
 /** Makes the router; pages get the query client through its context. */
-export function newRouter(queryClient: QueryClient) {
+export function newRouter(queryClient: QueryClient, history?: RouterHistory) {
   return createRouter({
     routeTree,
+    history,
     context: { queryClient },
     defaultPreload: 'intent',
     defaultPreloadStaleTime: 0,
@@ -14,7 +15,7 @@ export function newRouter(queryClient: QueryClient) {
     defaultPendingMs: 150,
     defaultPendingComponent: PageSkeleton,
     defaultErrorComponent: ({ error, reset }) => <PageError error={error} retry={reset} />,
-    defaultNotFoundComponent: () => <NotFound />,
+    defaultNotFoundComponent: () => <NotFound page />,
   });
 }
 

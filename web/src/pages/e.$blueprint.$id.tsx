@@ -1,7 +1,8 @@
 import { Tabs } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { createFileRoute } from '@tanstack/react-router';
-import { useEffect } from 'react';
+import { useEffect, useRef } from 'react';
 import { blueprintQuery, entityQuery } from '~/api/queries';
 import type { Blueprint, Entity } from '~/api/types';
 import { Activity } from '~/features/entity/Activity';
@@ -18,12 +19,12 @@ import { t } from '~/strings';
 import { PageHeader } from '~/ui/PageHeader';
 import { ErrorState, Skeletons } from '~/ui/States';
 
-type Search = { tab?: Tab; view?: 'table'; env?: string };
+type Search = { tab?: Tab; view?: 'graph' | 'table'; env?: string };
 
 export const Route = createFileRoute('/e/$blueprint/$id')({
   validateSearch: (raw: Record<string, unknown>): Search => ({
     tab: parseTab(raw.tab),
-    view: raw.view === 'table' ? 'table' : undefined,
+    view: raw.view === 'table' || raw.view === 'graph' ? raw.view : undefined,
     env: typeof raw.env === 'string' ? raw.env : undefined,
   }),
   loader: ({ context, params }) =>
@@ -65,15 +66,21 @@ function Loaded({ blueprint, entity }: { blueprint: Blueprint; entity: Entity })
   useEffect(() => {
     rememberEntity({ blueprint: blueprint.identifier, identifier, title, icon: icon ?? blueprint.icon });
   }, [blueprint.identifier, blueprint.icon, identifier, title, icon]);
+  // A graph on a phone is a dot; its table says the same.
+  const phone = useMediaQuery('(max-width: 36em)', false, { getInitialValueInEffect: false });
   const shown = tabsFor(entity);
   const tab = search.tab && shown.includes(search.tab) ? search.tab : 'overview';
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    list.current?.querySelector('[data-active]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [tab]);
   const go = (next: string | null) => void navigate({ search: { tab: parseTab(next) }, replace: true });
 
   return (
     <div className="sph-page">
       <EntityHeader blueprint={blueprint} entity={entity} />
       <Tabs value={tab} onChange={go} keepMounted={false}>
-        <Tabs.List className="sph-tabs" aria-label={t.entity.tabs(title || identifier)}>
+        <Tabs.List ref={list} className="sph-tabs" aria-label={t.entity.tabs(title || identifier)}>
           {shown.map((each) => (
             <Tabs.Tab key={each} value={each}>
               {t.entity[each]}
@@ -86,10 +93,10 @@ function Loaded({ blueprint, entity }: { blueprint: Blueprint; entity: Entity })
         <Tabs.Panel value="relations" pt="md">
           <Relations
             entity={entity}
-            view={search.view ?? 'graph'}
+            view={search.view ?? (phone ? 'table' : 'graph')}
             onView={(view) =>
               void navigate({
-                search: { tab: 'relations', view: view === 'table' ? 'table' : undefined },
+                search: { tab: 'relations', view },
                 replace: true,
               })
             }

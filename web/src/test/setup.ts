@@ -22,4 +22,14 @@ class FakeResizeObserver {
   disconnect() {}
 }
 vi.stubGlobal('ResizeObserver', FakeResizeObserver);
+// Virtualised lists measure their box; jsdom lays nothing out.
+for (const [name, size] of [
+  ['offsetHeight', 600],
+  ['offsetWidth', 1000],
+  ['clientHeight', 600],
+  ['clientWidth', 1000],
+] as const) {
+  Object.defineProperty(HTMLElement.prototype, name, { configurable: true, get: () => size });
+}
+window.scrollTo = () => undefined;
 Element.prototype.scrollIntoView = () => undefined;

@@ -150,10 +150,10 @@ export function Forbidden({ error }: { error: ApiError }) {
 }
 
 /** An address with nothing behind it. */
-export function NotFound({ message }: { message?: string }): ReactNode {
+export function NotFound({ message, page }: { message?: string; page?: boolean }): ReactNode {
   return (
     <Centred>
-      <Title order={2}>{t.common.notFoundTitle}</Title>
+      <Title order={page ? 1 : 2}>{t.common.notFoundTitle}</Title>
       <Text size="sm" className="sph-muted">
         {message ?? t.common.notFoundText}
       </Text>

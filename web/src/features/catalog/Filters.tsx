@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Group, Popover, Select, Stack, TextInput } from '@mantine/core';
+import { Button, Group, Popover, Select, Stack, TextInput, UnstyledButton } from '@mantine/core';
 import { useState, type FormEvent } from 'react';
 import type { Blueprint, Rule } from '~/api/types';
 import { humanise } from '~/lib/words';
@@ -57,15 +57,13 @@ export function Filters({ blueprint, rules, onChange }: Props) {
         return (
           <Group key={text} gap={2} className="pill info" wrap="nowrap">
             {text}
-            <ActionIcon
-              size={20}
-              variant="transparent"
-              color="inherit"
+            <UnstyledButton
+              className="sph-chip-x"
               aria-label={t.catalog.removeFilter(text)}
               onClick={() => onChange(rules.filter((each) => each !== rule))}
             >
               <IconX size={12} />
-            </ActionIcon>
+            </UnstyledButton>
           </Group>
         );
       })}

@@ -57,7 +57,9 @@ function Summary({ repository }: { repository: Repository }) {
         <Facts>
           <Fact name={t.entity.clone}>
             <Group gap={4} wrap="nowrap" justify="flex-end">
-              <Code style={{ overflowWrap: 'anywhere' }}>{`git clone ${repository.cloneUrl}`}</Code>
+              <Code
+                style={{ overflowWrap: 'anywhere', textAlign: 'left' }}
+              >{`git clone ${repository.cloneUrl}`}</Code>
               <CopyButton value={`git clone ${repository.cloneUrl}`} />
             </Group>
           </Fact>

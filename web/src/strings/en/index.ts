@@ -10,3 +10,5 @@ export { create } from './create';
 export { plan } from './plan';
 export { run } from './run';
 export { forge } from './forge';
+export { diff } from './diff';
+export { log } from './log';
