@@ -68,6 +68,9 @@ func (c *Contracts) Check(ctx context.Context, service string) ([]action.Check, 
 	}
 	out := make([]action.Check, 0, 20)
 	for _, r := range rules() {
+		if r.service && f.isLibrary() {
+			continue
+		}
 		ok, found := r.look(f)
 		check := action.Check{Identifier: r.id, Title: r.title, OK: ok, Found: found, Expected: r.expected}
 		if r.url != nil {
@@ -85,6 +88,8 @@ func (c *Contracts) Check(ctx context.Context, service string) ([]action.Check, 
 type rule struct {
 	id, title, expected string
 	look                func(f *facts) (ok bool, found string)
+	// service is true for what does not concern libraries.
+	service bool
 	// fix is the action that mends it, as long as needs holds.
 	fix   string
 	needs func(f *facts) bool
@@ -107,20 +112,21 @@ func rules() []rule {
 		{id: "catalog-entity", title: "Registered in the catalog", expected: "an entity of blueprint Component", look: lookEntity, url: entityURL},
 		{id: "owner", title: "Has an owner", expected: "a team that owns the component", look: lookOwner, url: entityURL},
 		{id: "system", title: "Belongs to a system", expected: "the relation system is set", look: lookRelation("system"), url: entityURL},
-		{id: "api", title: "Provides an API", expected: "an entity of blueprint API, related by providesApi", look: lookRelation("providesApi"), fix: fixService, needs: isRegistered, url: entityURL},
+		{id: "api", service: true, title: "Provides an API", expected: "an entity of blueprint API, related by providesApi", look: lookRelation("providesApi"), fix: fixService, needs: isRegistered, url: entityURL},
+		{id: "environments", service: true, title: "Related to every environment", expected: "the relation environments names each environment", look: lookEnvironments, fix: fixService, needs: isRegistered, url: entityURL},
 		{id: "repository", title: "Has a repository", expected: "a repository in the forge", look: lookRepository, url: repositoryURL("")},
-		{id: "routes", title: "Health, readiness and metrics routes", expected: "/healthz, /readyz and /metrics in the code", look: lookRoutes, url: repositoryURL("")},
-		{id: "openapi", title: "API described", expected: "openapi.yaml with OpenAPI 3", look: lookOpenAPI, fix: fixService, needs: hasRepository, url: repositoryURL("openapi.yaml")},
-		{id: "dockerfile", title: "Builds as an image", expected: "a Dockerfile", look: lookFile("Dockerfile"), fix: fixService, needs: hasLanguage, url: repositoryURL("Dockerfile")},
+		{id: "routes", service: true, title: "Health, readiness and metrics routes", expected: "/healthz, /readyz and /metrics in the code", look: lookRoutes, url: repositoryURL("")},
+		{id: "openapi", service: true, title: "API described", expected: "openapi.yaml with OpenAPI 3", look: lookOpenAPI, fix: fixService, needs: hasRepository, url: repositoryURL("openapi.yaml")},
+		{id: "dockerfile", service: true, title: "Builds as an image", expected: "a Dockerfile", look: lookFile("Dockerfile"), fix: fixService, needs: hasLanguage, url: repositoryURL("Dockerfile")},
 		{id: "ci-workflow", title: "Has a CI workflow", expected: "a workflow in .github/workflows", look: lookWorkflow, fix: fixService, needs: hasLanguage, url: repositoryURL(".github/workflows")},
 		{id: "codeowners", title: "Reviewers are the owner", expected: "CODEOWNERS names the team the catalog names", look: lookCodeowners, fix: fixService, needs: func(f *facts) bool { return hasRepository(f) && isOwned(f) }, url: repositoryURL("CODEOWNERS")},
 		{id: "ci-config", title: "Entry in the CI configuration", expected: "services/NAME.yaml with the right owner", look: lookCI, fix: fixService, needs: isOwned, url: platformURL(func(f *facts) (string, string) { return f.deps.CIRepository, CIConfigPath(f.name) })},
-		{id: "manifests", title: "Manifests for every environment", expected: "a Kustomize overlay for each environment", look: lookManifests, fix: fixService, needs: isOwned, url: platformURL(func(f *facts) (string, string) { return f.deps.GitOpsRepository, ManifestFolder(f.name) })},
-		{id: "production", title: "Production is held or released", expected: "held with no replicas, or released with some", look: lookProduction, url: platformURL(func(f *facts) (string, string) { return f.deps.GitOpsRepository, ManifestFolder(f.name) + "/overlays" })},
-		{id: "secrets", title: "Secret slots in every environment", expected: "a slot for each secret in each environment", look: lookSecrets, fix: fixService},
-		{id: "flags", title: "Has a flag project", expected: "a flag project of the service", look: lookFlags, fix: fixService},
-		{id: "runs-in-dev", title: "Runs in dev", expected: "an instance that is ready", look: lookInstance, fix: deployService, needs: hasLanguage, url: runURL},
-		{id: "answers", title: "Answers", expected: "200 on its address", look: lookAnswer, url: runURL},
+		{id: "manifests", service: true, title: "Manifests for every environment", expected: "a Kustomize overlay for each environment", look: lookManifests, fix: fixService, needs: isOwned, url: platformURL(func(f *facts) (string, string) { return f.deps.GitOpsRepository, ManifestFolder(f.name) })},
+		{id: "production", service: true, title: "Production is held or released", expected: "held with no replicas, or released with some", look: lookProduction, url: platformURL(func(f *facts) (string, string) { return f.deps.GitOpsRepository, ManifestFolder(f.name) + "/overlays" })},
+		{id: "secrets", service: true, title: "Secret slots in every environment", expected: "a slot for each secret in each environment", look: lookSecrets, fix: fixService},
+		{id: "flags", service: true, title: "Has a flag project", expected: "a flag project of the service", look: lookFlags, fix: fixService},
+		{id: "runs-in-dev", service: true, title: "Runs in dev", expected: "an instance that is ready", look: lookInstance, fix: deployService, needs: hasLanguage, url: runURL},
+		{id: "answers", service: true, title: "Answers", expected: "200 on its address", look: lookAnswer, url: runURL},
 	}
 }
 
@@ -174,6 +180,13 @@ func lookRelation(name string) func(*facts) (bool, string) {
 		}
 		return false, "the relation " + name + " is empty"
 	}
+}
+
+func lookEnvironments(f *facts) (bool, string) {
+	if missing := f.unrelatedEnvironments(); len(missing) > 0 {
+		return false, "not related to " + strings.Join(missing, ", ")
+	}
+	return len(f.environments) > 0, fmt.Sprintf("%d environments", len(f.environments))
 }
 
 func lookRepository(f *facts) (bool, string) {

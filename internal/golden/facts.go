@@ -73,6 +73,36 @@ func (f *facts) relation(name string) string {
 	return target
 }
 
+// isLibrary is true for components that do not run.
+func (f *facts) isLibrary() bool {
+	return f.component != nil && f.component.Properties["type"] == "library"
+}
+
+// unrelatedEnvironments names the environments the component is not related to.
+func (f *facts) unrelatedEnvironments() []string {
+	related := map[string]bool{}
+	if f.component != nil {
+		switch list := f.component.Relations["environments"].(type) {
+		case []any:
+			for _, e := range list {
+				id, _ := e.(string)
+				related[id] = true
+			}
+		case []string:
+			for _, id := range list {
+				related[id] = true
+			}
+		}
+	}
+	var missing []string
+	for _, e := range f.environments {
+		if !related[e.ID] {
+			missing = append(missing, e.ID)
+		}
+	}
+	return missing
+}
+
 func (f *facts) owner() string {
 	if f.component == nil || len(f.component.Team) == 0 {
 		return ""

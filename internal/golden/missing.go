@@ -59,7 +59,7 @@ func (c *Contracts) Missing(ctx context.Context, service string) (Missing, error
 	if err != nil {
 		return Missing{}, err
 	}
-	out := Missing{Service: f.service(), Slots: f.missingSlots(), Notes: f.notes()}
+	out := Missing{Service: f.service(), Notes: f.notes()}
 	if f.repository != nil && !f.repository.Archived {
 		out.Repository = f.repository.Name
 		if out.RepositoryFiles, err = f.missingFiles(out.Service); err != nil {
@@ -70,13 +70,19 @@ func (c *Contracts) Missing(ctx context.Context, service string) (Missing, error
 		if ok, _ := lookCI(f); !ok {
 			out.CIConfig = CIConfig(out.Service)
 		}
+	}
+	if f.component != nil {
+		out.Entities = f.missingEntities()
+	}
+	if f.isLibrary() {
+		return out, nil
+	}
+	out.Slots = f.missingSlots()
+	if f.owner() != "" {
 		out.Manifests, out.Objects = f.missingManifests(out.Service)
 	}
 	if len(f.flags) == 0 {
 		out.FlagProject = FlagProject(service)
-	}
-	if f.component != nil {
-		out.Entities = f.missingEntities()
 	}
 	if f.running() == nil && hasLanguage(f) {
 		out.DeployTo = f.firstDev()
@@ -110,7 +116,9 @@ func (f *facts) missingFiles(s Service) ([]forge.File, error) {
 	} {
 		ok, _ := look(f)
 		_, there := f.files[file]
-		wanted[file] = !ok && !there && (file == "openapi.yaml" || s.Template != "")
+		needs := file == "openapi.yaml" || s.Template != ""
+		concerns := file == ".github/workflows/ci.yaml" || !f.isLibrary()
+		wanted[file] = !ok && !there && needs && concerns && f.files != nil
 	}
 	if ok, _ := lookCodeowners(f); !ok && s.Team != "" {
 		name, _ := f.codeowners()
@@ -164,7 +172,14 @@ func (f *facts) missingManifests(s Service) ([]forge.File, []action.ObjectChange
 func (f *facts) missingEntities() []MissingEntity {
 	out := []MissingEntity{}
 	relations := map[string]any{}
-	if f.relation("providesApi") == "" {
+	if !f.isLibrary() && len(f.unrelatedEnvironments()) > 0 {
+		all := []string{}
+		for _, e := range f.environments {
+			all = append(all, e.ID)
+		}
+		relations["environments"] = all
+	}
+	if !f.isLibrary() && f.relation("providesApi") == "" {
 		id := APIEntity(f.name)
 		out = append(out, MissingEntity{
 			Blueprint: "API", Identifier: id, Title: f.component.Title + " API",
@@ -199,7 +214,7 @@ func (f *facts) notes() []string {
 	case f.language() == "":
 		notes = append(notes, "The language of the repository cannot be told (no go.mod, no package.json): Dockerfile and CI workflow have to be written by hand.")
 	}
-	if f.repository != nil && len(f.missingRoutes()) > 0 {
+	if f.repository != nil && !f.isLibrary() && len(f.missingRoutes()) > 0 {
 		notes = append(notes, "Add the routes "+strings.Join(f.missingRoutes(), ", ")+" to the code; see docs/golden-path.md.")
 	}
 	return notes
