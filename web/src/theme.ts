@@ -50,6 +50,13 @@ export const theme = createTheme({
   cursorType: 'pointer',
   respectReducedMotion: true,
   components: {
+    // The listbox itself scrolls: a scroll area around it cannot be reached by keyboard.
+    Select: {
+      defaultProps: { withScrollArea: false },
+      styles: { options: { maxHeight: 260, overflowY: 'auto' } },
+    },
+    // Its placeholder is an element that a menu may not contain.
+    Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
     Modal: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' }, centered: true } },
     Notification: {
       defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' } },

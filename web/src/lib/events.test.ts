@@ -67,6 +67,7 @@ function fakeLocks() {
   };
 }
 
+const nothing = () => undefined;
 const open = () => FakeSource.all.filter((source) => !source.closed);
 
 beforeEach(() => {
@@ -85,8 +86,8 @@ describe('listen', () => {
   it('opens one stream for all tabs and passes hints on', () => {
     const first: Hint[] = [];
     const second: Hint[] = [];
-    listen((hint) => first.push(hint), vi.fn());
-    listen((hint) => second.push(hint), vi.fn());
+    listen((hint) => first.push(hint), nothing);
+    listen((hint) => second.push(hint), nothing);
     expect(open()).toHaveLength(1);
     open()[0]!.emit('hint', { topic: 'run', id: 'r1' });
     expect(first).toEqual([{ topic: 'run', id: 'r1' }]);
@@ -95,8 +96,8 @@ describe('listen', () => {
 
   it('another tab takes over when the leading one closes', async () => {
     const second: Hint[] = [];
-    const stop = listen(vi.fn(), vi.fn());
-    listen((hint) => second.push(hint), vi.fn());
+    const stop = listen(nothing, nothing);
+    listen((hint) => second.push(hint), nothing);
     stop();
     await vi.waitFor(() => expect(open()).toHaveLength(1));
     open()[0]!.emit('hint', { topic: 'entity', id: 'Component/a' });
@@ -104,10 +105,10 @@ describe('listen', () => {
   });
 
   it('tells every tab when the stream is cut and when it is back', () => {
-    const leader = vi.fn();
-    const follower = vi.fn();
-    listen(vi.fn(), leader);
-    listen(vi.fn(), follower);
+    const leader = vi.fn<(up: boolean) => void>();
+    const follower = vi.fn<(up: boolean) => void>();
+    listen(nothing, leader);
+    listen(nothing, follower);
     open()[0]!.emit('error');
     expect(leader).toHaveBeenLastCalledWith(false);
     expect(follower).toHaveBeenLastCalledWith(false);
@@ -118,7 +119,7 @@ describe('listen', () => {
 
   it('opens the stream again after an error answer, which the browser does not', () => {
     vi.useFakeTimers();
-    listen(vi.fn(), vi.fn());
+    listen(nothing, nothing);
     const source = FakeSource.all[0]!;
     source.readyState = FakeSource.CLOSED;
     source.emit('error');
@@ -129,14 +130,14 @@ describe('listen', () => {
 
   it('has its own stream where the browser has no locks', () => {
     vi.stubGlobal('navigator', {});
-    listen(vi.fn(), vi.fn());
-    listen(vi.fn(), vi.fn());
+    listen(nothing, nothing);
+    listen(nothing, nothing);
     expect(open()).toHaveLength(2);
   });
 
   it('ignores a hint that cannot be read', () => {
-    const hints = vi.fn();
-    listen(hints, vi.fn());
+    const hints = vi.fn<(hint: Hint) => void>();
+    listen(hints, nothing);
     for (const handler of FakeSource.all[0]!.handlers.hint!) handler({ data: '{' });
     expect(hints).not.toHaveBeenCalled();
   });

@@ -1,11 +1,12 @@
-import { Button, Group, Modal, Text } from '@mantine/core';
+import { Button, Group, Text } from '@mantine/core';
 import { t } from '~/strings';
 import type { Question } from './confirm';
+import { Dialog } from './Dialog';
 
 /** The dialog behind confirm(). */
 export function ConfirmDialog({ question, onClose }: { question: Question; onClose: () => void }) {
   return (
-    <Modal opened onClose={onClose} title={question.title}>
+    <Dialog opened onClose={onClose} title={question.title}>
       <Text size="sm" component="div">
         {question.text}
       </Text>
@@ -23,6 +24,6 @@ export function ConfirmDialog({ question, onClose }: { question: Question; onClo
           {question.verb}
         </Button>
       </Group>
-    </Modal>
+    </Dialog>
   );
 }

@@ -28,13 +28,13 @@ describe('DataTable', () => {
   });
 
   it('asks for the next page when the end comes near', () => {
-    const onLoadMore = vi.fn();
+    const onLoadMore = vi.fn<() => void>();
     show(<DataTable {...base} rows={many.slice(0, 20)} hasMore onLoadMore={onLoadMore} />);
     expect(onLoadMore).toHaveBeenCalled();
   });
 
   it('does not ask again while a page is on its way', () => {
-    const onLoadMore = vi.fn();
+    const onLoadMore = vi.fn<() => void>();
     show(<DataTable {...base} rows={many.slice(0, 20)} hasMore loadingMore onLoadMore={onLoadMore} />);
     expect(onLoadMore).not.toHaveBeenCalled();
   });
@@ -44,7 +44,7 @@ describe('DataTable', () => {
     expect(screen.getByText('Nothing yet')).toBeInTheDocument();
     unmount();
     void rerender;
-    const onClearFilters = vi.fn();
+    const onClearFilters = vi.fn<() => void>();
     show(<DataTable {...base} rows={[]} filtered onClearFilters={onClearFilters} />);
     expect(screen.queryByText('Nothing yet')).not.toBeInTheDocument();
     await userEvent.click(screen.getByRole('button', { name: 'Clear filters' }));
@@ -52,7 +52,7 @@ describe('DataTable', () => {
   });
 
   it('says what failed, with the request id and a way to try again', async () => {
-    const onRetry = vi.fn();
+    const onRetry = vi.fn<() => void>();
     const error = new ApiError(500, {
       error: 'internal',
       message: 'The database is away.',
@@ -72,7 +72,7 @@ describe('DataTable', () => {
   });
 
   it('sorts by a click on a head and shows the direction', async () => {
-    const onSort = vi.fn();
+    const onSort = vi.fn<(sort: string | undefined) => void>();
     show(<DataTable {...base} sort="$title" onSort={onSort} />);
     expect(screen.getByRole('columnheader', { name: 'Name' })).toHaveAttribute('aria-sort', 'ascending');
     await userEvent.click(screen.getByRole('button', { name: 'Name' }));

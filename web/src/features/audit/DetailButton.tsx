@@ -1,10 +1,11 @@
-import { Anchor, Code, Modal } from '@mantine/core';
+import { Anchor, Code } from '@mantine/core';
 import { useState, type ReactNode } from 'react';
 import type { AuditEvent } from '~/api/types';
 import { fullTime } from '~/lib/format';
 import { t } from '~/strings';
 import { CopyButton, Fact, Facts } from '~/ui/bits';
 import { Outcome } from './EventLine';
+import { Dialog } from '~/ui/Dialog';
 
 /** Opens all that is kept about an entry. */
 export function DetailButton({ event, children }: { event: AuditEvent; children: ReactNode }) {
@@ -14,9 +15,9 @@ export function DetailButton({ event, children }: { event: AuditEvent; children:
       <Anchor component="button" type="button" size="sm" onClick={() => setOpen(true)}>
         {children}
       </Anchor>
-      <Modal opened={open} onClose={() => setOpen(false)} title={t.insights.entry(event.seq)} size="lg">
+      <Dialog opened={open} onClose={() => setOpen(false)} title={t.insights.entry(event.seq)} size="lg">
         <Detail event={event} />
-      </Modal>
+      </Dialog>
     </>
   );
 }

@@ -64,7 +64,7 @@ function Actions({ entity }: { entity: Entity }) {
     <>
       {deploy && <ActionButton action={deploy} entity={entity} label={t.entity.deploy} primary />}
       {revert && <ActionButton action={revert} entity={entity} label={t.entity.revert} />}
-      <Menu position="bottom-end" width={280}>
+      <Menu position="bottom-end" width={280} withinPortal={false}>
         <Menu.Target>
           <Button variant="default" rightSection={<IconChevronDown size={16} aria-hidden />}>
             {t.entity.actions}
@@ -190,7 +190,11 @@ function RemoveItem({ entity }: { entity: Entity }) {
     });
   };
   return (
-    <Menu.Item color="red" leftSection={<IconTrash size={16} />} onClick={() => void ask()}>
+    <Menu.Item
+      styles={{ item: { color: 'var(--sph-bad)' } }}
+      leftSection={<IconTrash size={16} />}
+      onClick={() => void ask()}
+    >
       {t.entity.remove}
     </Menu.Item>
   );

@@ -49,7 +49,7 @@ export function AccountMenu({ user, onShortcuts }: { user: User; onShortcuts: ()
     }
   };
   return (
-    <Menu position="bottom-end" width={248}>
+    <Menu position="bottom-end" width={248} withinPortal={false}>
       <Menu.Target>
         <UnstyledButton style={{ borderRadius: 99 }}>
           <Avatar size={30} radius="xl" name={user.name} color="iris" aria-hidden imageProps={{ alt: '' }} />

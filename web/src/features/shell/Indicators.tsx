@@ -16,7 +16,7 @@ export function RunningNow() {
   useToastWhenMineEnds(runs);
   const label = runs.length > 0 ? t.shell.runningNow(runs.length) : t.shell.nothingRunning;
   return (
-    <Menu position="bottom-end" width={320} disabled={runs.length === 0}>
+    <Menu position="bottom-end" width={320} withinPortal={false} disabled={runs.length === 0}>
       <Menu.Target>
         <Tooltip label={label}>
           <ActionIcon

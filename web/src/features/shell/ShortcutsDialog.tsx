@@ -1,11 +1,12 @@
-import { Kbd, Modal } from '@mantine/core';
+import { Kbd } from '@mantine/core';
 import { t } from '~/strings';
 import { Fact, Facts } from '~/ui/bits';
+import { Dialog } from '~/ui/Dialog';
 
 /** The list behind the ? key. */
 export function ShortcutsDialog({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   return (
-    <Modal opened={opened} onClose={onClose} title={t.shell.shortcuts}>
+    <Dialog opened={opened} onClose={onClose} title={t.shell.shortcuts}>
       <Facts>
         {t.shell.shortcutList.map(([keys, what]) => (
           <Fact key={keys} name={what}>
@@ -13,6 +14,6 @@ export function ShortcutsDialog({ opened, onClose }: { opened: boolean; onClose:
           </Fact>
         ))}
       </Facts>
-    </Modal>
+    </Dialog>
   );
 }
