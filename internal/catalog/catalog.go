@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 
 	"sphera/internal/audit"
@@ -23,6 +24,8 @@ type Catalog struct {
 	db  *store.DB
 	log *audit.Log
 	now func() time.Time
+	// schemas holds a *schema by blueprint.
+	schemas sync.Map
 }
 
 // New returns the catalog kept in db.

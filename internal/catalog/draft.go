@@ -10,9 +10,12 @@ import (
 	"sphera/internal/catalog/property"
 )
 
-// schema is a blueprint ready to check entities.
+// schema is a blueprint ready to check entities. It is shared and never
+// changed.
 type schema struct {
 	Blueprint
+	// doc is the text it was made from.
+	doc      string
 	checkers map[string]*property.Checker
 }
 

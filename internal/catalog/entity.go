@@ -2,6 +2,9 @@ package catalog
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,12 +32,33 @@ func (c *Catalog) Entity(ctx context.Context, blueprint, identifier string) (Ent
 	return r.entity(s), nil
 }
 
+// schema reads a blueprint and makes it ready to check entities. What was made
+// of a document is kept as long as the document stays the same, which every
+// use compares: replicas need not tell each other.
 func (c *Catalog) schema(ctx context.Context, q store.Querier, blueprint, lock string) (*schema, error) {
-	b, err := readBlueprint(ctx, q, blueprint, lock)
+	var doc string
+	err := q.QueryRowContext(ctx, "SELECT doc FROM blueprints WHERE identifier = $1"+lock, blueprint).Scan(&doc)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, noBlueprint(blueprint)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read blueprint %s: %w", blueprint, err)
+	}
+	if known, ok := c.schemas.Load(blueprint); ok && known.(*schema).doc == doc {
+		return known.(*schema), nil
+	}
+	var b Blueprint
+	if err := json.Unmarshal([]byte(doc), &b); err != nil {
+		return nil, fmt.Errorf("stored blueprint %s: %w", blueprint, err)
+	}
+	b.complete()
+	s, err := newSchema(b)
 	if err != nil {
 		return nil, err
 	}
-	return newSchema(b)
+	s.doc = doc
+	c.schemas.Store(blueprint, s)
+	return s, nil
 }
 
 // PutEntity creates an entity, or with w.Upsert replaces or merges it. It

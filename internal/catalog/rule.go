@@ -296,7 +296,9 @@ func (b *builder) team(r Rule) (string, *badRule) {
 	case "isEmpty":
 		return "NOT " + teamOf + ")", nil
 	case "=", "in", "contains", "containsAny":
-		return b.anyOf(r, func(arg string) string { return teamOf + " AND t.team = " + arg + ")" })
+		return b.anyOf(r, func(arg string) string {
+			return "e.id IN (SELECT t.entity FROM entity_teams t WHERE t.team = " + arg + ")"
+		})
 	}
 	return "", unfit(r, "$team", "=, !=, in, notIn, contains, isEmpty, isNotEmpty")
 }
@@ -314,7 +316,7 @@ func (b *builder) relation(r Rule, relation Relation) (string, *badRule) {
 		}
 		target := b.arg(relation.Target)
 		return b.anyOf(r, func(arg string) string {
-			return link + " AND l.target = (SELECT t.id FROM entities t WHERE t.blueprint = " + target + " AND t.identifier = " + arg + "))"
+			return "e.id IN (SELECT l.source FROM entity_relations l WHERE l.relation = '" + r.Property + "' AND l.target = (SELECT t.id FROM entities t WHERE t.blueprint = " + target + " AND t.identifier = " + arg + "))"
 		})
 	case "contains":
 		value, bad := textValue(r.Value)
