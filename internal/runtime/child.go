@@ -155,12 +155,13 @@ func (p *Process) command(k place, d spec) (*exec.Cmd, error) {
 	if err := os.MkdirAll(filepath.Join(work, "tmp"), 0o700); err != nil {
 		return nil, fmt.Errorf("make the working folder: %w", err)
 	}
-	main, err := filepath.Abs(filepath.Join(dir, "files", meta.Main))
+	files, err := filepath.Abs(filepath.Join(dir, "files"))
 	if err != nil {
 		return nil, fmt.Errorf("find the artifact: %w", err)
 	}
+	main := filepath.Join(files, meta.Main)
 	path := "/usr/local/bin:/usr/bin:/bin"
-	cmd := exec.Command(main)
+	cmd, can := exec.Command(main), reach{Read: []string{files}, Write: []string{work}}
 	if meta.Language == Node {
 		node, err := lookTool("node", "Node.js", "https://nodejs.org")
 		if err != nil {
@@ -168,6 +169,10 @@ func (p *Process) command(k place, d spec) (*exec.Cmd, error) {
 		}
 		path = filepath.Dir(node) + ":" + path
 		cmd = exec.Command(node, main)
+		can.Read = append(can.Read, installation(node)...)
+	}
+	if err := p.throughLauncher(cmd, serviceLimits(), can); err != nil {
+		return nil, err
 	}
 	cmd.Dir = work
 	cmd.SysProcAttr = processGroup()

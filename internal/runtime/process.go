@@ -37,9 +37,8 @@ type Process struct {
 	logs      *logWriter
 	building  chan struct{}
 
-	toolsOnce sync.Once
-	tools     goEnvironment
-	toolsErr  error
+	toolsMu sync.Mutex
+	tools   goEnvironment
 }
 
 // ProcessOptions are the settings of a Process; zero values get defaults.
@@ -64,6 +63,11 @@ type ProcessOptions struct {
 	Backoff time.Duration
 	// Builds is how many builds run at a time (2).
 	Builds int
+	// Launcher is the command line of the portal's own program up to and with
+	// LaunchCommand, e.g. /proc/self/exe launch-service. Services and builds
+	// are started through it, limited and confined; see Launch. Without it
+	// they are limited only, a moment after they started.
+	Launcher []string
 	// FreePort returns a loopback port nobody listens on.
 	FreePort func() (int, error)
 }

@@ -2,7 +2,9 @@ package runtime_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -12,6 +14,15 @@ import (
 	"sphera/internal/store"
 	"sphera/internal/store/storetest"
 )
+
+// TestMain lets the test's program be its own launcher, as the portal's is.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == runtime.LaunchCommand {
+		fmt.Fprintln(os.Stderr, runtime.Launch(os.Args[2:], os.Environ()))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
 
 // supervised returns a process runtime with a running supervisor, which is
 // stopped at the end of the test.
@@ -40,6 +51,7 @@ func newProcess(t *testing.T, db *store.DB, dir string, o runtime.ProcessOptions
 	if o.Backoff == 0 {
 		o.Backoff = 50 * time.Millisecond
 	}
+	o.Launcher = []string{"/proc/self/exe", runtime.LaunchCommand}
 	return runtime.NewProcess(db, audit.New(time.Now), slog.New(slog.NewTextHandler(t.Output(), nil)), dir, o)
 }
 

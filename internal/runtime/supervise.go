@@ -27,6 +27,9 @@ type supervisor struct {
 // starts, watches and restarts their processes, and gives a sign of life for
 // them. It returns when ctx has ended and all its processes have stopped.
 func (p *Process) Supervise(ctx context.Context) error {
+	if len(p.o.Launcher) == 0 || !confinement() {
+		p.logger.WarnContext(ctx, "services are not confined to their own folders: this needs Linux with Landlock", "launcher", len(p.o.Launcher) > 0, "landlock", confinement())
+	}
 	s := &supervisor{p: p, starter: newStarter(), keepers: map[place]*keeper{}, finished: make(chan *keeper, 16)}
 	defer s.starter.close()
 	hints, end := p.db.Subscribe(topicInstance)

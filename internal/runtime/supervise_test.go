@@ -335,3 +335,52 @@ func TestUnknownEnvironment(t *testing.T) {
 		t.Errorf("deploy: %v", err)
 	}
 }
+
+// Services are other people's code that runs as the portal's user: what the
+// portal keeps must be out of their reach.
+func TestS31_ServiceIsConfinedToItsFolder(t *testing.T) {
+	t.Setenv("SPHERA_MASTER_KEY", "canary-of-the-portal")
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/sphera.db", []byte("canary"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := runtimetest.Suite{Runtime: supervised(t, storetest.Open(t, storetest.SQLite(t)), dir, runtime.ProcessOptions{})}
+	s.Deploy(t, "neighbour", "v1", runtimetest.Source("neighbour", ""))
+	s.Deploy(t, "sample", "v1", runtimetest.Source("one", `
+const fs = require("node:fs"), cp = require("node:child_process");
+const plain = handle;
+const attempt = (f) => { try { return String(f()); } catch (e) { return e.code || String(e); } };
+server.removeAllListeners("request");
+server.on("request", (req, res) => {
+  const url = new URL(req.url, "http://x"), path = url.searchParams.get("path");
+  if (url.pathname === "/read") return res.end(attempt(() => fs.readFileSync(path)));
+  if (url.pathname === "/shell") return res.end(attempt(() => cp.execFileSync("cat", [path], { stdio: ["ignore", "pipe", "ignore"] })));
+  if (url.pathname === "/write") return res.end(attempt(() => { fs.writeFileSync(path, "x"); return "written"; }));
+  if (url.pathname === "/kill") return res.end(attempt(() => process.kill(Number(path), 0)));
+  plain(req, res);
+});`))
+	ask := func(what, path string) string { return s.Get("sample", "/"+what+"?path="+path).Body.String() }
+	self := fmt.Sprint(os.Getpid())
+	if v, err := os.ReadFile("/sys/kernel/security/lsm"); err == nil && !bytes.Contains(v, []byte("landlock")) {
+		t.Skip("this kernel has no Landlock")
+	}
+	for _, path := range []string{dir + "/sphera.db", dir + "/artifacts/neighbour/v1/files/main.js", dir + "/artifacts/sample/v1/artifact.json", "/etc/shadow", "/proc/" + self + "/environ"} {
+		if got := ask("read", path); got != "EACCES" {
+			t.Errorf("read %s: %.80s", path, got)
+		}
+		if got := ask("shell", path); strings.Contains(got, "canary") || strings.Contains(got, "node:http") || strings.Contains(got, "root:") {
+			t.Errorf("a program it starts reads %s: %.80s", path, got)
+		}
+	}
+	for path, want := range map[string]string{
+		dir + "/artifacts/sample/v1/files/main.js": "EACCES", dir + "/sphera.db": "EACCES", "/tmp/x": "EACCES",
+		"own.txt": "written", dir + "/run/" + env + "/sample/tmp/x": "written",
+	} {
+		if got := ask("write", path); got != want {
+			t.Errorf("write %s: %s, want %s", path, got, want)
+		}
+	}
+	if got := ask("kill", self); got != "EPERM" {
+		t.Errorf("signal the portal: %s", got)
+	}
+}

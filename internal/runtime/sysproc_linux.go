@@ -14,14 +14,19 @@ import (
 )
 
 // limits of a service's process and of a build's.
-type limits struct{ files, fileSize, data, cpuSeconds uint64 }
+type limits struct {
+	Files      uint64 `json:"files"`
+	FileSize   uint64 `json:"fileSize"`
+	Data       uint64 `json:"data"`
+	CPUSeconds uint64 `json:"cpuSeconds"`
+}
 
 // Limits of a service, for people.
-const Limits = "2 GiB of memory, 4,096 open files, files up to 256 MiB, no core dumps"
+const Limits = "2 GiB of memory, 4,096 open files, files up to 256 MiB, no core dumps, no folder but its own"
 
-func serviceLimits() limits { return limits{files: 4096, fileSize: 256 << 20, data: 2 << 30} }
+func serviceLimits() limits { return limits{Files: 4096, FileSize: 256 << 20, Data: 2 << 30} }
 
-func buildLimits() limits { return limits{files: 8192, fileSize: 512 << 20, cpuSeconds: 600} }
+func buildLimits() limits { return limits{Files: 8192, FileSize: 512 << 20, CPUSeconds: 600} }
 
 // processGroup puts a child into its own group, so that its descendants are
 // stopped with it, and lets it die with the thread that started it.
@@ -38,8 +43,8 @@ func limit(pid int, l limits) error {
 		return unix.Prlimit(pid, resource, &unix.Rlimit{Cur: value, Max: value}, nil)
 	}
 	err := errors.Join(
-		set(unix.RLIMIT_CORE, 0), set(unix.RLIMIT_NOFILE, l.files), set(unix.RLIMIT_FSIZE, l.fileSize),
-		set(unix.RLIMIT_DATA, l.data), set(unix.RLIMIT_CPU, l.cpuSeconds))
+		set(unix.RLIMIT_CORE, 0), set(unix.RLIMIT_NOFILE, l.Files), set(unix.RLIMIT_FSIZE, l.FileSize),
+		set(unix.RLIMIT_DATA, l.Data), set(unix.RLIMIT_CPU, l.CPUSeconds))
 	if err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("set the limits of process %d: %w", pid, err)
 	}

@@ -43,3 +43,14 @@ func killLeftovers(int, place) error { return nil }
 func listens(int, int) bool { return true }
 
 func preferAsVictim(int) error { return nil }
+
+type reach struct {
+	Read  []string `json:"read"`
+	Write []string `json:"write"`
+}
+
+func confinement() bool { return false }
+
+func become(_ limits, _ reach, argv, env []string) error {
+	return fmt.Errorf("exec %s: %w", argv[0], syscall.Exec(argv[0], argv, env))
+}

@@ -36,33 +36,39 @@ func (e *toolError) Error() string { return e.tool + " " + e.ending + ": " + e.t
 
 // goEnvironment is what `go env` says about the user that runs the portal: the
 // build cache is shared with it, so that the standard library is compiled once.
-type goEnvironment struct{ program, GOCACHE, GOMODCACHE, GOPATH, GOPROXY string }
+type goEnvironment struct {
+	program                                      string
+	GOROOT, GOCACHE, GOMODCACHE, GOPATH, GOPROXY string
+}
 
+// goTools asks go for its settings, once it is there: somebody may install it
+// while the portal runs.
 func (p *Process) goTools(ctx context.Context) (goEnvironment, error) {
-	p.toolsOnce.Do(func() {
-		p.tools.program, p.toolsErr = lookTool("go", "Go", "https://go.dev/dl")
-		if p.toolsErr != nil {
-			return
-		}
-		cmd := exec.CommandContext(context.WithoutCancel(ctx), p.tools.program, "env", "-json", "GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY")
-		cmd.WaitDelay = time.Second
-		out, err := cmd.Output()
-		if err == nil {
-			err = json.Unmarshal(out, &p.tools)
-		}
-		if err != nil {
-			p.toolsErr = fmt.Errorf("ask go for its settings: %w", err)
-		}
-	})
-	if p.toolsErr == nil {
+	p.toolsMu.Lock()
+	defer p.toolsMu.Unlock()
+	if p.tools.program != "" {
 		return p.tools, nil
 	}
-	// Somebody may install Go while the portal runs.
 	program, err := lookTool("go", "Go", "https://go.dev/dl")
 	if err != nil {
 		return goEnvironment{}, err
 	}
-	return goEnvironment{program: program, GOCACHE: filepath.Join(p.dir, "cache", "go-build"), GOMODCACHE: filepath.Join(p.dir, "cache", "mod"), GOPATH: filepath.Join(p.dir, "cache", "go"), GOPROXY: "https://proxy.golang.org,direct"}, nil
+	// A build that is stopped meanwhile leaves the answer to the next one.
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(asking, program, "env", "-json", "GOROOT", "GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY")
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	if err != nil {
+		return goEnvironment{}, fmt.Errorf("ask go for its settings: %w", err)
+	}
+	var tools goEnvironment
+	if err := json.Unmarshal(out, &tools); err != nil {
+		return goEnvironment{}, fmt.Errorf("read go's settings: %w", err)
+	}
+	tools.program = program
+	p.tools = tools
+	return tools, nil
 }
 
 func (b *build) buildGo(ctx context.Context) (string, error) {
@@ -86,7 +92,13 @@ func (b *build) buildGo(ctx context.Context) (string, error) {
 	if _, err := os.Stat(filepath.Join(b.source, "vendor")); err == nil {
 		args = slices.Replace(args, 3, 4, "-mod=vendor")
 	}
-	return "service", b.run(ctx, env, tools.program, args...)
+	for _, dir := range []string{tools.GOCACHE, tools.GOMODCACHE} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return "", fmt.Errorf("make the build cache: %w", err)
+		}
+	}
+	can := reach{Read: append(installation(tools.program), tools.GOROOT), Write: []string{b.work, tools.GOCACHE, tools.GOMODCACHE}}
+	return "service", b.run(ctx, can, env, tools.program, args...)
 }
 
 // mainPackage is the root when it has Go files, or the one folder of cmd/.
@@ -140,13 +152,13 @@ func (b *build) buildNode(ctx context.Context) (string, error) {
 	if !filepath.IsLocal(pkg.Main) {
 		return "", fault.New(fault.Unprocessable, "The main file in package.json is outside the repository: %q.", pkg.Main)
 	}
-	env := b.env(filepath.Dir(node))
+	env, can := b.env(filepath.Dir(node)), reach{Read: installation(node), Write: []string{b.work}}
 	if len(pkg.Dependencies) > 0 {
-		if err := b.install(ctx, env); err != nil {
+		if err := b.install(ctx, can, env); err != nil {
 			return "", err
 		}
 	}
-	if err := b.run(ctx, env, node, "--check", pkg.Main); err != nil {
+	if err := b.run(ctx, can, env, node, "--check", pkg.Main); err != nil {
 		return "", err
 	}
 	// The checked sources are the artifact: out must be free for the rename.
@@ -161,7 +173,7 @@ func (b *build) buildNode(ctx context.Context) (string, error) {
 }
 
 // install fetches dependencies exactly as locked, running none of their code.
-func (b *build) install(ctx context.Context, env []string) error {
+func (b *build) install(ctx context.Context, can reach, env []string) error {
 	npm, err := lookTool("npm", "npm", "https://nodejs.org")
 	if err != nil {
 		return err
@@ -169,7 +181,18 @@ func (b *build) install(ctx context.Context, env []string) error {
 	if _, err := os.Stat(filepath.Join(b.source, "package-lock.json")); err != nil {
 		return fault.New(fault.Unprocessable, "package.json has dependencies and there is no package-lock.json. Run `npm install` in the repository and commit the lock file, so that every build gets the same packages.")
 	}
-	return b.run(ctx, append(env, "npm_config_cache="+filepath.Join(b.p.dir, "cache", "npm")), npm, "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund", "--omit=dev")
+	cache, err := filepath.Abs(filepath.Join(b.p.dir, "cache", "npm"))
+	if err != nil {
+		return fmt.Errorf("find the cache of npm: %w", err)
+	}
+	if err := os.MkdirAll(cache, 0o700); err != nil {
+		return fmt.Errorf("make the cache of npm: %w", err)
+	}
+	can.Read = append(can.Read, installation(npm)...)
+	can.Write = append(can.Write, cache)
+	// A repository can name another git program in its .npmrc: the command
+	// line wins over it.
+	return b.run(ctx, can, append(env, "npm_config_cache="+cache), npm, "ci", "--git=false", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund", "--omit=dev")
 }
 
 // env is a build's whole environment; nothing of the portal's own is in it.
@@ -181,13 +204,16 @@ func (b *build) env(tools string) []string {
 // run runs a tool in the source folder, with its group killed when ctx ends.
 // The thread stays with the tool, since a child dies with the thread that
 // started it.
-func (b *build) run(ctx context.Context, env []string, program string, args ...string) error {
+func (b *build) run(ctx context.Context, can reach, env []string, program string, args ...string) error {
 	goruntime.LockOSThread()
 	defer goruntime.UnlockOSThread()
 	name := filepath.Base(program)
 	fmt.Fprintf(b.log, "$ %s %s\n", name, strings.ReplaceAll(strings.Join(args, " "), b.work, "…"))
 	out := &buildOutput{to: b.log, tail: newTail(20), hide: b.work}
 	cmd := exec.CommandContext(ctx, program, args...)
+	if err := b.p.throughLauncher(cmd, buildLimits(), can); err != nil {
+		return err
+	}
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = b.source, env, out, out
 	cmd.SysProcAttr = processGroup()
 	cmd.Cancel = func() error { return signalGroup(cmd.Process.Pid, syscall.SIGKILL) }
