@@ -18,8 +18,13 @@ import (
 
 func testCLI(t *testing.T, env map[string]string) (*cli, *bytes.Buffer, *bytes.Buffer) {
 	t.Helper()
+	c, out, err := consoleOf(env)
+	return &cli{output: "text", console: c}, out, err
+}
+
+func consoleOf(env map[string]string) (console, *bytes.Buffer, *bytes.Buffer) {
 	var out, err bytes.Buffer
-	return &cli{output: "text", console: console{in: strings.NewReader(""), out: &out, err: &err, env: func(name string) string { return env[name] }}}, &out, &err
+	return console{in: strings.NewReader(""), out: &out, err: &err, env: func(name string) string { return env[name] }}, &out, &err
 }
 
 func TestExitCodes(t *testing.T) {
