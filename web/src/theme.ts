@@ -29,10 +29,24 @@ const red: MantineColorsTuple = [
 
 const sans = "'Inter Variable', ui-sans-serif, system-ui, sans-serif";
 
+// Mantine's dark greys are neutral; these have the hue of the page.
+const dark: MantineColorsTuple = [
+  '#e6e9ef',
+  '#c3c9d4',
+  '#a3abba',
+  '#7d8696',
+  '#3a404b',
+  '#2b303a',
+  '#1e222a',
+  '#171a20',
+  '#12151a',
+  '#0c0e12',
+];
+
 export const theme = createTheme({
   primaryColor: 'iris',
   primaryShade: { light: 6, dark: 6 },
-  colors: { iris, red },
+  colors: { iris, red, dark },
   autoContrast: true,
   luminanceThreshold: 0.3,
   defaultRadius: 'md',

@@ -1,4 +1,4 @@
-import { Alert, Button, PasswordInput, Stack, Text, TextInput, Title, UnstyledButton } from '@mantine/core';
+import { Button, PasswordInput, Stack, Text, TextInput, Title, UnstyledButton } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { createFileRoute, useNavigate, useRouter } from '@tanstack/react-router';
 import { useRef, useState, type FormEvent } from 'react';
@@ -9,6 +9,7 @@ import type { DemoUser } from '~/api/types';
 import { safeNext } from '~/features/shell/next';
 import { t } from '~/strings';
 import { usePageTitle } from '~/ui/PageHeader';
+import { Note } from '~/ui/Note';
 
 export const Route = createFileRoute('/login')({
   validateSearch: (s: Record<string, unknown>): { next?: string } => ({
@@ -54,9 +55,9 @@ function Login() {
             </Text>
           )}
           {signIn.error && Object.keys(fields).length === 0 && (
-            <Alert color="red" variant="light" role="alert">
+            <Note tone="bad" role="alert">
               {signIn.error.message}
-            </Alert>
+            </Note>
           )}
           <form onSubmit={submit}>
             <Stack gap="sm">

@@ -1,4 +1,4 @@
-import { Alert, Button, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
+import { Button, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { createFileRoute, useNavigate } from '@tanstack/react-router';
 import { useState, type FormEvent } from 'react';
@@ -6,6 +6,7 @@ import { api } from '~/api/client';
 import { isApiError } from '~/api/errors';
 import { t } from '~/strings';
 import { usePageTitle } from '~/ui/PageHeader';
+import { Note } from '~/ui/Note';
 
 export const Route = createFileRoute('/setup')({
   validateSearch: (s: Record<string, unknown>): { token?: string } => ({
@@ -50,9 +51,9 @@ function Setup() {
             </Text>
           </div>
           {setup.error && Object.keys(fields).length === 0 && (
-            <Alert color="red" variant="light" role="alert">
+            <Note tone="bad" role="alert">
               {setup.error.message}
-            </Alert>
+            </Note>
           )}
           <form onSubmit={submit}>
             <Stack gap="sm">

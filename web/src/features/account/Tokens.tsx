@@ -1,4 +1,4 @@
-import { Alert, Button, Code, Group, Select, Text, TextInput } from '@mantine/core';
+import { Button, Code, Group, Select, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState, type FormEvent } from 'react';
 import { api } from '~/api/client';
@@ -12,6 +12,7 @@ import { IconKey, IconPlus } from '~/ui/icons';
 import { Section } from '~/ui/Section';
 import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
 import { toastError } from '~/ui/toast';
+import { Note } from '~/ui/Note';
 
 const lifetimes = [7, 30, 90, 365];
 
@@ -67,7 +68,7 @@ export function Tokens() {
 // The value lives in this component's memory only, until it is dismissed.
 function NewToken({ value, onDone }: { value: string; onDone: () => void }) {
   return (
-    <Alert color="teal" variant="light" title={t.account.newToken}>
+    <Note tone="ok" title={t.account.newToken}>
       <Group gap="xs" wrap="nowrap">
         <Code style={{ overflowWrap: 'anywhere' }}>{value}</Code>
         <CopyButton value={value} />
@@ -75,7 +76,7 @@ function NewToken({ value, onDone }: { value: string; onDone: () => void }) {
           {t.account.done}
         </Button>
       </Group>
-    </Alert>
+    </Note>
   );
 }
 

@@ -43,6 +43,7 @@ export function Filters({ blueprint, rules, onChange }: Props) {
           size="sm"
           w={140}
           clearable
+          comboboxProps={{ withinPortal: false }}
           clearButtonProps={{ 'aria-label': t.common.clearFilters }}
           placeholder={t.catalog.anyOf(titleOf(blueprint, id).toLowerCase())}
           aria-label={titleOf(blueprint, id)}

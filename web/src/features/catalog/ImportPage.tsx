@@ -1,4 +1,4 @@
-import { Alert, Button, FileButton, Group, Text } from '@mantine/core';
+import { Button, FileButton, Group, Text } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState, type DragEvent } from 'react';
@@ -11,6 +11,7 @@ import { PageHeader } from '~/ui/PageHeader';
 import { ErrorState, Skeletons } from '~/ui/States';
 import { ImportReportView } from './ImportReportView';
 import { readDropped, readFiles, type ImportFile } from './importFiles';
+import { Note } from '~/ui/Note';
 
 function changes(report: ImportReport): number {
   return [...report.blueprints, ...report.entities].filter(
@@ -77,9 +78,9 @@ export function ImportPage() {
         </div>
       )}
       {write.data && (
-        <Alert color="teal" variant="light" title={t.catalog.imported} role="status">
+        <Note tone="ok" title={t.catalog.imported} role="status">
           {t.catalog.importedText(written(write.data))} <Link to="/catalog">{t.catalog.seeCatalog}</Link>
-        </Alert>
+        </Note>
       )}
       {report && !write.data && (
         <Text size="sm" aria-live="polite">

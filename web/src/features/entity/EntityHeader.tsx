@@ -129,7 +129,13 @@ function ActionItem({ action, entity }: { action: Action; entity: Entity }) {
   const icon = <NamedIcon name={action.icon} size={16} />;
   if (!action.allowed) {
     return (
-      <Menu.Item leftSection={icon} data-disabled aria-disabled closeMenuOnClick={false}>
+      <Menu.Item
+        leftSection={icon}
+        data-disabled
+        aria-disabled
+        closeMenuOnClick={false}
+        styles={{ item: { opacity: 1, color: 'var(--sph-muted)', cursor: 'not-allowed' } }}
+      >
         {action.title}
         <Text size="xs" className="sph-muted">
           {action.reason}

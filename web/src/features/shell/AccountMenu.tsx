@@ -16,21 +16,19 @@ import { IconKeyboard, IconLogout, IconUser } from '~/ui/icons';
 import { toastError } from '~/ui/toast';
 import { MenuLink } from '~/ui/links';
 
+const schemes = ['light', 'dark', 'auto'] as const;
+const schemeNames = { light: t.shell.light, dark: t.shell.dark, auto: t.shell.system };
+
 /** Light, dark, or as the system has it. */
-export function ThemeChoice({ fullWidth }: { fullWidth?: boolean }) {
+export function ThemeChoice() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
     <SegmentedControl
       size="xs"
-      fullWidth={fullWidth}
       aria-label={t.shell.theme}
       value={colorScheme}
-      onChange={(value) => setColorScheme(value as 'light' | 'dark' | 'auto')}
-      data={[
-        { value: 'light', label: t.shell.light },
-        { value: 'dark', label: t.shell.dark },
-        { value: 'auto', label: t.shell.system },
-      ]}
+      onChange={(value) => setColorScheme(value as (typeof schemes)[number])}
+      data={schemes.map((value) => ({ value, label: schemeNames[value] }))}
     />
   );
 }
@@ -39,6 +37,7 @@ export function ThemeChoice({ fullWidth }: { fullWidth?: boolean }) {
 export function AccountMenu({ user, onShortcuts }: { user: User; onShortcuts: () => void }) {
   const queryClient = useQueryClient();
   const navigate = useNavigate();
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
   const signOut = async () => {
     try {
       await api.post('/v1/auth/logout');
@@ -69,9 +68,18 @@ export function AccountMenu({ user, onShortcuts }: { user: User; onShortcuts: ()
           </Text>
         </div>
         <Menu.Divider />
-        <div style={{ padding: '4px 12px 8px' }}>
-          <ThemeChoice fullWidth />
-        </div>
+        <Menu.Label>{t.shell.theme}</Menu.Label>
+        <Menu.RadioGroup
+          value={colorScheme}
+          onChange={(value) => setColorScheme(value as (typeof schemes)[number])}
+        >
+          {schemes.map((scheme) => (
+            <Menu.RadioItem key={scheme} value={scheme}>
+              {schemeNames[scheme]}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
+        <Menu.Divider />
         <MenuLink leftSection={<IconUser size={16} />} to="/account">
           {t.shell.account}
         </MenuLink>

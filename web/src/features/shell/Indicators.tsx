@@ -18,7 +18,7 @@ export function RunningNow() {
   return (
     <Menu position="bottom-end" width={320} withinPortal={false} disabled={runs.length === 0}>
       <Menu.Target>
-        <Tooltip label={label}>
+        <Tooltip label={label} withinPortal={false}>
           <ActionIcon
             variant="subtle"
             color="gray"
@@ -89,7 +89,7 @@ export function Inbox() {
   const n = waiting.data ?? 0;
   const label = t.shell.inbox(n);
   return (
-    <Tooltip label={label}>
+    <Tooltip label={label} withinPortal={false}>
       <Indicator label={n > 99 ? '99+' : n} size={16} disabled={n === 0} offset={5} color="red.6">
         <ActionIcon
           variant="subtle"

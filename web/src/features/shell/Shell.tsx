@@ -1,4 +1,4 @@
-import { Alert, AppShell, Burger, Group, Kbd, Text, UnstyledButton, VisuallyHidden } from '@mantine/core';
+import { AppShell, Burger, Group, Kbd, Text, UnstyledButton, VisuallyHidden } from '@mantine/core';
 import { useDisclosure, useHotkeys } from '@mantine/hooks';
 import { spotlight } from '@mantine/spotlight';
 import { useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
@@ -14,6 +14,7 @@ import { Dialogs } from './Dialogs';
 import { Inbox, RunningNow } from './Indicators';
 import { SideBar } from './SideBar';
 import { ButtonLink } from '~/ui/links';
+import { Note } from '~/ui/Note';
 
 /** The frame around every page of a signed-in person. */
 export function Shell({ children }: { children: ReactNode }) {
@@ -99,9 +100,9 @@ export function Shell({ children }: { children: ReactNode }) {
       </AppShell.Navbar>
       <AppShell.Main id="content" tabIndex={-1}>
         {!connected && (
-          <Alert color="yellow" variant="light" mb="md" role="status" p="xs">
+          <Note tone="warn" role="status">
             {t.shell.reconnecting}
-          </Alert>
+          </Note>
         )}
         {children}
       </AppShell.Main>
