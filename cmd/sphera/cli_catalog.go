@@ -223,9 +223,10 @@ func (c *cli) showReport(report catalog.Report) {
 	for _, group := range [][]catalog.ImportItem{report.Blueprints, report.Entities} {
 		for _, item := range group {
 			s, colour := sign(item.Verb)
-			if item.Verb == "unchanged" {
+			switch item.Verb {
+			case "unchanged":
 				s, colour = "=", grey
-			} else if item.Verb == "refused" {
+			case "refused":
 				s, colour = "✗", red
 			}
 			name := item.Identifier

@@ -178,12 +178,12 @@ func (p *progress) show(v runs.Run) {
 func (p *progress) step(step runs.StepRun) {
 	before := p.shown[step.Name]
 	p.shown[step.Name] = step.State
-	switch {
-	case step.State == runs.Pending, step.State == runs.Waiting:
+	switch step.State {
+	case runs.Pending, runs.Waiting:
 		if step.Error != "" && before == runs.Running {
 			fmt.Fprintf(p.cli.err, "%s %s: %s; trying again\n", p.cli.paint(p.cli.err, yellow, "!"), clean(step.Title), clean(step.Error))
 		}
-	case step.State == runs.Running:
+	case runs.Running:
 		if !p.fancy {
 			fmt.Fprintf(p.cli.err, "• %s\n", clean(step.Title))
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -67,7 +68,7 @@ func (r *remote) call(ctx context.Context, method, path string, query url.Values
 	}
 	for _, cookie := range response.Cookies() {
 		if cookie.MaxAge >= 0 && cookie.Value != "" {
-			r.cookie = &http.Cookie{Name: cookie.Name, Value: cookie.Value}
+			r.cookie = &http.Cookie{Name: cookie.Name, Value: cookie.Value} //nolint:gosec // sent, not set: attributes do not apply
 		}
 	}
 	if out == nil {
@@ -104,9 +105,7 @@ func (r *remote) send(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return nil, fmt.Errorf("make a request: %w", err)
 	}
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	request.Header.Set("User-Agent", "sphera-cli/"+version)
 	if in != nil {
 		request.Header.Set("Content-Type", "application/json")
@@ -122,8 +121,7 @@ func (r *remote) send(ctx context.Context, method, path string, query url.Values
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		var network *url.Error
-		if errors.As(err, &network) {
+		if network, ok := errors.AsType[*url.Error](err); ok {
 			err = network.Err
 		}
 		return nil, &unreachableError{r.server, err}

@@ -82,8 +82,7 @@ func (r *remote) streamOnce(ctx context.Context, path string, query url.Values, 
 	if stop {
 		return true, err
 	}
-	var network *readError
-	if errors.As(err, &network) {
+	if network, ok := errors.AsType[*readError](err); ok {
 		return false, &unreachableError{r.server, network.error}
 	}
 	return err != nil, err

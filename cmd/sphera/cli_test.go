@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -99,9 +100,7 @@ func TestWhichPortalIsMeant(t *testing.T) {
 	}
 	for _, k := range cases {
 		env := map[string]string{"XDG_CONFIG_HOME": dir}
-		for name, value := range k.env {
-			env[name] = value
-		}
+		maps.Copy(env, k.env)
 		c, _, _ := testCLI(t, env)
 		c.server = k.flag
 		server, token, err := c.portal()
