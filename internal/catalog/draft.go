@@ -70,11 +70,11 @@ func (s *schema) draft(old *draft, n NewEntity, merge bool) (draft, problems) {
 	}
 	s.draftNames(&d, n, &p)
 	sent, err := normalJSON(n.Properties)
+	if old == nil && err == nil {
+		err = s.fillDefaults(&d, sent)
+	}
 	if err != nil {
 		p.add("/properties", err.Error(), "JSON values")
-	}
-	if old == nil {
-		s.fillDefaults(&d, sent)
 	}
 	s.draftProperties(&d, sent, &p)
 	relations, err := normalJSON(n.Relations)
@@ -156,12 +156,16 @@ func readTeam(raw json.RawMessage) ([]string, string) {
 }
 
 // fillDefaults is for new entities only. A property sent as null stays unset.
-func (s *schema) fillDefaults(d *draft, sent map[string]any) {
+func (s *schema) fillDefaults(d *draft, sent map[string]any) error {
+	defaults := map[string]any{}
 	for name, p := range s.Schema.Properties {
 		if _, ok := sent[name]; !ok && p.Default != nil {
-			d.Properties[name] = p.Default
+			defaults[name] = p.Default
 		}
 	}
+	own, err := normalJSON(defaults) // the blueprint's values are shared
+	maps.Copy(d.Properties, own)
+	return err
 }
 
 func (s *schema) draftProperties(d *draft, sent map[string]any, p *problems) {
