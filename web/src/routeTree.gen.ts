@@ -18,7 +18,11 @@ import { Route as LoginRouteImport } from './pages/login'
 import { Route as SetupRouteImport } from './pages/setup'
 import { Route as CatalogIndexRouteImport } from './pages/catalog.index'
 import { Route as CatalogBlueprintRouteImport } from './pages/catalog.$blueprint'
+import { Route as CreateIndexRouteImport } from './pages/create.index'
+import { Route as CreateActionRouteImport } from './pages/create.$action'
 import { Route as DocsApiRouteImport } from './pages/docs.api'
+import { Route as RunsIndexRouteImport } from './pages/runs.index'
+import { Route as RunsIdRouteImport } from './pages/runs.$id'
 import { Route as EBlueprintIdRouteImport } from './pages/e.$blueprint.$id'
 
 const IndexRoute = IndexRouteImport.update({
@@ -66,9 +70,29 @@ const CatalogBlueprintRoute = CatalogBlueprintRouteImport.update({
   path: '/catalog/$blueprint',
   getParentRoute: () => rootRouteImport,
 } as any)
+const CreateIndexRoute = CreateIndexRouteImport.update({
+  id: '/create/',
+  path: '/create/',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const CreateActionRoute = CreateActionRouteImport.update({
+  id: '/create/$action',
+  path: '/create/$action',
+  getParentRoute: () => rootRouteImport,
+} as any)
 const DocsApiRoute = DocsApiRouteImport.update({
   id: '/docs/api',
   path: '/docs/api',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const RunsIndexRoute = RunsIndexRouteImport.update({
+  id: '/runs/',
+  path: '/runs/',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const RunsIdRoute = RunsIdRouteImport.update({
+  id: '/runs/$id',
+  path: '/runs/$id',
   getParentRoute: () => rootRouteImport,
 } as any)
 const EBlueprintIdRoute = EBlueprintIdRouteImport.update({
@@ -86,8 +110,12 @@ export interface FileRoutesByFullPath {
   '/login': typeof LoginRoute
   '/setup': typeof SetupRoute
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
+  '/create/$action': typeof CreateActionRoute
   '/docs/api': typeof DocsApiRoute
+  '/runs/$id': typeof RunsIdRoute
   '/catalog/': typeof CatalogIndexRoute
+  '/create/': typeof CreateIndexRoute
+  '/runs/': typeof RunsIndexRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
 }
 export interface FileRoutesByTo {
@@ -99,8 +127,12 @@ export interface FileRoutesByTo {
   '/login': typeof LoginRoute
   '/setup': typeof SetupRoute
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
+  '/create/$action': typeof CreateActionRoute
   '/docs/api': typeof DocsApiRoute
+  '/runs/$id': typeof RunsIdRoute
   '/catalog': typeof CatalogIndexRoute
+  '/create': typeof CreateIndexRoute
+  '/runs': typeof RunsIndexRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
 }
 export interface FileRoutesById {
@@ -113,8 +145,12 @@ export interface FileRoutesById {
   '/login': typeof LoginRoute
   '/setup': typeof SetupRoute
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
+  '/create/$action': typeof CreateActionRoute
   '/docs/api': typeof DocsApiRoute
+  '/runs/$id': typeof RunsIdRoute
   '/catalog/': typeof CatalogIndexRoute
+  '/create/': typeof CreateIndexRoute
+  '/runs/': typeof RunsIndexRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
 }
 export interface FileRouteTypes {
@@ -128,8 +164,12 @@ export interface FileRouteTypes {
     | '/login'
     | '/setup'
     | '/catalog/$blueprint'
+    | '/create/$action'
     | '/docs/api'
+    | '/runs/$id'
     | '/catalog/'
+    | '/create/'
+    | '/runs/'
     | '/e/$blueprint/$id'
   fileRoutesByTo: FileRoutesByTo
   to:
@@ -141,8 +181,12 @@ export interface FileRouteTypes {
     | '/login'
     | '/setup'
     | '/catalog/$blueprint'
+    | '/create/$action'
     | '/docs/api'
+    | '/runs/$id'
     | '/catalog'
+    | '/create'
+    | '/runs'
     | '/e/$blueprint/$id'
   id:
     | '__root__'
@@ -154,8 +198,12 @@ export interface FileRouteTypes {
     | '/login'
     | '/setup'
     | '/catalog/$blueprint'
+    | '/create/$action'
     | '/docs/api'
+    | '/runs/$id'
     | '/catalog/'
+    | '/create/'
+    | '/runs/'
     | '/e/$blueprint/$id'
   fileRoutesById: FileRoutesById
 }
@@ -168,8 +216,12 @@ export interface RootRouteChildren {
   LoginRoute: typeof LoginRoute
   SetupRoute: typeof SetupRoute
   CatalogBlueprintRoute: typeof CatalogBlueprintRoute
+  CreateActionRoute: typeof CreateActionRoute
   DocsApiRoute: typeof DocsApiRoute
+  RunsIdRoute: typeof RunsIdRoute
   CatalogIndexRoute: typeof CatalogIndexRoute
+  CreateIndexRoute: typeof CreateIndexRoute
+  RunsIndexRoute: typeof RunsIndexRoute
   EBlueprintIdRoute: typeof EBlueprintIdRoute
 }
 
@@ -238,11 +290,39 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof CatalogBlueprintRouteImport
       parentRoute: typeof rootRouteImport
     }
+    '/create/': {
+      id: '/create/'
+      path: '/create'
+      fullPath: '/create/'
+      preLoaderRoute: typeof CreateIndexRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/create/$action': {
+      id: '/create/$action'
+      path: '/create/$action'
+      fullPath: '/create/$action'
+      preLoaderRoute: typeof CreateActionRouteImport
+      parentRoute: typeof rootRouteImport
+    }
     '/docs/api': {
       id: '/docs/api'
       path: '/docs/api'
       fullPath: '/docs/api'
       preLoaderRoute: typeof DocsApiRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/runs/': {
+      id: '/runs/'
+      path: '/runs'
+      fullPath: '/runs/'
+      preLoaderRoute: typeof RunsIndexRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/runs/$id': {
+      id: '/runs/$id'
+      path: '/runs/$id'
+      fullPath: '/runs/$id'
+      preLoaderRoute: typeof RunsIdRouteImport
       parentRoute: typeof rootRouteImport
     }
     '/e/$blueprint/$id': {
@@ -264,8 +344,12 @@ const rootRouteChildren: RootRouteChildren = {
   LoginRoute: LoginRoute,
   SetupRoute: SetupRoute,
   CatalogBlueprintRoute: CatalogBlueprintRoute,
+  CreateActionRoute: CreateActionRoute,
   DocsApiRoute: DocsApiRoute,
+  RunsIdRoute: RunsIdRoute,
   CatalogIndexRoute: CatalogIndexRoute,
+  CreateIndexRoute: CreateIndexRoute,
+  RunsIndexRoute: RunsIndexRoute,
   EBlueprintIdRoute: EBlueprintIdRoute,
 }
 export const routeTree = rootRouteImport

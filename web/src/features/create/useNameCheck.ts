@@ -1,0 +1,44 @@
+import { useDebouncedValue } from '@mantine/hooks';
+import { useQuery } from '@tanstack/react-query';
+import { api } from '~/api/client';
+import { isApiError } from '~/api/errors';
+
+// Which answer names a new entity, and of what kind.
+const names: Record<string, { field: string; blueprint: string }> = {
+  create_service: { field: 'name', blueprint: 'Component' },
+};
+
+export type NameCheck = { field: string; name: string; state: 'checking' | 'free' | 'taken' };
+
+/** Says while typing whether the name of a new thing is free. */
+export function useNameCheck(
+  action: string,
+  value: (field: string) => unknown,
+  valid: boolean,
+): NameCheck | undefined {
+  const rule = names[action];
+  const typed = rule ? String(value(rule.field) ?? '') : '';
+  const [name] = useDebouncedValue(typed, 250);
+  const query = useQuery({
+    queryKey: ['entity', rule?.blueprint, name, 'exists'],
+    enabled: Boolean(rule) && valid && name !== '' && name === typed,
+    staleTime: 5_000,
+    retry: false,
+    queryFn: async ({ signal }) => {
+      try {
+        await api.get('/v1/blueprints/{bp}/entities/{id}', {
+          path: { bp: rule!.blueprint, id: name },
+          signal,
+        });
+        return true;
+      } catch (error) {
+        if (isApiError(error, 'not_found')) return false;
+        throw error;
+      }
+    },
+  });
+  if (!rule || !valid || typed === '') return undefined;
+  if (name !== typed || query.isPending) return { field: rule.field, name: typed, state: 'checking' };
+  if (query.data === undefined) return undefined;
+  return { field: rule.field, name, state: query.data ? 'taken' : 'free' };
+}

@@ -1,0 +1,105 @@
+import { Text } from '@mantine/core';
+import { useMemo } from 'react';
+import type { Plan, RepositoryChange } from '~/api/types';
+import { t } from '~/strings';
+import { Pill } from '~/ui/bits';
+import { Counts, DiffView, type DiffFile } from '~/ui/DiffView';
+import { Group } from './Group';
+import { Approvals, Calls, CatalogChanges, Objects, Processes, PullRequests, Steps } from './PlanParts';
+import css from './plan.module.css';
+
+/** The whole plan, readable: what would change where, who decides, and what undo does. */
+export function PlanView({ plan }: { plan: Plan }) {
+  return (
+    <div className={css.stack}>
+      <div>
+        <Text size="md">{plan.summary}</Text>
+        <Totals plan={plan} />
+      </div>
+      {plan.warnings.length > 0 && (
+        <div className={css.warnings} role="note">
+          <strong>{t.plan.warnings}</strong>
+          <ul>
+            {plan.warnings.map((warning) => (
+              <li key={warning}>{warning}</li>
+            ))}
+          </ul>
+        </div>
+      )}
+      <Approvals plan={plan} />
+      {plan.repositories.map((change) => (
+        <RepositoryFiles key={`${change.repository} ${change.branch}`} change={change} />
+      ))}
+      <PullRequests plan={plan} />
+      <CatalogChanges plan={plan} />
+      <Processes plan={plan} />
+      <Objects plan={plan} />
+      <Calls plan={plan} />
+      <Steps plan={plan} />
+    </div>
+  );
+}
+
+/** How much of everything, true totals. */
+export function Totals({ plan }: { plan: Plan }) {
+  const files = plan.repositories.flatMap((change) => change.files);
+  const held = plan.objects.filter((object) => object.held).length;
+  const counts: [number, (n: number) => string][] = [
+    [new Set(plan.repositories.map((change) => change.repository)).size, t.plan.repositories],
+    [files.length, t.plan.files],
+    [plan.pullRequests.length, t.plan.pullRequests],
+    [plan.catalog.length, t.plan.catalog],
+    [plan.processes.length, t.plan.processes],
+    [plan.objects.length, t.plan.objects],
+    [plan.calls.length, t.plan.calls],
+    [plan.approvals.length, t.plan.approvals],
+    [plan.steps.length, t.plan.steps],
+  ];
+  const shown = counts.filter(([n]) => n > 0);
+  if (shown.length === 0) return <Text size="sm">{t.plan.empty}</Text>;
+  return (
+    <ul className={css.totals} aria-label={t.plan.totals} style={{ marginTop: 8 }}>
+      {shown.map(([n, text]) => (
+        <li key={text(2)}>
+          <Pill tone="mute">
+            {text(n)}
+            {text === t.plan.objects && held > 0 && ` (${t.plan.heldCount(held)})`}
+          </Pill>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function RepositoryFiles({ change }: { change: RepositoryChange }) {
+  const files = useMemo(
+    () => change.files.map((file): DiffFile => ({ ...file, patch: file.diff })),
+    [change],
+  );
+  const added = files.reduce((n, file) => n + file.added, 0);
+  const removed = files.reduce((n, file) => n + file.removed, 0);
+  return (
+    <Group
+      title={change.repository}
+      open={files.length <= 4}
+      aside={
+        <>
+          {change.created && <Pill tone="ok">{t.plan.newRepository}</Pill>}
+          <Text size="sm" className="sph-muted">
+            {t.plan.files(files.length)} {t.plan.onBranch(change.branch)}
+          </Text>
+          <Counts added={added} removed={removed} />
+        </>
+      }
+    >
+      <div className={css.body}>
+        {change.message && (
+          <Text size="sm" className="sph-muted" mb="sm" style={{ whiteSpace: 'pre-line' }}>
+            {change.message}
+          </Text>
+        )}
+        <DiffView files={files} openFirst={files.length <= 2 ? 2 : 0} anchors={false} />
+      </div>
+    </Group>
+  );
+}

@@ -1,0 +1,143 @@
+import { Button, Group, Text, Textarea } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api } from '~/api/client';
+import { meQuery } from '~/api/queries';
+import type { Run } from '~/api/types';
+import { t } from '~/strings';
+import { When } from '~/ui/bits';
+import { TextLink } from '~/ui/links';
+import { toastDone, toastError } from '~/ui/toast';
+import { failedStep, likelyCause } from './failure';
+import { PortalLink } from './PortalLink';
+import { runQuery } from './queries';
+import { millis } from './timing';
+import type { StreamState } from './useRunStream';
+import css from './run.module.css';
+
+/** What somebody has to know about a run before its details. */
+export function RunNotices({ run, stream }: { run: Run; stream: StreamState }) {
+  return (
+    <>
+      {stream === 'reconnecting' && (
+        <div role="status" className={`${css.notice} ${css.warn}`}>
+          <Text size="sm">{t.run.reconnecting}</Text>
+        </div>
+      )}
+      {run.blockedBy && (
+        <div className={`${css.notice} ${css.warn}`}>
+          <Text size="sm">
+            {t.run.blockedBy}.{' '}
+            <TextLink to="/runs/$id" params={{ id: run.blockedBy }} size="sm" underline="always">
+              {t.run.openThat}
+            </TextLink>
+          </Text>
+        </div>
+      )}
+      {run.state === 'waiting' &&
+        run.waiting &&
+        (run.waiting.kind === 'approval' ? <Approval run={run} /> : <Waiting waiting={run.waiting} />)}
+      {run.state === 'failed' && <Failure run={run} />}
+    </>
+  );
+}
+
+function Waiting({ waiting }: { waiting: NonNullable<Run['waiting']> }) {
+  return (
+    <div className={`${css.notice} ${css.warn}`}>
+      <Text size="sm" fw={600}>
+        {t.run.waitingTitle}
+      </Text>
+      <Text size="sm" component="div" className="sph-prose">
+        {waiting.reason} {waiting.url && <PortalLink to={waiting.url}>{t.run.waitingGo}</PortalLink>}
+        {millis(waiting.until) !== undefined && (
+          <>
+            {' '}
+            {t.run.waitingUntil} <When at={waiting.until} />
+          </>
+        )}
+      </Text>
+    </div>
+  );
+}
+
+function Approval({ run }: { run: Run }) {
+  const queryClient = useQueryClient();
+  const me = useQuery(meQuery).data?.user;
+  const [comment, setComment] = useState('');
+  const decide = useMutation({
+    mutationFn: (approve: boolean) =>
+      api.post<{ run: Run }>('/v1/runs/{id}/approval', { path: { id: run.id } }, { approve, comment }),
+    onSuccess: (answer, approve) => {
+      queryClient.setQueryData(runQuery(run.id).queryKey, answer.run);
+      toastDone(approve ? t.run.decided.true : t.run.decided.false);
+    },
+    onError: (error) => toastError(error),
+  });
+  const own = me?.id === run.actor.id;
+  return (
+    <section className={`${css.notice} ${css.warn}`} aria-label={t.run.approvalTitle}>
+      <Text size="sm" fw={600}>
+        {t.run.approvalTitle}
+      </Text>
+      <Text size="sm">{run.waiting?.reason}</Text>
+      {own ? (
+        <Text size="sm">{t.run.ownRequest}</Text>
+      ) : (
+        <>
+          <Textarea
+            mt="xs"
+            size="sm"
+            autosize
+            minRows={2}
+            label={t.run.comment}
+            description={t.run.commentHint}
+            value={comment}
+            onChange={(event) => setComment(event.currentTarget.value)}
+          />
+          <Group gap="xs" mt="sm">
+            <Button size="sm" loading={decide.isPending} onClick={() => decide.mutate(true)}>
+              {t.run.approve}
+            </Button>
+            <Button
+              size="sm"
+              variant="default"
+              disabled={decide.isPending}
+              onClick={() => decide.mutate(false)}
+            >
+              {t.run.decline}
+            </Button>
+          </Group>
+        </>
+      )}
+    </section>
+  );
+}
+
+function Failure({ run }: { run: Run }) {
+  const step = failedStep(run);
+  const error = step?.error || run.error || '';
+  const cause = likelyCause(error);
+  return (
+    <section role="alert" className={`${css.notice} ${css.bad}`}>
+      <Text size="sm" fw={600}>
+        {step ? t.run.failedAt(step.title) : t.run.failed}
+      </Text>
+      {error && (
+        <pre className={css.message} tabIndex={0}>
+          {error}
+        </pre>
+      )}
+      {cause && (
+        <Text size="sm" mt={6}>
+          <strong>{t.run.likely}:</strong> {cause}
+        </Text>
+      )}
+      {!run.undoing && (
+        <Text size="sm" mt={6}>
+          {t.run.nothingHalf}
+        </Text>
+      )}
+    </section>
+  );
+}

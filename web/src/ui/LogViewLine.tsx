@@ -1,0 +1,101 @@
+import Anser from 'anser';
+import { memo, useMemo, type ReactNode } from 'react';
+import type { LogLine } from '~/api/types';
+import { t } from '~/strings';
+import { visible } from './DiffViewParse';
+import css from './LogView.module.css';
+
+/** Longer lines are cut; the download has all of it. */
+const MAX_LENGTH = 4_000;
+
+const tones: Record<string, string> = {
+  red: 'var(--sph-bad)',
+  green: 'var(--sph-ok)',
+  yellow: 'var(--sph-warn)',
+  blue: 'var(--sph-info)',
+  cyan: 'var(--sph-info)',
+  magenta: 'var(--sph-info)',
+  black: 'var(--sph-muted)',
+};
+
+type Part = { text: string; color?: string; strong?: boolean };
+
+// oxlint-disable-next-line no-control-regex -- escape sequences are what is looked for
+const ESCAPES = /\u001b(\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(\u0007|\u001b\\)?|[@-Z\\-_])/g;
+
+/** A line as people read it: without escape sequences. */
+export function plainText(text: string): string {
+  return text.includes('\u001b') ? text.replace(ESCAPES, '') : text;
+}
+
+/** A line in parts by colour. Sequences other than colours are dropped. */
+export function ansiParts(raw: string): Part[] {
+  const text = raw.slice(0, MAX_LENGTH);
+  if (!text.includes('\u001b')) return [{ text }];
+  const colours = text.replace(ESCAPES, (all) => (all.endsWith('m') && all[1] === '[' ? all : ''));
+  return Anser.ansiToJson(colours, { use_classes: true, remove_empty: true }).map((part) => ({
+    text: part.content,
+    color: tones[(part.fg ?? '').replace(/^ansi-(bright-)?/, '')],
+    strong: part.decorations?.includes('bold') ?? false,
+  }));
+}
+
+/** Text with every occurrence of `needle` (in lower case) marked. */
+function marked(text: string, needle: string): ReactNode {
+  if (!needle) return visible(text);
+  const lower = text.toLowerCase();
+  const out: ReactNode[] = [];
+  let from = 0;
+  for (let at = lower.indexOf(needle); at >= 0; at = lower.indexOf(needle, at + needle.length)) {
+    out.push(
+      visible(text.slice(from, at)),
+      <mark key={at}>{visible(text.slice(at, at + needle.length))}</mark>,
+    );
+    from = at + needle.length;
+  }
+  out.push(visible(text.slice(from)));
+  return out;
+}
+
+const clock = new Intl.DateTimeFormat('en-GB', {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
+});
+
+type Props = {
+  line: LogLine;
+  top: number;
+  needle: string;
+  current: boolean;
+  linked: boolean;
+  times: boolean;
+};
+
+// Memoised: while scrolling only the lines that come into view are made.
+export const LogRow = memo(function LogRow({ line, top, needle, current, linked, times }: Props) {
+  const parts = useMemo(() => ansiParts(line.text), [line.text]);
+  const cut = line.text.length - MAX_LENGTH;
+  const tone = [css.line, linked && css.linked, current && css.current].filter(Boolean).join(' ');
+  return (
+    <div id={`L${line.seq}`} className={tone} style={{ transform: `translateY(${top}px)` }}>
+      <a className={css.number} href={`#L${line.seq}`} tabIndex={-1} aria-label={t.log.lineLink(line.seq)}>
+        {line.seq}
+      </a>
+      {times && (
+        <time className={css.time} dateTime={line.at}>
+          {clock.format(new Date(line.at))}
+        </time>
+      )}
+      <span>
+        {parts.map((part, i) => (
+          <span key={i} style={{ color: part.color, fontWeight: part.strong ? 650 : undefined }}>
+            {marked(part.text, needle)}
+          </span>
+        ))}
+        {cut > 0 && <span className="sph-muted">{t.log.cut(cut)}</span>}
+      </span>
+    </div>
+  );
+});
