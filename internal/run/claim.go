@@ -46,6 +46,9 @@ func (e *Engine) nextDue(ctx context.Context) (time.Time, bool, error) {
 func (e *Engine) claim(ctx context.Context, s *session, n int) (runs []record, seen int, err error) {
 	err = e.commits.tx(ctx, func(tx *store.Tx) error {
 		runs, seen = nil, 0
+		if err := e.stillHere(ctx, tx, s); err != nil {
+			return err
+		}
 		due, err := candidates(ctx, tx, e.millis(), n)
 		if err != nil {
 			return err
@@ -68,6 +71,23 @@ func (e *Engine) claim(ctx context.Context, s *session, n int) (runs []record, s
 		return nil
 	})
 	return runs, seen, err
+}
+
+// stillHere ends a session that others have given up, so that it claims nothing.
+func (e *Engine) stillHere(ctx context.Context, tx *store.Tx, s *session) error {
+	if e.o.Exclusive {
+		return nil
+	}
+	var one int
+	err := tx.QueryRowContext(ctx, "SELECT 1 FROM run_workers WHERE id = $1", s.id).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		s.cancel(errLost)
+		return errLost
+	}
+	if err != nil {
+		return fmt.Errorf("check the lease: %w", err)
+	}
+	return nil
 }
 
 func candidates(ctx context.Context, tx *store.Tx, now int64, n int) ([]candidate, error) {

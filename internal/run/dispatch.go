@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -12,8 +13,11 @@ import (
 const (
 	// sweepEvery heals what a lost note left undone.
 	sweepEvery = 30 * time.Second
-	// plansEvery is how often expired plans are deleted.
-	plansEvery = 10 * time.Minute
+	// forgetEvery is how often what has expired is deleted.
+	forgetEvery = 10 * time.Minute
+	// workerLife is how long the lease of a killed process is kept; an idle one
+	// that lives just takes a new lease.
+	workerLife = 24 * time.Hour
 	// stopGrace is how long giving runs back may take when Work ends.
 	stopGrace = 5 * time.Second
 	// retryDispatch is the pause after the database failed.
@@ -172,7 +176,7 @@ func (e *Engine) tend(ctx context.Context, s *session) {
 	cancels, stop := e.db.Subscribe(cancelTopic)
 	defer stop()
 	seen := map[string]sighting{}
-	sweep, plans := e.now(), e.now()
+	sweep, forget := e.now(), e.now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -194,9 +198,9 @@ func (e *Engine) tend(ctx context.Context, s *session) {
 			sweep = now
 			e.tried(ctx, e.sweep(ctx))
 		}
-		if now := e.now(); now.Sub(plans) >= plansEvery {
-			plans = now
-			e.tried(ctx, e.dropPlans(ctx))
+		if now := e.now(); now.Sub(forget) >= forgetEvery {
+			forget = now
+			e.tried(ctx, e.forget(ctx))
 		}
 	}
 }
@@ -254,8 +258,7 @@ func (e *Engine) cancelLive(id string) {
 	}
 }
 
-// sweep makes blocked runs due whose key nobody holds, and forgets workers
-// that have been gone for a day.
+// sweep makes blocked runs due whose key nobody holds.
 func (e *Engine) sweep(ctx context.Context) error {
 	var stuck int
 	err := e.db.Read().QueryRowContext(ctx, `SELECT COUNT(*) FROM runs WHERE blocked_key <> '' AND due_at IS NULL AND worker = ''
@@ -269,4 +272,24 @@ func (e *Engine) sweep(ctx context.Context) error {
 		e.due(tx)
 		return err
 	})
+}
+
+// forget deletes plans that expired without being applied, and the leases of
+// processes that are gone.
+func (e *Engine) forget(ctx context.Context) error {
+	now := e.now()
+	err := e.commits.tx(ctx, func(tx *store.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM run_plans WHERE id IN
+			(SELECT id FROM run_plans WHERE run_id = '' AND expires_at < $1 ORDER BY expires_at LIMIT 1000) AND run_id = ''`, store.Millis(now))
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM run_workers WHERE at < $1 AND NOT EXISTS
+			(SELECT 1 FROM runs r WHERE r.worker = run_workers.id AND r.worker <> '')`, store.Millis(now.Add(-workerLife)))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("delete what has expired: %w", err)
+	}
+	return nil
 }

@@ -109,7 +109,7 @@ func await(t testing.TB, db *store.DB, e *run.Engine, id, what string, ok func(r
 	defer stop()
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
-	again := time.NewTicker(200 * time.Millisecond) // other processes on SQLite send no notes
+	again := time.NewTicker(25 * time.Millisecond) // other processes on SQLite send no notes
 	defer again.Stop()
 	for {
 		r, err := e.Get(context.Background(), id)

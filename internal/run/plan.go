@@ -193,16 +193,3 @@ func runTitle(a *action.Action, p *action.Plan) string {
 	_, name, _ := strings.Cut(p.Entities[0], "/")
 	return a.Title + ": " + name
 }
-
-// dropPlans deletes plans that expired without being applied.
-func (e *Engine) dropPlans(ctx context.Context) error {
-	err := e.commits.tx(ctx, func(tx *store.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM run_plans WHERE id IN
-			(SELECT id FROM run_plans WHERE run_id = '' AND expires_at < $1 ORDER BY expires_at LIMIT 1000) AND run_id = ''`, e.millis())
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("delete expired plans: %w", err)
-	}
-	return nil
-}
