@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"sphera/internal/fault"
 	"sphera/internal/store"
@@ -266,6 +265,3 @@ func (c *Catalog) DeleteBlueprint(ctx context.Context, id, by string) error {
 		return c.record(ctx, tx, "blueprint.delete", id, by, "", changeDetail(flatBlueprint(doc), nil))
 	})
 }
-
-// stamp is the time of a write as it is read back: in milliseconds, UTC.
-func (c *Catalog) stamp() time.Time { return store.Time(store.Millis(c.now())) }

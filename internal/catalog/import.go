@@ -83,10 +83,9 @@ func checkFiles(files []ImportFile) error {
 
 // importer is one import in its transaction.
 type importer struct {
-	c    *Catalog
-	tx   *store.Tx
-	o    ImportOptions
-	file string
+	c  *Catalog
+	tx *store.Tx
+	o  ImportOptions
 
 	blueprints []*blueprintItem
 	entities   []*entityItem
