@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -19,9 +20,19 @@ import (
 	"sphera/internal/store/storetest"
 )
 
+// TestMain lets the test's program be its own launcher, as the portal's is.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == runtime.LaunchCommand {
+		fmt.Fprintln(os.Stderr, runtime.Launch(os.Args[2:], os.Environ()))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
 func supervised(t testing.TB, db *store.DB, flags string) *runtime.Process {
 	t.Helper()
 	p := runtime.NewProcess(db, audit.New(time.Now), slog.New(slog.DiscardHandler), t.TempDir(), runtime.ProcessOptions{
+		Launcher:   []string{"/proc/self/exe", runtime.LaunchCommand},
 		ServiceEnv: func(string, string) map[string]string { return map[string]string{"OFREP_ENDPOINT": flags} },
 	})
 	ctx, cancel := context.WithCancel(context.Background())

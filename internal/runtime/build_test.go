@@ -36,6 +36,9 @@ func TestGoBuild(t *testing.T) {
 	if !strings.Contains(log.String(), "$ go build") || strings.Contains(log.String(), "/tmp/") {
 		t.Errorf("log: %s", log.String())
 	}
+	if err := p.Warm(t.Context(), goSource("package main\n\nfunc main() {}\n")); err != nil {
+		t.Errorf("warm: %v", err)
+	}
 	_, err = p.Build(t.Context(), runtime.BuildRequest{Service: "sample", Version: "v2", Files: goSource("package main\n\nfunc main() { undefined() }\n")}, nil)
 	if !fault.Is(err, fault.Unprocessable) || !strings.Contains(err.Error(), "undefined: undefined") {
 		t.Errorf("a program that does not compile: %v", err)
