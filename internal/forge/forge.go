@@ -248,6 +248,8 @@ type PullRequestQuery struct {
 	Repository string
 	State      PullRequestState
 	RunID      string
+	// WaitingFor selects those that need a review this person can give.
+	WaitingFor *Person
 	Limit      int
 	From       string
 }
