@@ -203,6 +203,9 @@ func lookRoutes(f *facts) (bool, string) {
 	if f.repository == nil {
 		return false, "no repository to look into"
 	}
+	if f.partial {
+		return false, "the repository cannot be looked through as a whole, so nobody knows"
+	}
 	if missing := f.missingRoutes(); len(missing) > 0 {
 		return false, "no source file mentions " + strings.Join(missing, ", ")
 	}

@@ -26,6 +26,7 @@ type world struct {
 	forge.Forge // calls that are not expected end the test by a panic
 	repos       map[string]map[string]string
 	down        error
+	large       bool
 
 	entities map[string]catalog.Entity
 
@@ -43,6 +44,9 @@ func (w *world) Repository(_ context.Context, name string) (forge.Repository, er
 
 func (w *world) Archive(_ context.Context, repo, _ string) ([]forge.File, error) {
 	var files []forge.File
+	if w.large {
+		return nil, fault.New(fault.TooLarge, "too large")
+	}
 	for name, text := range w.repos[repo] {
 		files = append(files, forge.File{Path: name, Content: []byte(text)})
 	}

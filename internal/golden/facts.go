@@ -22,7 +22,8 @@ type facts struct {
 	name         string
 	component    *catalog.Entity
 	repository   *forge.Repository
-	files        map[string]string // of the repository; nil when it is too large
+	files        map[string]string // of the repository
+	partial      bool              // files has only those the checks know by name
 	ci           *string
 	base         bool
 	overlays     map[string]string // kustomization by environment
@@ -121,7 +122,7 @@ func (f *facts) readRepository(ctx context.Context, d Deps) error {
 	f.repository = &r
 	files, err := d.Forge.Archive(ctx, r.Name, r.DefaultBranch)
 	switch {
-	case fault.Is(err, fault.TooLarge):
+	case fault.Is(err, fault.TooLarge) || fault.Is(err, fault.Unprocessable): // or holds names not safe to hand out
 		return f.readKnownFiles(ctx, d)
 	case fault.Is(err, fault.NotFound): // no commit yet
 		files = nil
@@ -137,7 +138,7 @@ func (f *facts) readRepository(ctx context.Context, d Deps) error {
 
 // readKnownFiles reads only what the checks know by name.
 func (f *facts) readKnownFiles(ctx context.Context, d Deps) error {
-	f.files = map[string]string{}
+	f.files, f.partial = map[string]string{}, true
 	for _, name := range []string{"go.mod", "package.json", "openapi.yaml", "Dockerfile", "CODEOWNERS", ".github/CODEOWNERS", ".github/workflows/ci.yaml"} {
 		content, err := readOptional(ctx, d.Forge, f.repository.Name, name)
 		if err != nil {
@@ -270,6 +271,9 @@ func (f *facts) language() string {
 // missingRoutes lists the operational routes no source file mentions.
 func (f *facts) missingRoutes() []string {
 	var missing []string
+	if f.partial {
+		return nil
+	}
 	for _, route := range []string{"/healthz", "/readyz", "/metrics"} {
 		found := false
 		for name, text := range f.files {
