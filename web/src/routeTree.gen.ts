@@ -15,15 +15,21 @@ import { Route as AuditRouteImport } from './pages/audit'
 import { Route as ImportRouteImport } from './pages/import'
 import { Route as InsightsRouteImport } from './pages/insights'
 import { Route as LoginRouteImport } from './pages/login'
+import { Route as PullsRouteImport } from './pages/pulls'
 import { Route as SetupRouteImport } from './pages/setup'
 import { Route as CatalogIndexRouteImport } from './pages/catalog.index'
 import { Route as CatalogBlueprintRouteImport } from './pages/catalog.$blueprint'
 import { Route as CreateIndexRouteImport } from './pages/create.index'
 import { Route as CreateActionRouteImport } from './pages/create.$action'
 import { Route as DocsApiRouteImport } from './pages/docs.api'
+import { Route as ForgeIndexRouteImport } from './pages/forge.index'
 import { Route as RunsIndexRouteImport } from './pages/runs.index'
 import { Route as RunsIdRouteImport } from './pages/runs.$id'
 import { Route as EBlueprintIdRouteImport } from './pages/e.$blueprint.$id'
+import { Route as ForgeRepoIndexRouteImport } from './pages/forge.$repo.index'
+import { Route as ForgeRepoCommitsShaRouteImport } from './pages/forge.$repo.commits.$sha'
+import { Route as ForgeRepoPullsNumberRouteImport } from './pages/forge.$repo.pulls.$number'
+import { Route as ForgeRepoPullsNewRouteImport } from './pages/forge.$repo.pulls.new'
 
 const IndexRoute = IndexRouteImport.update({
   id: '/',
@@ -53,6 +59,11 @@ const InsightsRoute = InsightsRouteImport.update({
 const LoginRoute = LoginRouteImport.update({
   id: '/login',
   path: '/login',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const PullsRoute = PullsRouteImport.update({
+  id: '/pulls',
+  path: '/pulls',
   getParentRoute: () => rootRouteImport,
 } as any)
 const SetupRoute = SetupRouteImport.update({
@@ -85,6 +96,11 @@ const DocsApiRoute = DocsApiRouteImport.update({
   path: '/docs/api',
   getParentRoute: () => rootRouteImport,
 } as any)
+const ForgeIndexRoute = ForgeIndexRouteImport.update({
+  id: '/forge/',
+  path: '/forge/',
+  getParentRoute: () => rootRouteImport,
+} as any)
 const RunsIndexRoute = RunsIndexRouteImport.update({
   id: '/runs/',
   path: '/runs/',
@@ -100,6 +116,26 @@ const EBlueprintIdRoute = EBlueprintIdRouteImport.update({
   path: '/e/$blueprint/$id',
   getParentRoute: () => rootRouteImport,
 } as any)
+const ForgeRepoIndexRoute = ForgeRepoIndexRouteImport.update({
+  id: '/forge/$repo/',
+  path: '/forge/$repo/',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const ForgeRepoCommitsShaRoute = ForgeRepoCommitsShaRouteImport.update({
+  id: '/forge/$repo/commits/$sha',
+  path: '/forge/$repo/commits/$sha',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const ForgeRepoPullsNumberRoute = ForgeRepoPullsNumberRouteImport.update({
+  id: '/forge/$repo/pulls/$number',
+  path: '/forge/$repo/pulls/$number',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const ForgeRepoPullsNewRoute = ForgeRepoPullsNewRouteImport.update({
+  id: '/forge/$repo/pulls/new',
+  path: '/forge/$repo/pulls/new',
+  getParentRoute: () => rootRouteImport,
+} as any)
 
 export interface FileRoutesByFullPath {
   '/': typeof IndexRoute
@@ -108,6 +144,7 @@ export interface FileRoutesByFullPath {
   '/import': typeof ImportRoute
   '/insights': typeof InsightsRoute
   '/login': typeof LoginRoute
+  '/pulls': typeof PullsRoute
   '/setup': typeof SetupRoute
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
   '/create/$action': typeof CreateActionRoute
@@ -115,8 +152,13 @@ export interface FileRoutesByFullPath {
   '/runs/$id': typeof RunsIdRoute
   '/catalog/': typeof CatalogIndexRoute
   '/create/': typeof CreateIndexRoute
+  '/forge/': typeof ForgeIndexRoute
   '/runs/': typeof RunsIndexRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
+  '/forge/$repo/': typeof ForgeRepoIndexRoute
+  '/forge/$repo/commits/$sha': typeof ForgeRepoCommitsShaRoute
+  '/forge/$repo/pulls/$number': typeof ForgeRepoPullsNumberRoute
+  '/forge/$repo/pulls/new': typeof ForgeRepoPullsNewRoute
 }
 export interface FileRoutesByTo {
   '/': typeof IndexRoute
@@ -125,6 +167,7 @@ export interface FileRoutesByTo {
   '/import': typeof ImportRoute
   '/insights': typeof InsightsRoute
   '/login': typeof LoginRoute
+  '/pulls': typeof PullsRoute
   '/setup': typeof SetupRoute
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
   '/create/$action': typeof CreateActionRoute
@@ -132,8 +175,13 @@ export interface FileRoutesByTo {
   '/runs/$id': typeof RunsIdRoute
   '/catalog': typeof CatalogIndexRoute
   '/create': typeof CreateIndexRoute
+  '/forge': typeof ForgeIndexRoute
   '/runs': typeof RunsIndexRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
+  '/forge/$repo': typeof ForgeRepoIndexRoute
+  '/forge/$repo/commits/$sha': typeof ForgeRepoCommitsShaRoute
+  '/forge/$repo/pulls/$number': typeof ForgeRepoPullsNumberRoute
+  '/forge/$repo/pulls/new': typeof ForgeRepoPullsNewRoute
 }
 export interface FileRoutesById {
   __root__: typeof rootRouteImport
@@ -143,6 +191,7 @@ export interface FileRoutesById {
   '/import': typeof ImportRoute
   '/insights': typeof InsightsRoute
   '/login': typeof LoginRoute
+  '/pulls': typeof PullsRoute
   '/setup': typeof SetupRoute
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
   '/create/$action': typeof CreateActionRoute
@@ -150,8 +199,13 @@ export interface FileRoutesById {
   '/runs/$id': typeof RunsIdRoute
   '/catalog/': typeof CatalogIndexRoute
   '/create/': typeof CreateIndexRoute
+  '/forge/': typeof ForgeIndexRoute
   '/runs/': typeof RunsIndexRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
+  '/forge/$repo/': typeof ForgeRepoIndexRoute
+  '/forge/$repo/commits/$sha': typeof ForgeRepoCommitsShaRoute
+  '/forge/$repo/pulls/$number': typeof ForgeRepoPullsNumberRoute
+  '/forge/$repo/pulls/new': typeof ForgeRepoPullsNewRoute
 }
 export interface FileRouteTypes {
   fileRoutesByFullPath: FileRoutesByFullPath
@@ -162,6 +216,7 @@ export interface FileRouteTypes {
     | '/import'
     | '/insights'
     | '/login'
+    | '/pulls'
     | '/setup'
     | '/catalog/$blueprint'
     | '/create/$action'
@@ -169,8 +224,13 @@ export interface FileRouteTypes {
     | '/runs/$id'
     | '/catalog/'
     | '/create/'
+    | '/forge/'
     | '/runs/'
     | '/e/$blueprint/$id'
+    | '/forge/$repo/'
+    | '/forge/$repo/commits/$sha'
+    | '/forge/$repo/pulls/$number'
+    | '/forge/$repo/pulls/new'
   fileRoutesByTo: FileRoutesByTo
   to:
     | '/'
@@ -179,6 +239,7 @@ export interface FileRouteTypes {
     | '/import'
     | '/insights'
     | '/login'
+    | '/pulls'
     | '/setup'
     | '/catalog/$blueprint'
     | '/create/$action'
@@ -186,8 +247,13 @@ export interface FileRouteTypes {
     | '/runs/$id'
     | '/catalog'
     | '/create'
+    | '/forge'
     | '/runs'
     | '/e/$blueprint/$id'
+    | '/forge/$repo'
+    | '/forge/$repo/commits/$sha'
+    | '/forge/$repo/pulls/$number'
+    | '/forge/$repo/pulls/new'
   id:
     | '__root__'
     | '/'
@@ -196,6 +262,7 @@ export interface FileRouteTypes {
     | '/import'
     | '/insights'
     | '/login'
+    | '/pulls'
     | '/setup'
     | '/catalog/$blueprint'
     | '/create/$action'
@@ -203,8 +270,13 @@ export interface FileRouteTypes {
     | '/runs/$id'
     | '/catalog/'
     | '/create/'
+    | '/forge/'
     | '/runs/'
     | '/e/$blueprint/$id'
+    | '/forge/$repo/'
+    | '/forge/$repo/commits/$sha'
+    | '/forge/$repo/pulls/$number'
+    | '/forge/$repo/pulls/new'
   fileRoutesById: FileRoutesById
 }
 export interface RootRouteChildren {
@@ -214,6 +286,7 @@ export interface RootRouteChildren {
   ImportRoute: typeof ImportRoute
   InsightsRoute: typeof InsightsRoute
   LoginRoute: typeof LoginRoute
+  PullsRoute: typeof PullsRoute
   SetupRoute: typeof SetupRoute
   CatalogBlueprintRoute: typeof CatalogBlueprintRoute
   CreateActionRoute: typeof CreateActionRoute
@@ -221,8 +294,13 @@ export interface RootRouteChildren {
   RunsIdRoute: typeof RunsIdRoute
   CatalogIndexRoute: typeof CatalogIndexRoute
   CreateIndexRoute: typeof CreateIndexRoute
+  ForgeIndexRoute: typeof ForgeIndexRoute
   RunsIndexRoute: typeof RunsIndexRoute
   EBlueprintIdRoute: typeof EBlueprintIdRoute
+  ForgeRepoIndexRoute: typeof ForgeRepoIndexRoute
+  ForgeRepoCommitsShaRoute: typeof ForgeRepoCommitsShaRoute
+  ForgeRepoPullsNumberRoute: typeof ForgeRepoPullsNumberRoute
+  ForgeRepoPullsNewRoute: typeof ForgeRepoPullsNewRoute
 }
 
 declare module '@tanstack/react-router' {
@@ -269,6 +347,13 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof LoginRouteImport
       parentRoute: typeof rootRouteImport
     }
+    '/pulls': {
+      id: '/pulls'
+      path: '/pulls'
+      fullPath: '/pulls'
+      preLoaderRoute: typeof PullsRouteImport
+      parentRoute: typeof rootRouteImport
+    }
     '/setup': {
       id: '/setup'
       path: '/setup'
@@ -311,6 +396,13 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof DocsApiRouteImport
       parentRoute: typeof rootRouteImport
     }
+    '/forge/': {
+      id: '/forge/'
+      path: '/forge'
+      fullPath: '/forge/'
+      preLoaderRoute: typeof ForgeIndexRouteImport
+      parentRoute: typeof rootRouteImport
+    }
     '/runs/': {
       id: '/runs/'
       path: '/runs'
@@ -332,6 +424,34 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof EBlueprintIdRouteImport
       parentRoute: typeof rootRouteImport
     }
+    '/forge/$repo/': {
+      id: '/forge/$repo/'
+      path: '/forge/$repo'
+      fullPath: '/forge/$repo/'
+      preLoaderRoute: typeof ForgeRepoIndexRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/forge/$repo/commits/$sha': {
+      id: '/forge/$repo/commits/$sha'
+      path: '/forge/$repo/commits/$sha'
+      fullPath: '/forge/$repo/commits/$sha'
+      preLoaderRoute: typeof ForgeRepoCommitsShaRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/forge/$repo/pulls/$number': {
+      id: '/forge/$repo/pulls/$number'
+      path: '/forge/$repo/pulls/$number'
+      fullPath: '/forge/$repo/pulls/$number'
+      preLoaderRoute: typeof ForgeRepoPullsNumberRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/forge/$repo/pulls/new': {
+      id: '/forge/$repo/pulls/new'
+      path: '/forge/$repo/pulls/new'
+      fullPath: '/forge/$repo/pulls/new'
+      preLoaderRoute: typeof ForgeRepoPullsNewRouteImport
+      parentRoute: typeof rootRouteImport
+    }
   }
 }
 
@@ -342,6 +462,7 @@ const rootRouteChildren: RootRouteChildren = {
   ImportRoute: ImportRoute,
   InsightsRoute: InsightsRoute,
   LoginRoute: LoginRoute,
+  PullsRoute: PullsRoute,
   SetupRoute: SetupRoute,
   CatalogBlueprintRoute: CatalogBlueprintRoute,
   CreateActionRoute: CreateActionRoute,
@@ -349,8 +470,13 @@ const rootRouteChildren: RootRouteChildren = {
   RunsIdRoute: RunsIdRoute,
   CatalogIndexRoute: CatalogIndexRoute,
   CreateIndexRoute: CreateIndexRoute,
+  ForgeIndexRoute: ForgeIndexRoute,
   RunsIndexRoute: RunsIndexRoute,
   EBlueprintIdRoute: EBlueprintIdRoute,
+  ForgeRepoIndexRoute: ForgeRepoIndexRoute,
+  ForgeRepoCommitsShaRoute: ForgeRepoCommitsShaRoute,
+  ForgeRepoPullsNumberRoute: ForgeRepoPullsNumberRoute,
+  ForgeRepoPullsNewRoute: ForgeRepoPullsNewRoute,
 }
 export const routeTree = rootRouteImport
   ._addFileChildren(rootRouteChildren)

@@ -1,6 +1,7 @@
 const narrow = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'narrow' });
 const number = new Intl.NumberFormat('en');
 const absolute = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'long' });
+const timeOfDay = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 const percent = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 0 });
 
 /** "5 min. ago", "in 2 hr.". */
@@ -19,6 +20,11 @@ export function relative(at: string | number | Date, now = Date.now()): string {
 /** The full date and time with its zone. */
 export function fullTime(at: string | number | Date): string {
   return absolute.format(new Date(at));
+}
+
+/** "14:02:05", the time of day. */
+export function clock(at: number): string {
+  return timeOfDay.format(at);
 }
 
 /** "340 ms", "4.2 s", "3 min 05 s". */

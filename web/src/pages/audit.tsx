@@ -12,7 +12,7 @@ import { DataTable, type Column } from '~/ui/DataTable';
 import { IconHistory } from '~/ui/icons';
 import { ListToolbar, TextFilter } from '~/ui/ListToolbar';
 import { PageHeader } from '~/ui/PageHeader';
-import { EmptyState } from '~/ui/States';
+import { EmptyState, StaleNote } from '~/ui/States';
 
 const text = (value: unknown) => (value === undefined || value === '' ? undefined : String(value));
 
@@ -92,6 +92,7 @@ function Audit() {
           onChange={(actor) => change({ actor })}
         />
       </ListToolbar>
+      <StaleNote query={query} />
       <DataTable
         label={t.insights.auditTitle}
         columns={columns}

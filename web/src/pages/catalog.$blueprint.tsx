@@ -14,7 +14,7 @@ import { DataTable } from '~/ui/DataTable';
 import { NamedIcon } from '~/ui/entityIcon';
 import { ColumnChoice, CsvButton, ListToolbar, TextFilter } from '~/ui/ListToolbar';
 import { PageHeader } from '~/ui/PageHeader';
-import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
+import { EmptyState, ErrorState, Skeletons, StaleNote } from '~/ui/States';
 
 export const Route = createFileRoute('/catalog/$blueprint')({
   validateSearch: parseListSearch,
@@ -90,6 +90,7 @@ function List({ blueprint }: { blueprint: Blueprint }) {
           onChange={(filter) => change({ filter })}
         />
       </ListToolbar>
+      <StaleNote query={query} />
       <DataTable
         label={title}
         columns={columns}

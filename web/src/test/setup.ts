@@ -1,11 +1,14 @@
 import '@testing-library/jest-dom/vitest';
-import { cleanup } from '@testing-library/react';
-import { afterEach, vi } from 'vitest';
+import { cleanup, configure } from '@testing-library/react';
+import { afterEach } from 'vitest';
 
 afterEach(cleanup);
 
+// The first page of a test file loads its code first; that takes long on a busy machine.
+configure({ asyncUtilTimeout: 10_000 });
+
 // jsdom has neither; Mantine and the virtualised lists ask for both.
-vi.stubGlobal('matchMedia', (query: string) => ({
+window.matchMedia = (query: string) => ({
   matches: false,
   media: query,
   onchange: null,
@@ -14,14 +17,14 @@ vi.stubGlobal('matchMedia', (query: string) => ({
   addListener: () => undefined,
   removeListener: () => undefined,
   dispatchEvent: () => false,
-}));
+});
 
 class FakeResizeObserver {
   observe() {}
   unobserve() {}
   disconnect() {}
 }
-vi.stubGlobal('ResizeObserver', FakeResizeObserver);
+globalThis.ResizeObserver = FakeResizeObserver;
 // Virtualised lists measure their box; jsdom lays nothing out.
 for (const [name, size] of [
   ['offsetHeight', 600],

@@ -1,11 +1,13 @@
 import { Button, Code, Group, Skeleton, Stack, Text, Title } from '@mantine/core';
-import { spotlight } from '@mantine/spotlight';
 import type { ReactNode } from 'react';
 import { isApiError, offlineCode, type ApiError } from '~/api/errors';
+import { clock } from '~/lib/format';
+import { palette } from '~/lib/palette';
 import { useDelayed } from '~/lib/useDelayed';
 import { t } from '~/strings';
 import { CopyButton, Fact, Facts } from './bits';
 import { IconAlertTriangle, IconLock, IconSearch } from './icons';
+import { Note } from './Note';
 import { usePageTitle } from './PageHeader';
 import { ButtonLink } from './links';
 
@@ -124,6 +126,20 @@ export function ErrorState({
   );
 }
 
+/** Says since when the shown data is old, when newer could not be had. */
+export function StaleNote({
+  query,
+}: {
+  query: { error: unknown; data?: unknown; dataUpdatedAt: number };
+}): ReactNode {
+  if (!query.error || query.data === undefined) return null;
+  return (
+    <Note tone="warn" role="status">
+      {t.common.asOf(clock(query.dataUpdatedAt))}
+    </Note>
+  );
+}
+
 /** A refusal with its four parts: never a dead end. */
 export function Forbidden({ error }: { error: ApiError }) {
   return (
@@ -158,7 +174,7 @@ export function NotFound({ message, page }: { message?: string; page?: boolean }
         {message ?? t.common.notFoundText}
       </Text>
       <Group gap="xs" justify="center">
-        <Button variant="default" leftSection={<IconSearch size={16} />} onClick={() => spotlight.open()}>
+        <Button variant="default" leftSection={<IconSearch size={16} />} onClick={() => palette.open()}>
           {t.common.notFoundSearch}
         </Button>
         <ButtonLink variant="subtle" to="/">

@@ -21,7 +21,7 @@ type Props = { blueprint: Blueprint; entity: Entity; onTab: (tab: string) => voi
 /** The answer to "what is this, where does it run, is it in order". */
 export function Overview({ blueprint, entity, onTab }: Props) {
   return (
-    <SimpleGrid cols={{ base: 1, md: 2, xl: 3 }} spacing="md">
+    <SimpleGrid cols={{ base: 1, md: 2, xl: 3 }} spacing="md" className="sph-even-rows">
       {canRun(entity) && <Versions service={entity.identifier} onTab={onTab} />}
       {canRun(entity) && <Contract service={entity.identifier} onTab={onTab} />}
       <Details blueprint={blueprint} entity={entity} />

@@ -15,7 +15,7 @@ import { EntityLink } from '~/ui/EntityLink';
 import { IconBolt } from '~/ui/icons';
 import { PageHeader } from '~/ui/PageHeader';
 import { Section } from '~/ui/Section';
-import { EmptyState, ErrorState } from '~/ui/States';
+import { EmptyState, ErrorState, StaleNote } from '~/ui/States';
 import { ServiceCard } from './ServiceCard';
 import { ButtonLink } from '~/ui/links';
 
@@ -28,7 +28,8 @@ function greeting(name: string): string {
 /** What waits for me, what is mine, what changed, and a way to start. */
 export function HomePage() {
   const { user } = useSuspenseQuery(meQuery).data;
-  const { data, error, refetch, isPending } = useQuery(homeQuery);
+  const query = useQuery(homeQuery);
+  const { data, error, refetch, isPending } = query;
   const waiting = data ? data.waiting.pullRequests.length + data.waiting.runs.length : 0;
   return (
     <div className="sph-page home">
@@ -41,6 +42,7 @@ export function HomePage() {
         <ErrorState error={error} retry={() => void refetch()} />
       ) : (
         <>
+          <StaleNote query={query} />
           {waiting > 0 && data && <Waiting waiting={data.waiting} />}
           <MyServices home={data} pending={isPending} />
           <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">

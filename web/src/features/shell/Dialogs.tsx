@@ -1,4 +1,6 @@
+import { useSpotlight } from '@mantine/spotlight';
 import { lazy, Suspense, useEffect, useState, useSyncExternalStore } from 'react';
+import { paletteStore } from '~/lib/palette';
 import { pendingQuestion } from '~/ui/confirm';
 
 const Palette = lazy(() => import('./Palette').then((module) => ({ default: module.Palette })));
@@ -25,19 +27,17 @@ export function Dialogs({
   roles,
   helpOpen,
   onCloseHelp,
-  paletteWanted,
 }: {
   roles: string[];
   helpOpen: boolean;
   onCloseHelp: () => void;
-  /** Somebody asked for the palette before the page came to rest. */
-  paletteWanted: boolean;
 }) {
   const idle = useIdle();
+  const { opened } = useSpotlight(paletteStore);
   const question = useSyncExternalStore(pendingQuestion.subscribe, pendingQuestion.get);
   return (
     <Suspense>
-      {(idle || paletteWanted) && <Palette roles={roles} />}
+      {(idle || opened) && <Palette roles={roles} />}
       {helpOpen && <ShortcutsDialog opened onClose={onCloseHelp} />}
       {question && <ConfirmDialog question={question} onClose={pendingQuestion.clear} />}
     </Suspense>

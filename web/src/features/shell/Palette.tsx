@@ -3,8 +3,9 @@ import { useDebouncedValue } from '@mantine/hooks';
 import { Spotlight } from '@mantine/spotlight';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useState, type ReactNode } from 'react';
+import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { actionsQuery, searchQuery } from '~/api/queries';
+import { paletteStore } from '~/lib/palette';
 import { recentEntities } from '~/lib/recent';
 import { t } from '~/strings';
 import { NamedIcon } from '~/ui/entityIcon';
@@ -19,6 +20,7 @@ export function Palette({ roles }: { roles: string[] }) {
   const [text, setText] = useState('');
   return (
     <Spotlight.Root
+      store={paletteStore}
       query={text}
       onQueryChange={setText}
       shortcut={null}
@@ -37,6 +39,14 @@ export function Palette({ roles }: { roles: string[] }) {
       <Results text={text} roles={roles} />
     </Spotlight.Root>
   );
+}
+
+// Results come after the text has changed, which is when the palette itself
+// selects the first one.
+function selectFirst(list: HTMLElement | null): void {
+  list?.querySelector('[data-selected]')?.removeAttribute('data-selected');
+  list?.querySelector('[data-action]')?.setAttribute('data-selected', 'true');
+  paletteStore.updateState((state) => ({ ...state, selected: 0 }));
 }
 
 function Results({ text, roles }: { text: string; roles: string[] }) {
@@ -85,8 +95,14 @@ function Results({ text, roles }: { text: string; roles: string[] }) {
       })),
     ],
   ];
+  const keys = groups.flatMap(([, items]) => items.map((item) => item.key)).join('\n');
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (text) selectFirst(list.current);
+  }, [keys, text]);
+
   return (
-    <Spotlight.ActionsList>
+    <Spotlight.ActionsList ref={list}>
       {groups.map(([label, items]) =>
         items.length === 0 ? null : (
           <Spotlight.ActionsGroup key={label} label={label}>

@@ -1,11 +1,11 @@
 import { AppShell, Burger, Group, Kbd, Text, UnstyledButton, VisuallyHidden } from '@mantine/core';
 import { useDisclosure, useHotkeys } from '@mantine/hooks';
-import { spotlight } from '@mantine/spotlight';
 import { useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useRouterState } from '@tanstack/react-router';
-import { useCallback, useEffect, useState, type ReactNode } from 'react';
+import { useEffect, type ReactNode } from 'react';
 import { meQuery } from '~/api/queries';
 import { keepFresh, useConnected } from '~/lib/events';
+import { palette } from '~/lib/palette';
 import { focusListFilter, useShortcuts } from '~/lib/shortcuts';
 import { t } from '~/strings';
 import { IconPlus, IconSearch } from '~/ui/icons';
@@ -26,18 +26,13 @@ export function Shell({ children }: { children: ReactNode }) {
   const connected = useConnected();
   const path = useRouterState({ select: (s) => s.location.pathname });
 
-  const [paletteWanted, setPaletteWanted] = useState(false);
-  const openPalette = useCallback(() => {
-    setPaletteWanted(true);
-    spotlight.open();
-  }, []);
-  useHotkeys([['mod+K', openPalette]], []);
+  useHotkeys([['mod+K', palette.open]], []);
   useEffect(() => keepFresh(queryClient), [queryClient]);
   const closeMenu = menu.close;
   useEffect(() => closeMenu(), [path, closeMenu]);
   useShortcuts({
     '/': () => {
-      if (!focusListFilter()) openPalette();
+      if (!focusListFilter()) palette.open();
     },
     '?': help.open,
     c: () => void navigate({ to: '/create' }),
@@ -75,7 +70,7 @@ export function Shell({ children }: { children: ReactNode }) {
               </Text>
             </Link>
           </Group>
-          <UnstyledButton onClick={openPalette} className="sph-palette-field">
+          <UnstyledButton onClick={palette.open} className="sph-palette-field">
             <IconSearch size={16} aria-hidden />
             <Text visibleFrom="sm" size="sm" className="sph-muted" flex={1} component="span">
               {t.shell.palette}
@@ -106,12 +101,7 @@ export function Shell({ children }: { children: ReactNode }) {
         )}
         {children}
       </AppShell.Main>
-      <Dialogs
-        roles={user.roles}
-        helpOpen={helpOpen}
-        onCloseHelp={help.close}
-        paletteWanted={paletteWanted}
-      />
+      <Dialogs roles={user.roles} helpOpen={helpOpen} onCloseHelp={help.close} />
     </AppShell>
   );
 }

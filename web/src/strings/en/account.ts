@@ -31,7 +31,6 @@ export const account = {
   newToken: 'Copy the token now. It is not shown again.',
   done: 'Done',
   expires: 'Expires',
-  created: 'Created',
   lastUsed: 'Last used',
   deleteToken: 'Delete token',
   deleteTokenTitle: (name: string) => `Delete the token ${name}?`,

@@ -1,12 +1,9 @@
 export const catalog = {
   title: 'Catalog',
   description: 'Everything the organisation has, by kind.',
-  kinds: (n: string) => `${n} kinds`,
-  entities: (n: string) => n,
   emptyTitle: 'The catalog is empty',
   emptyText: 'Import blueprints and entities from files, or create a service.',
   importFiles: 'Import files',
-  createService: 'Create a service',
   filterBy: (what: string) => `Filter ${what}`,
   noEntities: (what: string) => `No ${what} yet`,
   noEntitiesText: 'Entities appear here as soon as they are created or imported.',
@@ -36,7 +33,6 @@ export const catalog = {
     '>=': 'is at least',
     '<=': 'is at most',
   } as Record<string, string>,
-  schema: 'Blueprint',
 
   importTitle: 'Import',
   importDescription:
@@ -44,11 +40,7 @@ export const catalog = {
   dropFiles: 'Drop files here, or choose them',
   dropHint: 'JSON or YAML, many at once. Nothing is changed before you confirm.',
   chooseFiles: 'Choose files',
-  chooseFolder: 'Choose a folder',
-  checking: 'Checking the files',
-  dryRun: 'Dry run',
   importNow: 'Import',
-  importing: 'Importing',
   startOver: 'Start over',
   wouldImport: (n: string) => `Would write ${n}`,
   imported: 'Imported',
