@@ -28,17 +28,19 @@ export function useRunStream(id: string) {
   const [lines, setLines] = useState<LogLine[]>([]);
   const [state, setState] = useState<StreamState>('connecting');
   const [error, setError] = useState<ApiError>();
-  const [reader] = useState(() => new RunReader());
+  const [reader] = useState(
+    () =>
+      new RunReader({
+        onLines: (batch) => setLines((before) => [...before, ...batch]),
+        onState: setState,
+        onError: setError,
+        onRun: (run) => queryClient.setQueryData(runQuery(run.id).queryKey, run),
+      }),
+  );
 
   // A run that is over and starts again (a retry, an undo) opens the stream
   // anew; while it is open the run's state does not matter.
   const reopen = over === false ? 'open' : 'over';
-  useEffect(() => {
-    reader.onLines = (batch) => setLines((before) => [...before, ...batch]);
-    reader.onState = setState;
-    reader.onError = setError;
-    reader.onRun = (run) => queryClient.setQueryData(runQuery(run.id).queryKey, run);
-  }, [reader, queryClient]);
   useEffect(() => {
     reader.switchTo(id, () => setLines([]));
     const onVisibility = () => (document.hidden ? reader.pause() : reader.start(reopen === 'open'));
@@ -53,12 +55,16 @@ export function useRunStream(id: string) {
   return { run: query.data, query, lines, state, error };
 }
 
+type Handlers = {
+  onLines: (lines: LogLine[]) => void;
+  onState: (state: StreamState) => void;
+  onRun: (run: Run) => void;
+  onError: (error: ApiError | undefined) => void;
+};
+
 /** Reads the stream of one run; used by useRunStream. */
 export class RunReader {
-  onLines: (lines: LogLine[]) => void = () => undefined;
-  onState: (state: StreamState) => void = () => undefined;
-  onRun: (run: Run) => void = () => undefined;
-  onError: (error: ApiError | undefined) => void = () => undefined;
+  constructor(private readonly to: Handlers) {}
 
   private id = '';
   private last = 0;
@@ -93,8 +99,8 @@ export class RunReader {
       signal: stop.signal,
       onOpen: () => {
         this.delay = firstDelay;
-        this.onError(undefined);
-        this.onState('live');
+        this.to.onError(undefined);
+        this.to.onState('live');
       },
       onEvent: (event) => {
         if (event.event === 'end') ended = true;
@@ -112,7 +118,7 @@ export class RunReader {
     this.stop.abort();
     this.stop = undefined;
     this.flush();
-    this.onState('paused');
+    this.to.onState('paused');
   }
 
   private closed(stop: AbortController, ended: boolean, error?: unknown): void {
@@ -121,17 +127,17 @@ export class RunReader {
     this.flush();
     if (ended) {
       this.ended = true;
-      this.onState('ended');
+      this.to.onState('ended');
       return;
     }
     if (isApiError(error) && error.status >= 400 && error.status < 500 && error.status !== 429) {
       // Trying again would be refused again.
       this.ended = true;
-      this.onError(error);
-      this.onState('ended');
+      this.to.onError(error);
+      this.to.onState('ended');
       return;
     }
-    this.onState('reconnecting');
+    this.to.onState('reconnecting');
     this.timer = setTimeout(() => this.start(true), this.delay);
     this.delay = Math.min(this.delay * 2, longestDelay);
   }
@@ -140,7 +146,7 @@ export class RunReader {
     const value = parse(data);
     if (!value) return;
     if (event === 'run') {
-      this.onRun(value as Run);
+      this.to.onRun(value as Run);
       return;
     }
     const line = value as LogLine;
@@ -158,7 +164,7 @@ export class RunReader {
     if (this.waiting.length === 0) return;
     const batch = this.waiting;
     this.waiting = [];
-    this.onLines(batch);
+    this.to.onLines(batch);
   }
 }
 

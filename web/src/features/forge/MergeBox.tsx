@@ -1,0 +1,118 @@
+import { Button, Radio, Stack, Text } from '@mantine/core';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api } from '~/api/client';
+import type { PullRequest } from '~/api/types';
+import { humanise } from '~/lib/words';
+import { t } from '~/strings';
+import { Pill } from '~/ui/bits';
+import { confirm } from '~/ui/confirm';
+import { IconGitMerge } from '~/ui/icons';
+import { Section } from '~/ui/Section';
+import { toastDone, toastError } from '~/ui/toast';
+import { pullQuery } from './queries';
+import css from './forge.module.css';
+
+/** Whether it can be merged, what is missing, who can help, and the button. */
+export function MergeBox({ pull }: { pull: PullRequest }) {
+  const queryClient = useQueryClient();
+  const [method, setMethod] = useState('squash');
+  const path = { repo: pull.repository, number: pull.number };
+  const done = (answer: { pullRequest: PullRequest }, said: string) => {
+    queryClient.setQueryData(pullQuery(pull.repository, pull.number).queryKey, answer.pullRequest);
+    toastDone(said);
+    return queryClient.invalidateQueries({ queryKey: ['pull_request'] });
+  };
+  const merge = useMutation({
+    mutationFn: () =>
+      api.post<{ pullRequest: PullRequest }>(
+        '/v1/repositories/{repo}/pull-requests/{number}/merge',
+        { path },
+        { method },
+      ),
+    onSuccess: (answer) => done(answer, t.forge.mergeDone(pull.number)),
+    onError: (error) => toastError(error),
+  });
+  const close = useMutation({
+    mutationFn: () =>
+      api.post<{ pullRequest: PullRequest }>('/v1/repositories/{repo}/pull-requests/{number}/close', {
+        path,
+      }),
+    onSuccess: (answer) => done(answer, t.forge.closeDone(pull.number)),
+    onError: (error) => toastError(error),
+  });
+  if (pull.state !== 'open') {
+    return (
+      <Section title={t.forge.mergeTitle}>
+        <Text size="sm">{pull.state === 'merged' ? t.forge.isMerged : t.forge.isClosed}</Text>
+      </Section>
+    );
+  }
+  const ok = pull.mergeable?.ok ?? false;
+  return (
+    <Section title={t.forge.mergeTitle}>
+      <Stack gap="sm" pb={6}>
+        <Verdict pull={pull} />
+        <Radio.Group label={t.forge.how} value={method} onChange={setMethod}>
+          <Stack gap={8} mt={6}>
+            <Radio value="squash" label={t.forge.squash} description={t.forge.squashText} />
+            <Radio value="merge" label={t.forge.merge} description={t.forge.mergeText} />
+          </Stack>
+        </Radio.Group>
+        <Button
+          leftSection={<IconGitMerge size={16} aria-hidden />}
+          disabled={!ok}
+          loading={merge.isPending}
+          onClick={() => merge.mutate()}
+        >
+          {method === 'squash' ? t.forge.squash : t.forge.merge}
+        </Button>
+        <Button
+          variant="subtle"
+          color="gray"
+          loading={close.isPending}
+          onClick={() =>
+            confirm({
+              title: t.forge.closeTitle(pull.number),
+              text: t.forge.closeText,
+              verb: t.forge.close,
+              danger: true,
+              onConfirm: () => close.mutate(),
+            })
+          }
+        >
+          {t.forge.close}
+        </Button>
+      </Stack>
+    </Section>
+  );
+}
+
+function Verdict({ pull }: { pull: PullRequest }) {
+  const { ok = false, byRule, blocked = [], reviewers = [] } = pull.mergeable ?? {};
+  const people = (reviewers ?? []).map((who) => (who.startsWith('role:') ? humanise(who.slice(5)) : who));
+  return (
+    <div>
+      <Pill tone={ok ? 'ok' : 'warn'} dot>
+        {ok ? t.forge.canMerge : t.forge.cannotMerge}
+      </Pill>
+      {byRule && (
+        <Text size="sm" mt={6}>
+          {t.forge.byRule(byRule)}
+        </Text>
+      )}
+      {(blocked ?? []).length > 0 && (
+        <ul className={css.list}>
+          {blocked.map((reason) => (
+            <li key={reason}>{reason}</li>
+          ))}
+        </ul>
+      )}
+      {!ok && people.length > 0 && (
+        <Text size="sm" mt={6}>
+          {t.forge.whoCan}: {people.join(', ')}
+        </Text>
+      )}
+    </div>
+  );
+}
