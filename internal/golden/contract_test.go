@@ -3,6 +3,7 @@ package golden_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -270,9 +271,7 @@ func TestMissingMendsAnOldService(t *testing.T) {
 	}
 	for _, e := range m.Entities {
 		if e.Exists {
-			for name, to := range e.Relations {
-				x.entities[e.Blueprint+"/"+e.Identifier].Relations[name] = to
-			}
+			maps.Copy(x.entities[e.Blueprint+"/"+e.Identifier].Relations, e.Relations)
 		}
 	}
 	checks, err = x.contracts.Check(t.Context(), "CartService")

@@ -59,7 +59,7 @@ func TestContractOverTheRealThings(t *testing.T) {
 		})
 		contracts := golden.Contract(golden.Deps{
 			Forge: git, Catalog: cat, Flags: flag.New(db, log, time.Now), Secrets: secret.New(db, log, time.Now),
-			Runtime:      runtime.NewProcess(db, log, slog.New(slog.DiscardHandler), t.TempDir(), runtime.ProcessOptions{}),
+			Runtime:      runtime.NewProcess(db, log, slog.New(slog.DiscardHandler), t.TempDir(), runtime.ProcessOptions{Now: time.Now}),
 			Environments: func(context.Context) ([]golden.Environment, error) { return environments(), nil },
 		})
 		check := func(service string, want ...string) {

@@ -2,6 +2,7 @@ package golden
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -96,10 +97,12 @@ func renderAll(sources map[string]string, data map[string]any, l limits) ([]forg
 // environment or the network, define or call another template, or grow a
 // value without bound.
 func renderText(name, source string, data map[string]any, l limits, out *bounded) ([]byte, error) {
-	steps, end := 0, time.Now().Add(l.time)
+	ctx, cancel := context.WithTimeout(context.Background(), l.time)
+	defer cancel()
+	steps := 0
 	functions := safeFunctions(l)
 	functions["step"] = func() (string, error) {
-		if steps++; steps > l.steps || steps%256 == 0 && time.Now().After(end) {
+		if steps++; steps > l.steps || steps%256 == 0 && ctx.Err() != nil {
 			return "", errLimit
 		}
 		return "", nil

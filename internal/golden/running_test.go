@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 func supervised(t testing.TB, db *store.DB, flags string) *runtime.Process {
 	t.Helper()
 	p := runtime.NewProcess(db, audit.New(time.Now), slog.New(slog.DiscardHandler), t.TempDir(), runtime.ProcessOptions{
+		Now:        time.Now,
 		Launcher:   []string{"/proc/self/exe", runtime.LaunchCommand},
 		ServiceEnv: func(string, string) map[string]string { return map[string]string{"OFREP_ENDPOINT": flags} },
 	})

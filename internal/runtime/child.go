@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -126,16 +127,19 @@ func (p *Process) startChild(s *starter, k place, d spec, changed func()) (*chil
 	return c, nil
 }
 
-// afterExit ends what the process left behind, so that its output ends too.
+// afterExit ends what the process left behind, so that its output ends too; a
+// descendant that left the group and keeps the pipe is not listened to longer.
 func (p *Process) afterExit(k place, c *child, pipes ...*os.File) {
 	if err := signalGroup(c.pid, syscall.SIGKILL); err != nil {
 		p.logger.Warn("could not end the rest of a process group", "service", k.service, "error", err)
 	}
-	for _, pipe := range pipes {
-		if err := pipe.SetReadDeadline(time.Now().Add(time.Second)); err != nil && !errors.Is(err, os.ErrClosed) {
-			p.logger.Debug("no deadline on a pipe", "error", err)
+	time.AfterFunc(time.Second, func() {
+		for _, pipe := range pipes {
+			if err := pipe.SetReadDeadline(time.Unix(1, 0)); err != nil && !errors.Is(err, os.ErrClosed) {
+				p.logger.Debug("no deadline on a pipe", "error", err)
+			}
 		}
-	}
+	})
 }
 
 // command prepares the process without its port.
@@ -161,14 +165,16 @@ func (p *Process) command(k place, d spec) (*exec.Cmd, error) {
 	}
 	main := filepath.Join(files, meta.Main)
 	path := "/usr/local/bin:/usr/bin:/bin"
-	cmd, can := exec.Command(main), reach{Read: []string{files}, Write: []string{work}}
+	// It outlives every request and is stopped by shutdown only.
+	forever := context.Background()
+	cmd, can := exec.CommandContext(forever, main), reach{Read: []string{files}, Write: []string{work}}
 	if meta.Language == Node {
 		node, err := lookTool("node", "Node.js", "https://nodejs.org")
 		if err != nil {
 			return nil, err
 		}
 		path = filepath.Dir(node) + ":" + path
-		cmd = exec.Command(node, main)
+		cmd = exec.CommandContext(forever, node, main)
 		can.Read = append(can.Read, installation(node)...)
 	}
 	if err := p.throughLauncher(cmd, serviceLimits(), can); err != nil {
@@ -184,20 +190,14 @@ func (p *Process) command(k place, d spec) (*exec.Cmd, error) {
 func (p *Process) serviceEnv(k place, d spec, work, path string) []string {
 	vars := map[string]string{}
 	if p.o.ServiceEnv != nil {
-		for name, value := range p.o.ServiceEnv(k.service, k.environment) {
-			vars[name] = value
-		}
+		maps.Copy(vars, p.o.ServiceEnv(k.service, k.environment))
 	}
-	for name, value := range d.env {
-		vars[name] = value
-	}
-	for name, value := range map[string]string{
+	maps.Copy(vars, d.env)
+	maps.Copy(vars, map[string]string{
 		"PATH": path, "HOME": work, "TMPDIR": filepath.Join(work, "tmp"), "LANG": "C.UTF-8", "NODE_ENV": "production",
 		"HOST": "127.0.0.1", "SERVICE_NAME": k.service, "SERVICE_VERSION": d.version, "SPHERA_ENVIRONMENT": k.environment,
 		"BASE_PATH": strings.TrimSuffix(Address(k.service, k.environment), "/"),
-	} {
-		vars[name] = value
-	}
+	})
 	delete(vars, "PORT")
 	env := make([]string, 0, len(vars)+1)
 	for name, value := range vars {
@@ -334,7 +334,7 @@ func (c *child) ending() string {
 }
 
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}

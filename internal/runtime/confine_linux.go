@@ -54,11 +54,11 @@ func confine(r reach) error {
 		attr.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
 	}
 	attr.Handled_access_fs = all
-	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
+	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0) //nolint:gosec // the kernel reads the struct at its address
 	if errno != 0 {
 		return fmt.Errorf("make a rule set: %w", errno)
 	}
-	defer unix.Close(int(fd))
+	defer closeFD(int(fd))
 	read := uint64(unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR)
 	for _, path := range r.Read {
 		if err := allow(int(fd), path, read&all); err != nil {
@@ -79,6 +79,10 @@ func confine(r reach) error {
 	return nil
 }
 
+// closeFD closes a descriptor that was only read through: there is nothing an
+// error could have lost.
+func closeFD(fd int) { _ = unix.Close(fd) }
+
 func allow(ruleset int, path string, access uint64) error {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.EACCES) {
@@ -87,7 +91,7 @@ func allow(ruleset int, path string, access uint64) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	info, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("look at %s: %w", path, err)
@@ -100,7 +104,7 @@ func allow(ruleset int, path string, access uint64) error {
 		access uint64
 		parent int32
 	}{access, int32(fd)}
-	if _, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 {
+	if _, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 { //nolint:gosec // as above
 		return fmt.Errorf("allow %s: %w", path, errno)
 	}
 	return nil
@@ -127,7 +131,7 @@ func become(l limits, r reach, argv, env []string) error {
 // one of them (performance monitoring) reads the memory of other processes
 // past Landlock. Without root there is nothing to drop.
 func dropCapabilities() error {
-	for c := uintptr(0); c < 64; c++ {
+	for c := range uintptr(64) {
 		err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
 		if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EPERM) {
 			return nil

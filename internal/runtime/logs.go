@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -115,18 +116,19 @@ func appendLines(ctx context.Context, tx *store.Tx, k place, lines []LogLine) er
 	for len(lines) > 0 {
 		part := lines[:min(len(lines), logBatch)]
 		lines = lines[len(part):]
-		query := `INSERT INTO runtime_logs (service, environment, seq, at, stream, text) VALUES `
+		var query strings.Builder
+		query.WriteString(`INSERT INTO runtime_logs (service, environment, seq, at, stream, text) VALUES `)
 		args := []any{k.service, k.environment}
 		for i, l := range part {
 			last++
 			if i > 0 {
-				query += ", "
+				query.WriteString(", ")
 			}
 			n := len(args)
-			query += fmt.Sprintf("($1, $2, $%d, $%d, $%d, $%d)", n+1, n+2, n+3, n+4)
+			fmt.Fprintf(&query, "($1, $2, $%d, $%d, $%d, $%d)", n+1, n+2, n+3, n+4)
 			args = append(args, last, store.Millis(l.At), l.Stream, l.Text)
 		}
-		if _, err := tx.ExecContext(ctx, query, args...); err != nil {
+		if _, err := tx.ExecContext(ctx, query.String(), args...); err != nil {
 			return err
 		}
 	}

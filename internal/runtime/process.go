@@ -41,9 +41,10 @@ type Process struct {
 	tools   goEnvironment
 }
 
-// ProcessOptions are the settings of a Process; zero values get defaults.
+// ProcessOptions are the settings of a Process; zero values but that of Now get
+// defaults.
 type ProcessOptions struct {
-	Now func() time.Time
+	Now func() time.Time // required
 	// Lease is how long a supervisor is believed alive without a sign of life
 	// (6 s); Heartbeat is how often it gives one (2 s).
 	Lease     time.Duration
@@ -99,9 +100,6 @@ func (o ProcessOptions) withDefaults() ProcessOptions {
 	def(&o.StartTimeout, 30*time.Second)
 	def(&o.StopTimeout, 10*time.Second)
 	def(&o.Backoff, time.Second)
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	if o.Builds <= 0 {
 		o.Builds = 2
 	}

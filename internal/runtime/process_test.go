@@ -48,6 +48,9 @@ func supervised(t *testing.T, db *store.DB, dir string, o runtime.ProcessOptions
 
 func newProcess(t *testing.T, db *store.DB, dir string, o runtime.ProcessOptions) *runtime.Process {
 	t.Helper()
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	if o.Backoff == 0 {
 		o.Backoff = 50 * time.Millisecond
 	}

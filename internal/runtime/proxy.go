@@ -50,6 +50,8 @@ func (p *Process) Proxy(service, environment string) http.Handler {
 			http.Redirect(w, r, prefix+"/", http.StatusPermanentRedirect)
 			return
 		}
+		// The portal's policy is for its own pages; a service's get the sandbox.
+		w.Header().Del("Content-Security-Policy")
 		i, err := p.Instance(r.Context(), service, environment)
 		switch {
 		case fault.Is(err, fault.NotFound) || fault.Is(err, fault.Unprocessable):

@@ -3,6 +3,7 @@ package runtime_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -50,7 +51,7 @@ server.on("request", (req, res) => {
 		}
 	})
 	t.Run("answer", func(t *testing.T) {
-		h := s.Get("sample", "/hostile").Result().Header
+		h := s.Get("sample", "/hostile").Header()
 		for _, name := range []string{"Set-Cookie", "Clear-Site-Data", "Strict-Transport-Security"} {
 			if h.Get(name) != "" {
 				t.Errorf("%s got through: %s", name, h.Get(name))
@@ -61,6 +62,14 @@ server.on("request", (req, res) => {
 		}
 		if h.Get("X-Content-Type-Options") != "nosniff" {
 			t.Error("nosniff is missing")
+		}
+	})
+	t.Run("the portal's own policy does not break a service's page", func(t *testing.T) {
+		w := httptest.NewRecorder()
+		w.Header().Set("Content-Security-Policy", "style-src 'self'")
+		s.Runtime.Proxy("sample", env).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/run/"+env+"/sample/", nil))
+		if all := w.Header().Values("Content-Security-Policy"); len(all) != 1 || !strings.HasPrefix(all[0], "sandbox") {
+			t.Errorf("policies: %q", all)
 		}
 	})
 	t.Run("redirect", func(t *testing.T) {

@@ -57,7 +57,7 @@ func TestSupervisorChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := runtime.NewProcess(db, audit.New(time.Now), slog.New(slog.DiscardHandler), dir, runtime.ProcessOptions{})
+	p := runtime.NewProcess(db, audit.New(time.Now), slog.New(slog.DiscardHandler), dir, runtime.ProcessOptions{Now: time.Now})
 	if err := p.Supervise(context.Background()); err != nil {
 		t.Fatal(err)
 	}

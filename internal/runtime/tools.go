@@ -37,8 +37,12 @@ func (e *toolError) Error() string { return e.tool + " " + e.ending + ": " + e.t
 // goEnvironment is what `go env` says about the user that runs the portal: the
 // build cache is shared with it, so that the standard library is compiled once.
 type goEnvironment struct {
-	program                                      string
-	GOROOT, GOCACHE, GOMODCACHE, GOPATH, GOPROXY string
+	program  string
+	Root     string `json:"GOROOT"`
+	Cache    string `json:"GOCACHE"`
+	ModCache string `json:"GOMODCACHE"`
+	Path     string `json:"GOPATH"`
+	Proxy    string `json:"GOPROXY"`
 }
 
 // goTools asks go for its settings, once it is there: somebody may install it
@@ -83,21 +87,21 @@ func (b *build) buildGo(ctx context.Context) (string, error) {
 	// With no go.sum there is nothing to fetch, and a build must not try.
 	proxy := "off"
 	if _, err := os.Stat(filepath.Join(b.source, "go.sum")); err == nil {
-		proxy = tools.GOPROXY
+		proxy = tools.Proxy
 	}
 	env := append(b.env(filepath.Dir(tools.program)),
-		"GOCACHE="+tools.GOCACHE, "GOMODCACHE="+tools.GOMODCACHE, "GOPATH="+tools.GOPATH, "GOPROXY="+proxy,
+		"GOCACHE="+tools.Cache, "GOMODCACHE="+tools.ModCache, "GOPATH="+tools.Path, "GOPROXY="+proxy,
 		"GOENV=off", "GOTOOLCHAIN=local", "GOWORK=off", "GOTELEMETRY=off", "CGO_ENABLED=0")
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags=-s -w", "-o", filepath.Join(b.out, "service"), target}
 	if _, err := os.Stat(filepath.Join(b.source, "vendor")); err == nil {
 		args = slices.Replace(args, 3, 4, "-mod=vendor")
 	}
-	for _, dir := range []string{tools.GOCACHE, tools.GOMODCACHE} {
+	for _, dir := range []string{tools.Cache, tools.ModCache} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return "", fmt.Errorf("make the build cache: %w", err)
 		}
 	}
-	can := reach{Read: append(installation(tools.program), tools.GOROOT), Write: []string{b.work, tools.GOCACHE, tools.GOMODCACHE}}
+	can := reach{Read: append(installation(tools.program), tools.Root), Write: []string{b.work, tools.Cache, tools.ModCache}}
 	return "service", b.run(ctx, can, env, tools.program, args...)
 }
 

@@ -218,10 +218,11 @@ func (s Suite) untilLog(t *testing.T, service string, want ...string) []runtime.
 		if err != nil {
 			t.Fatalf("logs: %v", err)
 		}
-		all := ""
+		var text strings.Builder
 		for _, l := range lines {
-			all += l.Text + "\n"
+			text.WriteString(l.Text + "\n")
 		}
+		all := text.String()
 		found := 0
 		for _, w := range want {
 			if strings.Contains(all, w) {
