@@ -5,16 +5,17 @@ import '@mantine/notifications/styles.layer.css';
 import '@mantine/spotlight/styles.layer.css';
 import './global.css';
 import { MantineProvider } from '@mantine/core';
-import { Notifications } from '@mantine/notifications';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
-import { StrictMode } from 'react';
+import { lazy, StrictMode, Suspense } from 'react';
 import { createRoot } from 'react-dom/client';
 import { nonce } from './lib/nonce';
 import { newQueryClient } from './lib/query';
 import { watchForNewVersion } from './lib/version';
 import { newRouter } from './router';
 import { cssVariables, theme } from './theme';
+
+const Toasts = lazy(() => import('./ui/Toasts').then((module) => ({ default: module.Toasts })));
 
 const queryClient = newQueryClient(() => {
   // The root route asks who is signed in, finds nobody, and goes to sign-in.
@@ -33,7 +34,9 @@ createRoot(document.getElementById('root')!).render(
       getStyleNonce={() => nonce}
     >
       <QueryClientProvider client={queryClient}>
-        <Notifications position="bottom-right" limit={3} autoClose={7000} />
+        <Suspense>
+          <Toasts />
+        </Suspense>
         <RouterProvider router={router} />
       </QueryClientProvider>
     </MantineProvider>
