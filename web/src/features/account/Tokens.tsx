@@ -85,7 +85,7 @@ function CreateForm({ onCreated }: { onCreated: (value: string) => void }) {
   const [days, setDays] = useState('90');
   const create = useMutation({
     mutationFn: () =>
-      api.post<{ token: Token; value: string }>('/v1/tokens', {}, { name, expiresInDays: Number(days) }),
+      api.post<{ token: Token; value: string }>('/v1/tokens', {}, { name, days: Number(days) }),
     onSuccess: ({ value }) => {
       setName('');
       onCreated(value);
