@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"sort"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -90,7 +90,7 @@ func BenchmarkStartToDone(b *testing.B) {
 			}
 			took = append(took, time.Since(began))
 		}
-		sort.Slice(took, func(i, j int) bool { return took[i] < took[j] })
+		slices.Sort(took)
 		b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
 		b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 	})

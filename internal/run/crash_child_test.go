@@ -75,7 +75,8 @@ func crashKit(dir string) []action.StepType {
 			if err := dawdle(ctx, filepath.Join(dir, "hold")); err != nil {
 				return "", err
 			}
-			if _, err := os.Stat(effect(dir, x)); err != nil {
+			// A kill between opening and writing leaves an empty file: no effect yet.
+			if info, err := os.Stat(effect(dir, x)); err != nil || info.Size() == 0 {
 				x.Boundary("looked")
 				touch(effect(dir, x))
 				x.Boundary("made")
@@ -117,10 +118,15 @@ func dawdle(ctx context.Context, hold string) error {
 			return ctx.Err()
 		case <-time.After(rand.N(3 * time.Millisecond)):
 		}
-		if _, err := os.Stat(hold); err != nil {
+		if !exists(hold) {
 			return nil
 		}
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func chain(before, name string) string {
@@ -195,7 +201,7 @@ func spawn(t *testing.T, binary, url, dir, lease string, env ...string) *child {
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || strings.TrimSpace(line) != childReadyLine {
 		t.Fatalf("child says %q: %v", line, err)
 	}
-	go io.Copy(io.Discard, out) //nolint:errcheck // it ends with the child
+	go io.Copy(io.Discard, out) // ends with the child
 	return c
 }
 

@@ -179,11 +179,15 @@ func (w *crashWorld) awaitAll(ok func(run.Run) bool) {
 
 func succeededOrUndone(r run.Run) bool { return r.State == run.Succeeded || r.State == run.Undone }
 
-// kills is how often the random test kills; SPHERA_CRASH_KILLS sets more.
+// kills is how often the random test kills: SPHERA_CRASH_KILLS, or 200 with
+// SPHERA_CRASH=full.
 func kills(t *testing.T, otherwise int) int {
 	t.Helper()
 	text := os.Getenv("SPHERA_CRASH_KILLS")
 	if text == "" {
+		if os.Getenv("SPHERA_CRASH") == "full" {
+			return 200
+		}
 		return otherwise
 	}
 	n, err := strconv.Atoi(text)
@@ -283,8 +287,8 @@ func (w *crashWorld) killAt(t *testing.T, binary string, kind action.StepType, b
 	}
 	mark := filepath.Join(t.TempDir(), "killed")
 	spawn(t, binary, w.url, w.dir, w.lease(), "SPHERA_FAILPOINT="+point, "SPHERA_FAILPOINT_MARK="+mark).awaitDeath(t)
-	if _, err := os.Stat(mark); err != nil {
-		t.Fatalf("it died elsewhere: %v", err)
+	if !exists(mark) {
+		t.Fatal("it died elsewhere")
 	}
 	next := spawn(t, binary, w.url, w.dir, w.lease())
 	if kind.Safety == action.Manual && boundary != "after-commit" {
@@ -292,7 +296,7 @@ func (w *crashWorld) killAt(t *testing.T, binary string, kind action.StepType, b
 		if !strings.Contains(r.Error, "is unknown") {
 			t.Errorf("error %q", r.Error)
 		}
-		next.kill() // on SQLite another process does not hear of the retry
+		next.kill()                                                         // on SQLite another process does not hear of the retry
 		if _, err := w.e.Retry(context.Background(), bob, id); err != nil { // a person decided
 			t.Fatal(err)
 		}

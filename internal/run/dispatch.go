@@ -148,12 +148,18 @@ func (e *Engine) take(ctx context.Context, s *session, n int, free chan struct{}
 			return 0, err
 		}
 	}
-	now := e.now()
-	runs, seen, err := e.claim(ctx, s, n)
-	s.hold(len(runs) - n)
-	if err != nil {
+	if err := e.disown(ctx, s); err != nil {
+		s.hold(-n)
 		return 0, err
 	}
+	now := e.now()
+	runs, seen, err := e.claim(ctx, s, n)
+	if err != nil {
+		s.hold(-n)
+		s.unsure = true
+		return 0, err
+	}
+	s.hold(len(runs) - n)
 	for _, r := range runs {
 		e.metrics.claimed(now.Sub(store.Time(r.dueAt.Int64)))
 		<-free
@@ -168,6 +174,47 @@ func (e *Engine) take(ctx context.Context, s *session, n int, free chan struct{}
 		})
 	}
 	return seen, nil
+}
+
+// disown gives back, after a claim whose answer was lost, the runs that the
+// database has as this session's and that nobody here works on. Their steps
+// were never called.
+func (e *Engine) disown(ctx context.Context, s *session) error {
+	if !s.unsure {
+		return nil
+	}
+	rows, err := e.db.Read().QueryContext(ctx, "SELECT id, step FROM runs WHERE worker = $1 AND worker <> ''", s.id)
+	type claimed struct {
+		id   string
+		step int
+	}
+	all, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (claimed, error) {
+		var c claimed
+		return c, row.Scan(&c.id, &c.step)
+	})
+	if err != nil {
+		return fmt.Errorf("look for runs claimed without an answer: %w", err)
+	}
+	for _, c := range all {
+		if _, ok := e.live.Load(c.id); ok {
+			continue
+		}
+		err := e.commits.tx(ctx, func(tx *store.Tx) error {
+			res, err := tx.ExecContext(ctx, "UPDATE runs SET worker = '', fence = fence + 1, due_at = $1 WHERE id = $2 AND worker = $3", e.millis(), c.id, s.id)
+			if err := one(res, err); errors.Is(err, errStale) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			_, err = tx.ExecContext(ctx, "UPDATE run_steps SET state = 'pending' WHERE run_id = $1 AND idx = $2", c.id, c.step)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("give back run %s, claimed without an answer: %w", c.id, err)
+		}
+	}
+	s.unsure = false
+	return nil
 }
 
 // tend keeps the session's lease, watches the leases of others, passes on

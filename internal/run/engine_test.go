@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -67,8 +68,8 @@ func assertAudit(t *testing.T, db *store.DB, id string, want ...string) {
 		t.Fatal(err)
 	}
 	var got []string
-	for i := len(events) - 1; i >= 0; i-- {
-		got = append(got, events[i].Verb)
+	for _, e := range slices.Backward(events) {
+		got = append(got, e.Verb)
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("audit %q, want %q", got, want)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -39,7 +38,7 @@ func quiet() *slog.Logger {
 	if os.Getenv("SPHERA_TEST_LOG") != "" {
 		return slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	return slog.New(slog.NewTextHandler(io.Discard, nil))
+	return slog.New(slog.DiscardHandler)
 }
 
 // newEngine makes an engine whose retries do not take long.
@@ -179,16 +178,6 @@ func (j *journal) all() []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return append([]string(nil), j.lines...)
-}
-
-func (j *journal) count(line string) int {
-	n := 0
-	for _, l := range j.all() {
-		if l == line {
-			n++
-		}
-	}
-	return n
 }
 
 // noting is a step type that writes its name to the journal, and again when undone.

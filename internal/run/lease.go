@@ -29,6 +29,9 @@ type session struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
+	// unsure is set by the dispatcher when the answer to a claim was lost.
+	unsure bool
+
 	mu   sync.Mutex
 	held int // runs held or about to be claimed
 	// good is when the last heartbeat that succeeded began. Others count from

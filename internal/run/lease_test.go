@@ -192,3 +192,36 @@ func metric(t *testing.T, registry *prometheus.Registry, name string) float64 {
 	}
 	return 0
 }
+
+// TestConnectionsThatBreakLoseAndDoubleNothing ends all connections to
+// PostgreSQL again and again, so that answers to commits are lost.
+func TestConnectionsThatBreakLoseAndDoubleNothing(t *testing.T) {
+	db := storetest.Open(t, storetest.Postgres(t))
+	j := &journal{}
+	e := newEngine(t, db, run.Options{}, noting(j))
+	var ids []string
+	for range 60 {
+		ids = append(ids, start(t, db, e, run.NewRun{Steps: []action.Step{step(t, "a", "note", ""), step(t, "b", "note", ""), step(t, "c", "note", "")}}).ID)
+	}
+	work(t, e)
+	for range 15 {
+		before := len(j.all())
+		eventually(t, "progress", func() bool { return len(j.all()) > before || len(j.all()) == 180 })
+		_, err := db.Read().ExecContext(context.Background(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+		if err != nil {
+			t.Log(err) // it may have ended itself
+		}
+	}
+	for _, id := range ids {
+		eventually(t, "success", func() bool {
+			r, err := e.Get(context.Background(), id)
+			return err == nil && r.State == run.Succeeded
+		})
+	}
+	if n := len(j.all()); n != 180 {
+		t.Errorf("%d calls of 180 steps", n)
+	}
+	if n := count(t, db, "SELECT COUNT(*) FROM runs WHERE worker <> '' OR due_at IS NOT NULL"); n != 0 {
+		t.Errorf("%d runs are left over", n)
+	}
+}
