@@ -59,16 +59,13 @@ func newProcess(t *testing.T, db *store.DB, dir string, o runtime.ProcessOptions
 }
 
 func TestProcessIsARuntime(t *testing.T) {
-	storetest.EachURL(t, func(t *testing.T, url string) {
-		t.Parallel()
-		runtimetest.Run(t, func(t *testing.T) runtime.Runtime {
-			// Each its own database: the suite uses the same names everywhere.
-			if t.Name() != "" && len(url) > 8 && url[:8] == "postgres" {
-				url = storetest.Postgres(t)
-			} else {
-				url = storetest.SQLite(t)
-			}
-			return supervised(t, storetest.Open(t, url), t.TempDir(), runtime.ProcessOptions{})
+	for engine, open := range map[string]func(testing.TB) string{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			runtimetest.Run(t, func(t *testing.T) runtime.Runtime {
+				// Each its own database: the suite uses the same names everywhere.
+				return supervised(t, storetest.Open(t, open(t)), t.TempDir(), runtime.ProcessOptions{})
+			})
 		})
-	})
+	}
 }
