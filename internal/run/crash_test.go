@@ -201,7 +201,9 @@ func kills(t *testing.T, otherwise int) int {
 // SQLite each successor goes on with what the one before left; on PostgreSQL
 // two processes work and one of them is killed.
 func TestL1_KillAtRandomMoments(t *testing.T) {
+	t.Parallel()
 	storetest.EachURL(t, func(t *testing.T, url string) {
+		t.Parallel()
 		w := newCrashWorld(t, url)
 		binary := self(t)
 		var other *child
@@ -252,12 +254,14 @@ func self(t *testing.T) string {
 // TestL3_KillAtEveryBoundary kills the process at every named boundary of every
 // kind of step, forwards and in undo, and checks that the successor ends well.
 func TestL3_KillAtEveryBoundary(t *testing.T) {
+	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "failpoint.test")
 	build := exec.Command("go", "test", "-c", "-tags", "failpoint", "-o", binary, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build with failpoints: %v\n%s", err, out)
 	}
 	storetest.EachURL(t, func(t *testing.T, url string) {
+		t.Parallel()
 		w := newCrashWorld(t, url)
 		for _, kind := range w.e.StepTypes() {
 			if len(kind.Boundaries) == 0 {
@@ -318,6 +322,7 @@ func (w *crashWorld) killAt(t *testing.T, binary string, kind action.StepType, b
 // TestL5_FrozenProcess stops a working process with SIGSTOP until another has
 // taken its run over, and lets it go on: its writes are refused.
 func TestL5_FrozenProcess(t *testing.T) {
+	t.Parallel()
 	// A process frozen while it writes to SQLite would keep everybody out; there
 	// is one process on SQLite, and TestL5_WritesOfAStaleWorkerAreRefused.
 	t.Run("postgres", func(t *testing.T) {
