@@ -6,14 +6,15 @@ import { api } from '~/api/client';
 import { isApiError } from '~/api/errors';
 import { statusQuery } from '~/api/queries';
 import type { DemoUser } from '~/api/types';
-import { safeNext } from '~/features/shell/next';
+import { isServerPath, safeNext } from '~/features/shell/next';
 import { t } from '~/strings';
 import { usePageTitle } from '~/ui/PageHeader';
 import { Note } from '~/ui/Note';
 
 export const Route = createFileRoute('/login')({
   validateSearch: (s: Record<string, unknown>): { next?: string } => ({
-    next: typeof s.next === 'string' ? s.next : undefined,
+    // The proxy of running services calls it returnTo.
+    next: [s.next, s.returnTo].find((path) => typeof path === 'string'),
   }),
   component: Login,
 });
@@ -32,7 +33,9 @@ function Login() {
     mutationFn: () => api.post('/v1/auth/login', {}, { email, password }),
     onSuccess: async () => {
       queryClient.clear();
-      router.history.push(safeNext(next));
+      const target = safeNext(next);
+      if (isServerPath(target)) window.location.assign(target);
+      else router.history.push(target);
     },
     onError: () => passwordField.current?.select(),
   });

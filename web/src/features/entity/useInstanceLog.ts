@@ -4,6 +4,7 @@ import { api, url } from '~/api/client';
 import type { LogLine } from '~/api/types';
 
 const keep = 20_000;
+const pageSize = 5000;
 
 /**
  * The log of a service in one environment, live. The stream is closed while the
@@ -63,14 +64,8 @@ export function useInstanceLog(
         open();
       }
     };
-    api
-      .get<{ lines: LogLine[] | null }>('/v1/services/{name}/instances/{env}/logs', {
-        path,
-        query: { limit: 2000 },
-        signal: stop.signal,
-      })
-      .then((answer) => {
-        add(answer.lines ?? []);
+    readAll(path, stop.signal, add)
+      .then(() => {
         if (!document.hidden) open();
         document.addEventListener('visibilitychange', onVisibility);
       })
@@ -85,4 +80,25 @@ export function useInstanceLog(
     };
   }, [service, environment, queryClient]);
   return { lines, live, error };
+}
+
+/** Reads what is kept, page by page. */
+async function readAll(
+  path: { name: string; env: string },
+  signal: AbortSignal,
+  add: (lines: LogLine[]) => void,
+): Promise<void> {
+  let after: number | undefined = 0;
+  while (after !== undefined) {
+    const page: { lines: LogLine[]; next?: number } = await api.get(
+      '/v1/services/{name}/instances/{env}/logs',
+      {
+        path,
+        query: { after, limit: pageSize },
+        signal,
+      },
+    );
+    add(page.lines);
+    after = page.next;
+  }
 }

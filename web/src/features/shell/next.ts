@@ -6,3 +6,8 @@ export function safeNext(next: string | undefined): string {
   if (!next || !next.startsWith('/') || /^\/[/\\]/.test(next)) return '/';
   return next;
 }
+
+/** True for addresses of the server itself, such as a running service's, not of the UI. */
+export function isServerPath(path: string): boolean {
+  return /^\/(run|git|v1)\//.test(path);
+}

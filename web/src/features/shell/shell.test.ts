@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Action, Hit } from '~/api/types';
 import { actionChoices, pageChoices } from './choices';
 import { navigationFor } from './nav';
-import { safeNext } from './next';
+import { isServerPath, safeNext } from './next';
 
 const action = (identifier: string, title: string, blueprint?: string, allowed = true): Action => ({
   identifier,
@@ -27,6 +27,13 @@ describe('safeNext', () => {
     ['javascript:alert(1)', '/'],
   ])('%s leads to %s', (next, to) => {
     expect(safeNext(next)).toBe(to);
+  });
+});
+
+describe('isServerPath', () => {
+  it('is true for what the router has no page for', () => {
+    expect(isServerPath('/run/dev-eu-west-1/checkout/')).toBe(true);
+    expect(isServerPath('/runs/1')).toBe(false);
   });
 });
 

@@ -39,6 +39,7 @@ export const forge = {
   binaryFile: 'Binary file',
   binaryText: (size: number) => `${bytes(size)}. Clone the repository to open it.`,
   truncatedFile: 'Only the beginning is shown: the file is larger than what is shown here.',
+  linesOf: (path: string) => `Lines of ${path}`,
   emptyFile: 'This file is empty',
   showRest: (n: number) => `Show ${plural(n, 'more line')}`,
   lineLink: (n: number) => `Link to line ${n}`,

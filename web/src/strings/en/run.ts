@@ -83,7 +83,7 @@ export const run = {
     disk: 'The disk of the portal is full. Ask infrastructure to free space, then try again.',
     port: 'The port is in use by another program. Trying again takes another one.',
     taken: 'Something with this name exists already. Undo this run and choose another name.',
-    build: 'The code did not build. The log above has the compiler’s message; push a fix and try again.',
+    build: 'The code did not build. The log has the compiler’s message; push a fix and try again.',
     timeout: 'It took longer than allowed. If the machine was busy, trying again helps.',
     ready: 'The service started but did not answer its readiness check. Its log says why.',
     refused: 'The other side refused it. Check the rights, then try again.',
