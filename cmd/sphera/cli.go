@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -92,7 +95,12 @@ func (c *cli) action(do func(ctx context.Context, args []string) error) func(*co
 	return func(command *cobra.Command, args []string) error {
 		err := usage("--output is %q: it must be text or json", c.output)
 		if c.output == "text" || c.output == "json" {
-			err = do(command.Context(), args)
+			ctx, stop := signal.NotifyContext(command.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			err = do(ctx, args)
+		}
+		if errors.Is(err, context.Canceled) {
+			err = &failedRunError{"Interrupted."}
 		}
 		if err == nil {
 			return nil
@@ -108,6 +116,26 @@ func (c *cli) json() bool { return c.output == "json" }
 // the cursor, and the person wants that (https://no-color.org).
 func (c *cli) fancy(w io.Writer) bool {
 	return c.env("NO_COLOR") == "" && c.env("TERM") != "dumb" && isTerminal(w)
+}
+
+// answered is what read returns, unless the person interrupts first: reading
+// a terminal cannot be cancelled, so it is then left behind.
+func answered(ctx context.Context, read func() (string, error)) (string, error) {
+	type answer struct {
+		text string
+		err  error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		text, err := read()
+		got <- answer{text, err}
+	}()
+	select {
+	case a := <-got:
+		return a.text, a.err
+	case <-ctx.Done():
+		return "", &failedRunError{"Interrupted; nothing was done."}
+	}
 }
 
 func isTerminal(v any) bool {

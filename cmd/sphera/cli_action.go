@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strconv"
@@ -256,7 +257,7 @@ func (c *cli) applyPlan(ctx context.Context, r *remote, plan runs.SavedPlan, o a
 				return err
 			}
 		}
-		if agreed, err := c.agreed(o.yes, "Apply this plan?"); err != nil || !agreed {
+		if agreed, err := c.agreed(ctx, o.yes, "Apply this plan?"); err != nil || !agreed {
 			return err
 		}
 		var started struct {
@@ -296,7 +297,7 @@ func (c *cli) started(ctx context.Context, r *remote, v runs.Run, wait bool) err
 	return nil
 }
 
-func (c *cli) agreed(yes bool, question string) (bool, error) {
+func (c *cli) agreed(ctx context.Context, yes bool, question string) (bool, error) {
 	if yes {
 		return true, nil
 	}
@@ -304,9 +305,12 @@ func (c *cli) agreed(yes bool, question string) (bool, error) {
 		return false, usage("nobody can be asked: add --yes")
 	}
 	fmt.Fprintf(c.err, "\n%s [y/N] ", question)
-	line, err := bufio.NewReader(c.in).ReadString('\n')
-	if err != nil {
+	line, err := answered(ctx, func() (string, error) { return bufio.NewReader(c.in).ReadString('\n') })
+	if errors.Is(err, io.EOF) {
 		return false, usage("no answer on standard input")
+	}
+	if err != nil {
+		return false, err
 	}
 	answer := strings.ToLower(strings.TrimSpace(line))
 	if answer == "y" || answer == "yes" {

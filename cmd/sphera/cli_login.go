@@ -50,11 +50,11 @@ func (c *cli) login(ctx context.Context, email string) error {
 	}
 	input := bufio.NewReader(c.in)
 	if email == "" {
-		if email, err = c.ask(input, "E-mail: "); err != nil {
+		if email, err = c.ask(ctx, input, "E-mail: "); err != nil {
 			return err
 		}
 	}
-	password, err := c.askPassword(input)
+	password, err := c.askPassword(ctx, input)
 	if err != nil {
 		return err
 	}
@@ -98,29 +98,37 @@ func (c *cli) loginServer() (string, error) {
 	return portalAddress("localhost:8080")
 }
 
-func (c *cli) ask(input *bufio.Reader, question string) (string, error) {
+func (c *cli) ask(ctx context.Context, input *bufio.Reader, question string) (string, error) {
 	if isTerminal(c.in) {
 		fmt.Fprint(c.err, question)
 	}
-	line, err := input.ReadString('\n')
-	if err != nil && (!errors.Is(err, io.EOF) || line == "") {
+	line, err := answered(ctx, func() (string, error) { return input.ReadString('\n') })
+	if errors.Is(err, io.EOF) && line == "" {
 		return "", usage("%sno answer on standard input", question)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
 	}
 	return strings.TrimRight(line, "\r\n"), nil
 }
 
-func (c *cli) askPassword(input *bufio.Reader) (string, error) {
+func (c *cli) askPassword(ctx context.Context, input *bufio.Reader) (string, error) {
 	terminal, ok := c.in.(*os.File)
 	if !ok || !isTerminal(terminal) {
-		return c.ask(input, "Password: ")
+		return c.ask(ctx, input, "Password: ")
 	}
-	fmt.Fprint(c.err, "Password: ")
-	typed, err := term.ReadPassword(int(terminal.Fd()))
-	fmt.Fprintln(c.err)
+	before, err := term.GetState(int(terminal.Fd()))
 	if err != nil {
 		return "", fmt.Errorf("read the password: %w", err)
 	}
-	return string(typed), nil
+	fmt.Fprint(c.err, "Password: ")
+	typed, err := answered(ctx, func() (string, error) {
+		typed, err := term.ReadPassword(int(terminal.Fd()))
+		return string(typed), err
+	})
+	fmt.Fprintln(c.err)
+	// After an interruption the terminal would stay without echo.
+	return typed, errors.Join(err, term.Restore(int(terminal.Fd()), before))
 }
 
 func hostName() string {

@@ -286,7 +286,7 @@ func (c *cli) undo(ctx context.Context, id string, o applyOptions) error {
 			return err
 		}
 	}
-	if agreed, err := c.agreed(o.yes, "Undo all this?"); err != nil || !agreed {
+	if agreed, err := c.agreed(ctx, o.yes, "Undo all this?"); err != nil || !agreed {
 		return err
 	}
 	return c.steer(ctx, r, id, "undo", map[string]string{"digest": planned.Plan.Plan.Digest}, o.wait)
