@@ -290,5 +290,5 @@ func plain(w http.ResponseWriter, status int, text string) {
 
 // pullURL is where people go on after a push.
 func (b *Builtin) pullURL(repo, branch string) string {
-	return b.publicURL() + "/forge/" + url.PathEscape(repo) + "?ref=" + url.QueryEscape(branch)
+	return b.publicURL() + "/forge/" + url.PathEscape(repo) + "/pulls/new?head=" + url.QueryEscape(branch)
 }

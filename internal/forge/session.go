@@ -105,6 +105,7 @@ func (s *session) noted(ctx context.Context, f func(ctx context.Context, s *sess
 	if err := s.record(recording); err != nil {
 		return errors.Join(failed, fmt.Errorf("record the refs of %s: %w", s.repo.name, err))
 	}
+	s.tidy(recording)
 	return errors.Join(failed, s.removeNote())
 }
 
