@@ -16,9 +16,9 @@ import (
 	runs "sphera/internal/run"
 )
 
-// portal answers as the API does, with a plan and a run that the test sets, and
+// fakePortal answers as the API does, with a plan and a run that the test sets, and
 // keeps what was asked.
-type portal struct {
+type fakePortal struct {
 	*httptest.Server
 	asked   []string
 	inputs  []string
@@ -26,9 +26,9 @@ type portal struct {
 	states  []runs.Run
 }
 
-func newPortal(t *testing.T) *portal {
+func newFakePortal(t *testing.T) *fakePortal {
 	t.Helper()
-	p := &portal{}
+	p := &fakePortal{}
 	plan := runs.SavedPlan{ID: "p1", Action: "create_service", Plan: &action.Plan{
 		Summary: "Create the service checkout.", Digest: "d1",
 		Repositories: []action.RepositoryChange{{Repository: "checkout", Created: true, Files: []action.FileChange{{Path: "main.go", Verb: "add", Added: 7}}}},
@@ -98,7 +98,7 @@ func state(run, step runs.State) runs.Run {
 }
 
 // sphera runs one command line and returns its exit code and what it wrote.
-func (p *portal) sphera(args ...string) (code int, out, errs string) {
+func (p *fakePortal) sphera(args ...string) (code int, out, errs string) {
 	c, stdout, stderr := consoleOf(map[string]string{"SPHERA_SERVER": p.URL, "SPHERA_TOKEN": "spu_test"})
 	for _, command := range clientCommands(c) {
 		if command.Name() == args[0] {
@@ -116,7 +116,7 @@ func createArgs(more ...string) []string {
 }
 
 func TestCreateShowsThePlanAndFollowsTheRun(t *testing.T) {
-	p := newPortal(t)
+	p := newFakePortal(t)
 	code, out, errs := p.sphera(createArgs("--yes", "--wait", "--input", "replicas=3")...)
 	if code != exitOK {
 		t.Fatalf("exit %d: %s", code, errs)
@@ -135,7 +135,7 @@ func TestCreateShowsThePlanAndFollowsTheRun(t *testing.T) {
 }
 
 func TestNothingIsAppliedWithoutConsent(t *testing.T) {
-	p := newPortal(t)
+	p := newFakePortal(t)
 	if code, _, errs := p.sphera(createArgs()...); code != exitUsage || !strings.Contains(errs, "--yes") || len(p.asked) != 0 {
 		t.Errorf("without a terminal: exit %d, asked %v: %s", code, p.asked, errs)
 	}
@@ -150,7 +150,7 @@ func TestNothingIsAppliedWithoutConsent(t *testing.T) {
 }
 
 func TestAPlanThatChangedIsNotAppliedByYes(t *testing.T) {
-	p := newPortal(t)
+	p := newFakePortal(t)
 	p.changed = true
 	code, _, errs := p.sphera(createArgs("--yes")...)
 	if code != exitFailed || !strings.Contains(errs, "facts ci-config main") || !strings.Contains(errs, "bbb") {
@@ -162,7 +162,7 @@ func TestAPlanThatChangedIsNotAppliedByYes(t *testing.T) {
 }
 
 func TestAFailedRunFailsTheCommand(t *testing.T) {
-	p := newPortal(t)
+	p := newFakePortal(t)
 	p.states = []runs.Run{state(runs.Running, runs.Running), state(runs.Failed, runs.Failed)}
 	code, out, errs := p.sphera("run", "wait", "r1")
 	if code != exitFailed || !strings.Contains(errs, "the disk is full") || !strings.Contains(out, "sphera run retry r1") {
@@ -176,7 +176,7 @@ func TestAFailedRunFailsTheCommand(t *testing.T) {
 }
 
 func TestLogsAreFollowedToTheEnd(t *testing.T) {
-	p := newPortal(t)
+	p := newFakePortal(t)
 	code, out, errs := p.sphera("run", "logs", "r1", "-f")
 	if code != exitOK || !strings.Contains(out, "create made [2J it\n") {
 		t.Errorf("exit %d: %q %s", code, out, errs)
@@ -184,7 +184,7 @@ func TestLogsAreFollowedToTheEnd(t *testing.T) {
 }
 
 func TestMistakesAndMissingSignIn(t *testing.T) {
-	p := newPortal(t)
+	p := newFakePortal(t)
 	cases := []struct {
 		args []string
 		want int

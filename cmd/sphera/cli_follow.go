@@ -25,7 +25,7 @@ func (c *cli) follow(ctx context.Context, r *remote, id string) error {
 				return false, fmt.Errorf("the portal's event cannot be read: %w", err)
 			}
 			p.show(last)
-			return ended(last.State), nil
+			return runEnded(last.State), nil
 		case "end":
 			return true, nil
 		}
@@ -38,7 +38,7 @@ func (c *cli) follow(ctx context.Context, r *remote, id string) error {
 		}
 		return err
 	}
-	if !ended(last.State) { // the end came without the last state
+	if !runEnded(last.State) { // the end came without the last state
 		if last, err = r.run(ctx, id); err != nil {
 			return err
 		}
@@ -46,7 +46,7 @@ func (c *cli) follow(ctx context.Context, r *remote, id string) error {
 	return c.outcome(r, last)
 }
 
-func ended(s runs.State) bool {
+func runEnded(s runs.State) bool {
 	return s == runs.Succeeded || s == runs.Failed || s == runs.Cancelled || s == runs.Undone
 }
 

@@ -72,7 +72,7 @@ func (c *cli) steer(ctx context.Context, r *remote, id, verb string, body any, w
 		return nil
 	}
 	state := string(answer.Run.State)
-	if answer.Run.CancelRequested && !ended(answer.Run.State) {
+	if answer.Run.CancelRequested && !runEnded(answer.Run.State) {
 		state += ", stopping"
 	}
 	fmt.Fprintf(c.out, "Run %s: %s\n", answer.Run.ID, state)
