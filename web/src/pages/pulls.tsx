@@ -49,7 +49,11 @@ const columns: Column<PullRequest>[] = [
     title: t.forge.repository,
     width: 200,
     cell: (pull) => (
-      <Link to="/forge/$repo" params={{ repo: pull.repository }}>
+      <Link
+        to="/forge/$repo"
+        params={{ repo: pull.repository }}
+        style={{ display: 'inline-block', lineHeight: '24px' }}
+      >
         {pull.repository}
       </Link>
     ),

@@ -55,7 +55,7 @@ const columns: Column<Run>[] = [
   {
     id: 'run',
     title: t.run.run,
-    width: 320,
+    width: 300,
     cell: (run) => (
       <Link to="/runs/$id" params={{ id: run.id }}>
         {run.title}

@@ -82,6 +82,7 @@ export function LogView(props: Props) {
           {props.steps && props.steps.length > 1 && (
             <NativeSelect
               size="xs"
+              maw={170}
               aria-label={t.log.step}
               value={step ?? ''}
               onChange={(event) => props.onStep?.(event.currentTarget.value || undefined)}

@@ -103,7 +103,9 @@ export function InputStage(props: Props) {
           values={values}
           serverProblems={serverProblems}
           extraProblems={extra}
-          hints={names ? { [names.field]: <NameHint check={names} /> } : undefined}
+          hints={
+            names && !serverProblems[names.field] ? { [names.field]: <NameHint check={names} /> } : undefined
+          }
           onChange={(name, value) => {
             onValues({ ...values, [name]: value });
             if (serverProblems[name]) {
@@ -204,9 +206,7 @@ function CopyAs({ action, values, entity }: { action: Action; values: Values; en
           </Button>
         </Menu.Target>
         <Menu.Dropdown>
-          {command && (
-            <Menu.Item onClick={() => void copy(command, t.create.copied.cli)}>{t.create.copyCli}</Menu.Item>
-          )}
+          <Menu.Item onClick={() => void copy(command, t.create.copied.cli)}>{t.create.copyCli}</Menu.Item>
           <Menu.Item
             onClick={() => void copy(asCurl(action, values, location.origin, entity), t.create.copied.curl)}
           >

@@ -6,28 +6,42 @@ export function shellQuote(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-// The command of each action that has one of its own, with what comes without a flag.
-const commands: Record<string, { words: string; positional?: string }> = {
-  create_service: { words: 'create service', positional: 'name' },
-  deploy_service: { words: 'deploy' },
-  revert_service: { words: 'revert' },
+type Command = { words: string; positional?: string; flags: Record<string, string> };
+
+// The actions with a command of their own; all others are started by `action run`.
+const commands: Record<string, Command> = {
+  create_service: {
+    words: 'create service',
+    positional: 'name',
+    flags: { team: 'team', system: 'system', template: 'template', description: 'description' },
+  },
+  deploy_service: { words: 'deploy', flags: { environment: 'environment', ref: 'ref' } },
+  revert_service: { words: 'revert', flags: { environment: 'environment', version: 'to' } },
 };
 
-/** The command line that does the same; undefined for an action without a command. */
-export function asCommand(action: Action, values: Values, entity?: string): string | undefined {
+/** The command line that does the same. Secrets are taken from variables of the shell. */
+export function asCommand(action: Action, values: Values, entity?: string): string {
   const command = commands[action.identifier];
-  if (!command) return undefined;
   const input = inputOf(action.input, values);
-  const words = ['sphera', command.words];
-  const first = command.positional ? input[command.positional] : entity;
-  if (first) words.push(shellQuote(String(first)));
+  const words = ['sphera'];
+  if (command) {
+    words.push(command.words);
+    const first = command.positional ? input[command.positional] : entity;
+    if (first) words.push(shellQuote(String(first)));
+  } else {
+    words.push('action run', shellQuote(action.identifier));
+    if (entity) words.push('--entity', shellQuote(entity));
+  }
   for (const field of fieldsOf(action.input)) {
     const value = input[field.name];
-    if (value === undefined || field.name === command.positional || value === field.default) continue;
-    const flag = `--${field.name.replaceAll('_', '-')}`;
-    if (field['x-secret']) words.push(flag, `"$${field.name.toUpperCase()}"`);
-    else if (typeof value === 'boolean') words.push(`${flag}=${value}`);
-    else words.push(flag, shellQuote(Array.isArray(value) ? value.join(',') : String(value)));
+    if (value === undefined || field.name === command?.positional) continue;
+    const usual = JSON.stringify(value) === JSON.stringify(field.default);
+    if (usual && !field.required) continue;
+    const text = Array.isArray(value) ? value.join(',') : String(value);
+    const flag = command?.flags[field.name];
+    if (field['x-secret']) words.push('--input', `${field.name}="$${field.name.toUpperCase()}"`);
+    else if (flag) words.push(`--${flag}`, shellQuote(text));
+    else words.push('--input', shellQuote(`${field.name}=${text}`));
   }
   words.push('--wait');
   return words.join(' ');

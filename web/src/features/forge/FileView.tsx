@@ -73,7 +73,7 @@ export function FileView({ repo, gitRef, path }: { repo: string; gitRef: string;
           <LazyMarkdown text={file.content} repo={repo} gitRef={gitRef} folder={folderOf(path)} />
         </div>
       ) : (
-        <Source content={file.content} label={path} />
+        <Source content={file.content} label={t.forge.linesOf(path)} />
       )}
     </section>
   );

@@ -1,4 +1,4 @@
-import { Breadcrumbs, NativeSelect, Text } from '@mantine/core';
+import { Breadcrumbs, Group, NativeSelect, Text } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { treeQuery } from '~/api/services';
@@ -7,7 +7,6 @@ import { bytes, shortSha } from '~/lib/format';
 import { t } from '~/strings';
 import { When } from '~/ui/bits';
 import { IconBrandGit, IconFile, IconFolder, IconLink } from '~/ui/icons';
-import { ListToolbar } from '~/ui/ListToolbar';
 import { Section } from '~/ui/Section';
 import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
 import { FileView } from './FileView';
@@ -23,7 +22,7 @@ export function FilesTab({ repository, gitRef, path, onRef }: Props) {
   const repo = repository.name;
   return (
     <>
-      <ListToolbar>
+      <Group gap="sm">
         <BranchPicker repo={repo} value={gitRef} onChange={onRef} />
         <Breadcrumbs separatorMargin={6} styles={{ root: { flexWrap: 'wrap' } }}>
           <Link to="/forge/$repo" params={{ repo }} search={{ ref: gitRef }}>
@@ -40,7 +39,7 @@ export function FilesTab({ repository, gitRef, path, onRef }: Props) {
             </Link>
           ))}
         </Breadcrumbs>
-      </ListToolbar>
+      </Group>
       <Content key={path} repo={repo} gitRef={gitRef} path={path} />
     </>
   );

@@ -1,8 +1,7 @@
-import { Button, SegmentedControl } from '@mantine/core';
+import { Button, Group, SegmentedControl } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { t } from '~/strings';
 import { IconGitPullRequest } from '~/ui/icons';
-import { ListToolbar } from '~/ui/ListToolbar';
 import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
 import { PullRow } from './PullBits';
 import { repositoryPullListQuery } from './queries';
@@ -21,7 +20,7 @@ export function PullList({
   const pulls = query.data?.pages.flatMap((page) => page.pullRequests ?? []) ?? [];
   return (
     <>
-      <ListToolbar>
+      <Group gap="sm">
         <SegmentedControl
           size="sm"
           aria-label={t.forge.which}
@@ -33,7 +32,7 @@ export function PullList({
             { value: 'closed', label: t.forge.closed },
           ]}
         />
-      </ListToolbar>
+      </Group>
       <div className="sph-card sph-divided">
         {query.isPending && <Skeletons />}
         {query.error && pulls.length === 0 && (

@@ -1,4 +1,4 @@
-import { Button, Code, Popover, Tabs, Text } from '@mantine/core';
+import { Button, Code, Group, Popover, Tabs, Text } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { repositoryQuery } from '~/api/services';
 import type { Repository } from '~/api/types';
@@ -6,7 +6,6 @@ import { t } from '~/strings';
 import { CopyButton, Pill } from '~/ui/bits';
 import { IconChevronDown, IconGitPullRequest, IconHistory } from '~/ui/icons';
 import { ButtonLink, TextLink } from '~/ui/links';
-import { ListToolbar } from '~/ui/ListToolbar';
 import { PageHeader } from '~/ui/PageHeader';
 import { EmptyState, ErrorState, PageSkeleton, Skeletons } from '~/ui/States';
 import { CommitRows } from './CommitRows';
@@ -41,8 +40,13 @@ export function RepositoryPage({ repo, search, go }: Props) {
         status={repository.archived && <Pill tone="warn">{t.forge.archived}</Pill>}
         description={
           <>
-            {repository.description} {repository.owner && t.entity.ownedBy(repository.owner)}
-            {repository.archived && ` ${t.forge.archivedText}`}
+            {[
+              repository.description,
+              repository.owner && t.entity.ownedBy(repository.owner),
+              repository.archived && t.forge.archivedText,
+            ]
+              .filter(Boolean)
+              .join(' · ')}
           </>
         }
         actions={
@@ -137,9 +141,9 @@ function Commits({ repo, gitRef, onRef }: { repo: string; gitRef: string; onRef:
   const commits = query.data?.pages.flatMap((page) => page.commits ?? []) ?? [];
   return (
     <>
-      <ListToolbar>
+      <Group gap="sm">
         <BranchPicker repo={repo} value={gitRef} onChange={onRef} />
-      </ListToolbar>
+      </Group>
       <div className="sph-card sph-divided">
         {query.isPending && <Skeletons />}
         {query.error && commits.length === 0 && (

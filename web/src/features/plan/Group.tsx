@@ -17,7 +17,7 @@ export function Group({
   return (
     <details className={`sph-card ${css.group}`} open={open}>
       <summary>
-        <Title order={3} style={{ overflowWrap: 'anywhere' }}>
+        <Title order={2} size="h3" style={{ overflowWrap: 'anywhere' }}>
           {title}
         </Title>
         {aside}

@@ -77,7 +77,7 @@ export function RunFacts({ run }: { run: Run }) {
         {run.entities.length > 0 && (
           <Fact name={t.run.entities}>
             {run.entities.map((ref) => (
-              <div key={ref}>
+              <div key={ref} style={{ minHeight: 24 }}>
                 <EntityRef of={ref} />
               </div>
             ))}

@@ -38,7 +38,7 @@ export function RunPage({
     return <PageSkeleton />;
   }
   const took = runMillis(run, now);
-  const left = over || run.undoing ? undefined : remainingMillis(run, now);
+  const left = over || run.undoing || run.state === 'waiting' ? undefined : remainingMillis(run, now);
   return (
     <div className="sph-page">
       <PageHeader

@@ -121,7 +121,7 @@ function Address({ address, run }: { address: string; run: Run }) {
           <a className={css.address} href={address} target="_blank" rel="noreferrer">
             {full} <IconExternalLink size={18} aria-hidden />
           </a>{' '}
-          <CopyButton value={full} />
+          <CopyButton value={full} size="md" />
         </span>
         {first !== undefined && <Text size="sm">{t.run.answeredIn(first)}</Text>}
       </SimpleGrid>
@@ -146,7 +146,7 @@ function Clone({ url }: { url: string }) {
     <Card title={t.run.cloneTitle}>
       <div className={css.code}>
         <Code>{command}</Code>
-        <CopyButton value={command} />
+        <CopyButton value={command} size="md" />
       </div>
       <Text size="sm" mt={6}>
         <PortalLink to={url}>{name}</PortalLink>

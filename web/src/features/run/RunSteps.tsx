@@ -28,7 +28,7 @@ export function RunSteps({
 }) {
   const over = isOver(run.state);
   const now = useSecond(!over);
-  const left = over || run.undoing ? undefined : remainingMillis(run, now);
+  const left = over || run.undoing || run.state === 'waiting' ? undefined : remainingMillis(run, now);
   return (
     <Section
       title={t.run.steps}

@@ -27,7 +27,7 @@ export const create = {
   moreHint: (n: number) => `${plural(n, 'answer')} with usual values`,
   continue: 'Show the plan',
   planning: 'Working out what would happen…',
-  back: 'Change the answers',
+  back: 'Change answers',
   expired: 'This plan is no longer kept. Answer again to see a new one.',
   needsEntity: (blueprint: string) => `Which ${blueprint}?`,
   needsEntityText: 'What the action works on.',
