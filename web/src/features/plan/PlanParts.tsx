@@ -213,7 +213,7 @@ export function Objects({ plan }: Part) {
 }
 
 /** The steps in order, each with what undoing it does. */
-export function Steps({ plan }: Part) {
+export function Steps({ plan, undo }: Part & { undo?: boolean }) {
   if (plan.steps.length === 0) return null;
   return (
     <Group title={t.plan.section.steps!} aside={<Aside text={t.plan.steps(plan.steps.length)} />}>
@@ -221,9 +221,9 @@ export function Steps({ plan }: Part) {
         {plan.steps.map((step) => (
           <li key={step.name}>
             <span>
-              {step.title}
+              {undo ? capital(step.undo || t.plan.undoNothing) : step.title}
               <Text span size="xs" className="sph-muted" display="block">
-                {t.plan.undo}: {step.undo || t.plan.undoNothing}
+                {undo ? t.plan.undoes(step.title) : `${t.plan.undo}: ${step.undo || t.plan.undoNothing}`}
               </Text>
             </span>
           </li>
@@ -236,6 +236,10 @@ export function Steps({ plan }: Part) {
       )}
     </Group>
   );
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function Aside({ text }: { text: string }) {

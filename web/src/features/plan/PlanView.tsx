@@ -8,8 +8,11 @@ import { Group } from './Group';
 import { Approvals, Calls, CatalogChanges, Objects, Processes, PullRequests, Steps } from './PlanParts';
 import css from './plan.module.css';
 
-/** The whole plan, readable: what would change where, who decides, and what undo does. */
-export function PlanView({ plan }: { plan: Plan }) {
+/**
+ * The whole plan, readable: what would change where, who decides, and what undo
+ * does. The plan of an undo has steps that are undone, in that order.
+ */
+export function PlanView({ plan, undo }: { plan: Plan; undo?: boolean }) {
   return (
     <div className={css.stack}>
       <div>
@@ -35,7 +38,7 @@ export function PlanView({ plan }: { plan: Plan }) {
       <Processes plan={plan} />
       <Objects plan={plan} />
       <Calls plan={plan} />
-      <Steps plan={plan} />
+      <Steps plan={plan} undo={undo} />
     </div>
   );
 }

@@ -131,7 +131,7 @@ function UndoDialog({ run, onClose }: { run: Run; onClose: () => void }) {
       </Text>
       {plan.isPending && <Skeletons />}
       {plan.error && <ErrorState error={plan.error} retry={() => void plan.refetch()} />}
-      {plan.data && <PlanView plan={plan.data.plan} />}
+      {plan.data && <PlanView plan={plan.data.plan} undo />}
       <Group justify="flex-end" gap="xs" mt="lg">
         <Button variant="default" onClick={onClose} data-autofocus>
           {t.common.cancel}

@@ -43,6 +43,7 @@ export const plan = {
   held: 'Held',
   heldText: 'Present, but not started until somebody releases it.',
   undo: 'Undo',
+  undoes: (title: string) => `undoes “${title}”`,
   undoNothing: 'leaves nothing behind',
   locks: 'Meanwhile nobody else works on',
   verbs: {
