@@ -21,7 +21,7 @@ func levels() map[string]int {
 		"internal/runtime": 4, "internal/flag": 4, "internal/secret": 4, "internal/insight": 4,
 		"internal/golden":  5,
 		"internal/builtin": 6,
-		"internal/api":     7, "client": 7,
+		"internal/api":     7, "client": 7, "demo": 7,
 		"cmd/sphera": 8,
 	}
 }
