@@ -1,0 +1,118 @@
+package api
+
+import (
+	"context"
+
+	"sphera/internal/audit"
+	"sphera/internal/auth"
+	"sphera/internal/catalog"
+	"sphera/internal/fault"
+	"sphera/internal/forge"
+	"sphera/internal/run"
+)
+
+const homeList = 8
+
+type homeWaiting struct {
+	PullRequests []forge.PullRequest `json:"pullRequests"`
+	Runs         []run.Run           `json:"runs"`
+}
+
+type homeAnswer struct {
+	Answer
+	MyServices []catalog.Entity `json:"myServices" doc:"Components of your teams"`
+	MyRuns     []run.Run        `json:"myRuns"`
+	Waiting    homeWaiting      `json:"waiting" doc:"What waits for a decision of yours"`
+	Changes    []audit.Event    `json:"changes" doc:"What changed lately"`
+	Recent     []catalog.Hit    `json:"recent" doc:"Components written to lately"`
+}
+
+func (a *API) home(ctx context.Context, _ *struct{}) (*homeAnswer, error) {
+	p := who(ctx)
+	out := &homeAnswer{}
+	var err error
+	if out.MyServices, err = a.myServices(ctx, p); err != nil {
+		return nil, err
+	}
+	if out.MyRuns, _, err = a.runs.List(ctx, run.Filter{Actor: p.ID, Limit: homeList}); err != nil {
+		return nil, err
+	}
+	me := personOf(p)
+	if out.Waiting.PullRequests, _, err = a.forge.PullRequests(ctx, forge.PullRequestQuery{State: forge.Open, WaitingFor: &me, Limit: homeList}); err != nil {
+		return nil, err
+	}
+	if out.Waiting.Runs, err = a.waitingRuns(ctx, p); err != nil {
+		return nil, err
+	}
+	if out.Changes, err = a.changes(ctx); err != nil {
+		return nil, err
+	}
+	recent, err := a.components(ctx, catalog.Query{Sort: "$updatedAt", Desc: true, Limit: homeList})
+	for _, e := range recent {
+		out.Recent = append(out.Recent, catalog.Hit{Blueprint: e.Blueprint, Identifier: e.Identifier, Title: e.Title, Icon: e.Icon})
+	}
+	return out, err
+}
+
+func (a *API) myServices(ctx context.Context, p auth.Principal) ([]catalog.Entity, error) {
+	if len(p.Teams) == 0 {
+		return nil, nil
+	}
+	teams := make([]any, 0, len(p.Teams))
+	for _, t := range p.Teams {
+		teams = append(teams, t)
+	}
+	return a.components(ctx, catalog.Query{
+		Rules: []catalog.Rule{{Property: "$team", Operator: "containsAny", Value: teams}}, Sort: "$title", Limit: 50,
+	})
+}
+
+// components is empty while the catalog has no such blueprint.
+func (a *API) components(ctx context.Context, q catalog.Query) ([]catalog.Entity, error) {
+	q.Blueprint = "Component"
+	page, err := a.catalog.Search(ctx, q)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	return page.Entities, err
+}
+
+// waitingRuns are runs that wait for an approval p may give.
+func (a *API) waitingRuns(ctx context.Context, p auth.Principal) ([]run.Run, error) {
+	runs, _, err := a.runs.List(ctx, run.Filter{State: run.Waiting, Limit: 50})
+	var out []run.Run
+	for _, r := range runs {
+		if r.Waiting == nil || r.Waiting.Kind != "approval" || len(out) == homeList {
+			continue
+		}
+		if auth.Can(p, "run.approve", auth.Object{Kind: "run", ID: r.ID, Author: r.Actor.ID}) == nil {
+			out = append(out, r)
+		}
+	}
+	return out, err
+}
+
+// changes are the latest events about entities and runs: sign-ins and the like
+// are nobody's news.
+func (a *API) changes(ctx context.Context) ([]audit.Event, error) {
+	var out []audit.Event
+	events, _, err := a.audit.List(ctx, a.db, audit.Filter{Limit: 100})
+	for _, e := range events {
+		switch family(e.Verb) {
+		case "entity", "run", "pull_request", "blueprint", "repository":
+			if e.Outcome == audit.Success && len(out) < 2*homeList {
+				out = append(out, e)
+			}
+		}
+	}
+	return out, err
+}
+
+func family(verb string) string {
+	for i, r := range verb {
+		if r == '.' {
+			return verb[:i]
+		}
+	}
+	return verb
+}

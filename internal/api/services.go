@@ -1,0 +1,175 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"sphera/internal/audit"
+	"sphera/internal/auth"
+	"sphera/internal/fault"
+	"sphera/internal/insight"
+	"sphera/internal/runtime"
+)
+
+type servicePath struct {
+	Name string `path:"name" maxLength:"200"`
+}
+
+type instancesAnswer struct {
+	Answer
+	Instances []runtime.Instance `json:"instances"`
+}
+
+func (a *API) instances(ctx context.Context, in *servicePath) (*instancesAnswer, error) {
+	all, err := a.runtime.Instances(ctx, in.Name)
+	return &instancesAnswer{Instances: all}, err
+}
+
+type deploymentsInput struct {
+	Name  string `path:"name" maxLength:"200"`
+	Limit int    `query:"limit" default:"50" minimum:"1" maximum:"200"`
+}
+
+type deploymentsAnswer struct {
+	Answer
+	Deployments []runtime.Deployment `json:"deployments"`
+}
+
+func (a *API) deployments(ctx context.Context, in *deploymentsInput) (*deploymentsAnswer, error) {
+	all, err := a.runtime.Deployments(ctx, in.Name, in.Limit)
+	return &deploymentsAnswer{Deployments: all}, err
+}
+
+func (a *API) serviceChecks(ctx context.Context, in *servicePath) (*checksAnswer, error) {
+	checks, err := a.contracts.Check(ctx, in.Name)
+	return &checksAnswer{Checks: checks}, err
+}
+
+type instanceLogsInput struct {
+	Name  string `path:"name" maxLength:"200"`
+	Env   string `path:"env" maxLength:"100"`
+	After int64  `query:"after" minimum:"0"`
+	Limit int    `query:"limit" default:"1000" minimum:"1" maximum:"5000"`
+}
+
+type instanceLogsAnswer struct {
+	Answer
+	Lines []runtime.LogLine `json:"lines"`
+	Next  int64             `json:"next,omitempty" doc:"Pass as after for the next page; absent on the last"`
+}
+
+func (a *API) instanceLogs(ctx context.Context, in *instanceLogsInput) (*instanceLogsAnswer, error) {
+	lines, err := a.runtime.Logs(ctx, in.Name, in.Env, in.After, in.Limit)
+	out := &instanceLogsAnswer{Lines: lines}
+	if len(lines) == in.Limit {
+		out.Next = lines[len(lines)-1].Seq
+	}
+	return out, err
+}
+
+// instanceEvents streams an instance: "instance" on each change of its state,
+// "log" with the line's seq as id.
+func (a *API) instanceEvents(w http.ResponseWriter, r *http.Request) error {
+	name, env := r.PathValue("name"), r.PathValue("env")
+	after, err := lastEventID(r)
+	if err != nil {
+		return err
+	}
+	states, stopStates := a.db.Subscribe("instance")
+	defer stopStates()
+	logs, stopLogs := a.runtime.Follow(name, env)
+	defer stopLogs()
+	if _, err := a.runtime.Instance(r.Context(), name, env); err != nil {
+		return err
+	}
+	s := a.openStream(w, r)
+	shown, key := "", name+"/"+env
+	return s.follow(func(note string) bool { return note == key || note == "" }, []<-chan string{states, logs}, func() (bool, error) {
+		one, err := a.runtime.Instance(r.Context(), name, env)
+		if fault.Is(err, fault.NotFound) {
+			return true, s.send("end", "", `{}`)
+		}
+		if err != nil {
+			return true, err
+		}
+		if err := s.sendChanged("instance", one, &shown); err != nil {
+			return true, err
+		}
+		for {
+			lines, err := a.runtime.Logs(r.Context(), name, env, after, logPage)
+			if err != nil {
+				return true, err
+			}
+			for _, l := range lines {
+				if err := s.sendJSON("log", strconv.FormatInt(l.Seq, 10), l); err != nil {
+					return true, err
+				}
+				after = l.Seq
+			}
+			if len(lines) < logPage {
+				return false, nil
+			}
+		}
+	})
+}
+
+// proxy passes a request on to a running service. Its pages are in a sandbox,
+// see runtime.Proxy; whoever is signed in may open them.
+func (a *API) proxy(w http.ResponseWriter, r *http.Request) {
+	p, err := a.principal(r)
+	if err != nil {
+		a.proxySignIn(w, r, err)
+		return
+	}
+	r = r.WithContext(withPrincipal(r.Context(), p))
+	a.runtime.Proxy(r.PathValue("service"), r.PathValue("env")).ServeHTTP(w, r)
+}
+
+// proxySignIn sends people to the sign-in page and programs an error.
+func (a *API) proxySignIn(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && fault.Is(err, fault.Unauthorized) {
+		http.Redirect(w, r, "/login?returnTo="+queryEscape(r.URL.EscapedPath()), http.StatusSeeOther)
+		return
+	}
+	a.writeFailure(w, r, err)
+}
+
+type summaryAnswer struct {
+	Answer
+	Summary insight.Summary `json:"summary"`
+}
+
+func (a *API) firstAnswer(ctx context.Context, _ *struct{}) (*summaryAnswer, error) {
+	s, err := a.insights.Summary(ctx, "first-answer")
+	return &summaryAnswer{Summary: s}, err
+}
+
+type auditInput struct {
+	PageInput
+	Object string `query:"object" maxLength:"700" doc:"e.g. Component/checkout"`
+	Actor  string `query:"actor" maxLength:"100"`
+	Verb   string `query:"verb" maxLength:"100" doc:"A verb, or its beginning: auth."`
+	Run    string `query:"run" maxLength:"100"`
+}
+
+type auditAnswer struct {
+	Answer
+	Events []audit.Event `json:"events"`
+	Next   string        `json:"next,omitempty"`
+}
+
+func (a *API) auditEvents(ctx context.Context, in *auditInput) (*auditAnswer, error) {
+	events, next, err := a.audit.List(ctx, a.db, audit.Filter{
+		Object: in.Object, Actor: in.Actor, Verb: in.Verb, RunID: in.Run, From: in.From, Limit: in.limit(100, 500),
+	})
+	return &auditAnswer{Events: events, Next: next}, err
+}
+
+// auditObject is what the list is about: of one object everybody may read it.
+func (a *API) auditObject(r *http.Request) (auth.Object, error) {
+	if object := r.URL.Query().Get("object"); object != "" {
+		return auth.Object{ID: object}, nil
+	}
+	return auth.Object{ID: r.URL.Query().Get("run")}, nil
+}
