@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -25,9 +27,11 @@ func TestMain(m *testing.M) {
 
 const rootPassword = "correct horse battery"
 
-// TestScripts runs the scripts of testdata/script against a real server. Each
-// script has a server of its own, an administrator root@example.com, and
-// "code N COMMAND" besides testscript's own commands.
+// TestScripts runs the scripts of testdata/script, each against a real server of
+// its own. Scripts named demo_* get the demo organisation and its people as
+// $ADMINISTRATOR, $DEVELOPER, $MANAGER and $INFRASTRUCTURE; the others an empty
+// portal with the administrator root@example.com. Besides testscript's own
+// commands there are "code N COMMAND" and "signin PERSON".
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -38,10 +42,9 @@ func TestScripts(t *testing.T) {
 			}
 			env.Setenv("SPHERA_SERVER", address)
 			env.Setenv("XDG_CONFIG_HOME", env.WorkDir+"/config")
-			env.Setenv("PASSWORD", rootPassword)
 			return nil
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"code": exitCodeIs},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"code": exitCodeIs, "signin": signIn},
 	})
 }
 
@@ -63,15 +66,41 @@ func exitCodeIs(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// signIn signs in as a person of the demo, with the password that the demo made.
+func signIn(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: signin PERSON")
+	}
+	state, err := readDemo(ts.MkAbs("data/" + demoFile))
+	ts.Check(err)
+	for _, person := range state.People {
+		if person.Email == args[0] {
+			ts.Check(os.RemoveAll(ts.MkAbs("config")))
+			login := exec.Command("sphera", "login", "--email", person.Email)
+			login.Env = []string{"PATH=" + ts.Getenv("PATH"), "SPHERA_SERVER=" + ts.Getenv("SPHERA_SERVER"), "XDG_CONFIG_HOME=" + ts.Getenv("XDG_CONFIG_HOME")}
+			login.Stdin = strings.NewReader(person.Password + "\n")
+			if out, err := login.CombinedOutput(); err != nil {
+				ts.Fatalf("sign in as %s: %v: %s", args[0], err, out)
+			}
+			return
+		}
+	}
+	ts.Fatalf("the demo has no %s", args[0])
+}
+
 // startServer starts `sphera server` on a free port and an empty folder, makes
 // the administrator through the setup link that it prints, and stops it at the
 // end of the script.
 func startServer(t *testing.T, env *testscript.Env) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	printed := &lines{found: make(chan []string, 1)}
 	done := make(chan int, 1)
-	args := []string{"sphera", "server", "--listen", "127.0.0.1:0", "--data-dir", env.WorkDir + "/data", "--stop-delay", "0s"}
+	command, ready := "server", setupLink
+	if strings.Contains(filepath.Base(env.WorkDir), "demo_") {
+		command, ready = "demo", demoReady
+	}
+	printed := &lines{ready: ready, found: make(chan []string, 1)}
+	args := []string{"sphera", command, "--listen", "127.0.0.1:0", "--data-dir", env.WorkDir + "/data", "--stop-delay", "0s"}
 	environ := []string{"HOME=" + env.WorkDir, "PATH=" + env.Getenv("PATH")}
 	go func() { done <- runProgram(ctx, args, environ, strings.NewReader(""), printed, printed) }()
 	env.Defer(func() {
@@ -81,17 +110,24 @@ func startServer(t *testing.T, env *testscript.Env) (string, error) {
 		}
 	})
 	select {
-	case link := <-printed.found:
-		return link[1], setUp(link[1], link[2])
+	case found := <-printed.found:
+		if command == "demo" {
+			return found[1], people(env)
+		}
+		return found[1], setUp(found[1], found[2])
 	case <-time.After(30 * time.Second):
-		return "", fmt.Errorf("the server printed no setup link: %s", printed)
+		return "", fmt.Errorf("the server did not start: %s", printed)
 	}
 }
 
-var setupLink = regexp.MustCompile(`(http://[^/\s]+)/setup\?token=(\S+)`)
+var (
+	setupLink = regexp.MustCompile(`(http://[^/\s]+)/setup\?token=(\S+)\n`)
+	demoReady = regexp.MustCompile(`Sphera is at (http://\S+)\n[^$]*Ctrl-C`)
+)
 
-// lines keeps what the server prints and tells when the setup link is there.
+// lines keeps what the server prints and tells when it is ready.
 type lines struct {
+	ready *regexp.Regexp
 	mu    sync.Mutex
 	text  bytes.Buffer
 	once  sync.Once
@@ -102,8 +138,8 @@ func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.text.Write(p)
-	if link := setupLink.FindStringSubmatch(l.text.String()); link != nil && strings.HasSuffix(l.text.String(), "\n") {
-		l.once.Do(func() { l.found <- link })
+	if found := l.ready.FindStringSubmatch(l.text.String()); found != nil {
+		l.once.Do(func() { l.found <- found })
 	}
 	return len(p), nil
 }
@@ -112,6 +148,20 @@ func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
+}
+
+// people names the first person of each role for the scripts.
+func people(env *testscript.Env) error {
+	state, err := readDemo(filepath.Join(env.WorkDir, "data", demoFile))
+	if err != nil {
+		return err
+	}
+	for _, person := range state.People {
+		if name := strings.ToUpper(person.Roles[0]); env.Getenv(name) == "" {
+			env.Setenv(name, person.Email)
+		}
+	}
+	return nil
 }
 
 func setUp(address, token string) error {
