@@ -26,6 +26,9 @@ const (
 // Portal is the portal itself, for changes that no person made.
 func Portal() Person { return Person{ID: PortalID, Name: portalName, Email: portalEmail} }
 
+// recoverPatience bounds how long the start waits for one repository.
+const recoverPatience = 5 * time.Second
+
 // BuiltinOptions configure NewBuiltin.
 type BuiltinOptions struct {
 	Now    func() time.Time
@@ -127,7 +130,11 @@ func (b *Builtin) recover(ctx context.Context) error {
 			b.logger.WarnContext(ctx, "an interrupted change belongs to no repository", "id", id, "error", err)
 			continue
 		}
-		if err := b.exclusive(ctx, repo, writer{by: Portal(), portal: true}, func(context.Context, *session) error { return nil }); err != nil {
+		// Another process may hold the lock for a long push; then it records.
+		waiting, cancel := context.WithTimeout(ctx, recoverPatience)
+		err = b.exclusive(waiting, repo, writer{by: Portal(), portal: true}, func(context.Context, *session) error { return nil })
+		cancel()
+		if err != nil {
 			b.logger.ErrorContext(ctx, "an interrupted change could not be recorded; the next change of the repository tries again", "repository", repo.name, "error", err)
 		}
 	}
