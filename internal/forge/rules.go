@@ -358,3 +358,17 @@ func nameOf(p Person) string {
 	}
 	return p.ID
 }
+
+// DecidingRule returns the rule that decides over a path: the last one that
+// matches. A plan uses it to say beforehand how a change will be merged.
+func DecidingRule(rules []ReviewRule, path string) (ReviewRule, bool) {
+	set, err := compileRules(rules)
+	if err != nil {
+		return ReviewRule{}, false
+	}
+	i := set.deciding(path)
+	if i < 0 {
+		return ReviewRule{}, false
+	}
+	return set.rules[i], true
+}
