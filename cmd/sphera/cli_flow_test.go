@@ -32,7 +32,7 @@ func newFakePortal(t *testing.T) *fakePortal {
 	plan := runs.SavedPlan{ID: "p1", Action: "create_service", Plan: &action.Plan{
 		Summary: "Create the service checkout.", Digest: "d1",
 		Repositories: []action.RepositoryChange{{Repository: "checkout", Created: true, Files: []action.FileChange{{Path: "main.go", Verb: "add", Added: 7}}}},
-		Objects:      []action.ObjectChange{{Verb: "create", Kind: "Deployment", Name: "checkout", Environment: "production-eu", Held: true}},
+		Objects:      []action.ObjectChange{{Verb: "create", Kind: "Deployment", Name: "checkout", Environment: "production-eu", Held: true}, {Verb: "create", Kind: "Service", Name: "checkout", Environment: "production-eu", Held: true}},
 	}}
 	answer := func(w http.ResponseWriter, status int, v any) {
 		w.WriteHeader(status)
@@ -121,7 +121,7 @@ func TestCreateShowsThePlanAndFollowsTheRun(t *testing.T) {
 	if code != exitOK {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
-	for _, want := range []string{"Create the service checkout.", "Repository checkout (new)", "+ main.go (+7 -0)", "Deployment/checkout (held)", "✓ Create checkout: succeeded in 2.0 s", p.URL + "/forge/checkout"} {
+	for _, want := range []string{"Create the service checkout.", "Repository checkout (new)", "+ main.go (+7 -0)", "+ production-eu (held): Deployment/checkout, Service/checkout", "✓ Create checkout: succeeded in 2.0 s", p.URL + "/forge/checkout"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in %s", want, out)
 		}

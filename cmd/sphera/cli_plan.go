@@ -38,9 +38,10 @@ func (c *cli) showPlan(saved runs.SavedPlan) error {
 		p := plan.Processes[i]
 		return p.Verb, p.Service + " in " + p.Environment + mark(p.Address != "", " at "+p.Address)
 	})
-	c.section("Cluster objects", len(plan.Objects), func(i int) (string, string) {
-		o := plan.Objects[i]
-		return o.Verb, o.Environment + " " + o.Kind + "/" + o.Name + mark(o.Held, " (held)")
+	objects := grouped(plan.Objects)
+	c.section("Cluster objects", len(objects), func(i int) (string, string) {
+		o := objects[i]
+		return o.Verb, o.Environment + mark(o.Held, " (held)") + ": " + o.Name
 	})
 	c.section("Calls", len(plan.Calls), func(i int) (string, string) {
 		return "+", plan.Calls[i].System + ": " + plan.Calls[i].Description
@@ -56,6 +57,21 @@ func (c *cli) showPlan(saved runs.SavedPlan) error {
 		c.item("!", yellow, warning)
 	}
 	return nil
+}
+
+// grouped puts what happens to the objects of one environment into one line.
+func grouped(objects []action.ObjectChange) []action.ObjectChange {
+	var out []action.ObjectChange
+	for _, o := range objects {
+		name := o.Kind + "/" + o.Name
+		if n := len(out) - 1; n >= 0 && out[n].Environment == o.Environment && out[n].Verb == o.Verb && out[n].Held == o.Held {
+			out[n].Name += ", " + name
+			continue
+		}
+		o.Name = name
+		out = append(out, o)
+	}
+	return out
 }
 
 func (c *cli) heading(text, after string) {
