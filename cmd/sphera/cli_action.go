@@ -245,7 +245,7 @@ func (c *cli) runAction(ctx context.Context, id, entity string, given map[string
 		return err
 	}
 	if o.planOnly {
-		return c.showPlan(planned.Plan)
+		return c.showPlan(planned.Plan, false)
 	}
 	return c.applyPlan(ctx, r, planned.Plan, o)
 }
@@ -253,7 +253,7 @@ func (c *cli) runAction(ctx context.Context, id, entity string, given map[string
 func (c *cli) applyPlan(ctx context.Context, r *remote, plan runs.SavedPlan, o applyOptions) error {
 	for {
 		if !c.json() {
-			if err := c.showPlan(plan); err != nil {
+			if err := c.showPlan(plan, false); err != nil {
 				return err
 			}
 		}

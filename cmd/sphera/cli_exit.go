@@ -101,8 +101,8 @@ func (c *cli) showError(err error) {
 	if c.json() {
 		out := map[string]any{"ok": false, "error": "client_error", "message": err.Error()}
 		if isRemote {
-			out = map[string]any{"ok": false, "error": remote.Code, "message": remote.Message, "requestId": remote.Request}
-			for name, value := range map[string]string{"rule": remote.Rule, "reason": remote.Reason, "alternative": remote.Alternative, "contact": remote.Contact} {
+			out = map[string]any{"ok": false, "error": remote.Code, "message": remote.Message}
+			for name, value := range map[string]string{"requestId": remote.Request, "rule": remote.Rule, "reason": remote.Reason, "alternative": remote.Alternative, "contact": remote.Contact} {
 				if value != "" {
 					out[name] = value
 				}

@@ -155,10 +155,10 @@ func (p *progress) show(v runs.Run) {
 	p.line = ""
 	for _, step := range v.Steps {
 		if p.shown[step.Name] != step.State {
-			p.step(step)
+			p.step(step, v.Undoing)
 		}
 		if step.State == runs.Running {
-			p.line, p.since = step.Title, step.StartedAt
+			p.line, p.since = mark(v.Undoing, "Undo: ")+step.Title, step.StartedAt
 		}
 	}
 	note := ""
@@ -175,9 +175,13 @@ func (p *progress) show(v runs.Run) {
 	p.draw()
 }
 
-func (p *progress) step(step runs.StepRun) {
+func (p *progress) step(step runs.StepRun, undoing bool) {
 	before := p.shown[step.Name]
 	p.shown[step.Name] = step.State
+	if undoing && step.State == runs.Succeeded {
+		return // it was done before the undo began
+	}
+	step.Title = mark(undoing, "Undo: ") + step.Title
 	switch step.State {
 	case runs.Pending, runs.Waiting:
 		if step.Error != "" && before == runs.Running {

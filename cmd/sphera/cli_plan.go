@@ -8,8 +8,9 @@ import (
 	runs "sphera/internal/run"
 )
 
-// showPlan writes a plan for people, or as it is with -o json.
-func (c *cli) showPlan(saved runs.SavedPlan) error {
+// showPlan writes a plan for people, or as it is with -o json. The plan of an
+// undo has steps that say what they take back.
+func (c *cli) showPlan(saved runs.SavedPlan, undoing bool) error {
 	if c.json() {
 		writeJSON(c.out, saved)
 		return nil
@@ -53,6 +54,13 @@ func (c *cli) showPlan(saved runs.SavedPlan) error {
 		}
 		return "!", a.Title + ": by " + strings.Join(a.Who, " or ")
 	})
+	var taken []string
+	for _, step := range plan.Steps {
+		if step.Undo != "" && undoing {
+			taken = append(taken, step.Title+": "+step.Undo)
+		}
+	}
+	c.section("Taken back, in this order", len(taken), func(i int) (string, string) { return "remove", taken[i] })
 	for _, warning := range plan.Warnings {
 		c.item("!", yellow, warning)
 	}

@@ -282,7 +282,7 @@ func (c *cli) undo(ctx context.Context, id string, o applyOptions) error {
 		return err
 	}
 	if o.planOnly || !c.json() {
-		if err := c.showPlan(planned.Plan); err != nil || o.planOnly {
+		if err := c.showPlan(planned.Plan, true); err != nil || o.planOnly {
 			return err
 		}
 	}
