@@ -1,0 +1,333 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sphera/action"
+	"sphera/internal/audit"
+	"sphera/internal/auth"
+	"sphera/internal/catalog"
+	"sphera/internal/flag"
+	"sphera/internal/forge"
+	"sphera/internal/golden"
+	"sphera/internal/insight"
+	"sphera/internal/run"
+	"sphera/internal/runtime"
+	"sphera/internal/secret"
+	"sphera/internal/store"
+	"sphera/internal/store/storetest"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const password = "a long password"
+
+// harness is the API over a real database and real services.
+type harness struct {
+	t      *testing.T
+	db     *store.DB
+	api    *API
+	server *httptest.Server
+	log    *lockedBuffer
+	auth   *auth.Service
+	tokens map[string]string // by role
+	users  map[string]auth.User
+	// gate lets the step of the action "wait_here" go on.
+	gate chan struct{}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func each(t *testing.T, test func(t *testing.T, h *harness)) {
+	t.Helper()
+	storetest.Each(t, func(t *testing.T, db *store.DB) { test(t, start(t, db, Options{})) })
+}
+
+func start(t *testing.T, db *store.DB, o Options) *harness {
+	t.Helper()
+	h := &harness{t: t, db: db, log: &lockedBuffer{}, tokens: map[string]string{}, users: map[string]auth.User{}, gate: make(chan struct{}, 100)}
+	log := slog.New(slog.NewJSONHandler(h.log, nil))
+	events := audit.New(time.Now)
+	h.auth = auth.New(db, events, time.Now)
+	d := Deps{
+		DB: db, Audit: events, Auth: h.auth, Catalog: catalog.New(db, events, time.Now), Insights: insight.New(db, time.Now),
+		Log: log, Now: time.Now, Metrics: prometheus.NewRegistry(),
+	}
+	d.Runs = run.New(db, events, log, run.Options{Now: time.Now, Exclusive: db.Dialect == store.SQLite})
+	process := runtime.NewProcess(db, events, log, filepath.Join(t.TempDir(), "runtime"), runtime.ProcessOptions{Now: time.Now})
+	d.Runtime = process
+	var err error
+	d.Forge, err = forge.NewBuiltin(db, events, filepath.Join(t.TempDir(), "git"), forge.BuiltinOptions{
+		Now: time.Now, Logger: log, PublicURL: func() string { return "http://localhost" },
+		OnEvent: func(context.Context, *store.Tx, forge.Event) error { return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Forge.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	d.Contracts = golden.Contract(golden.Deps{
+		Forge: d.Forge, Catalog: d.Catalog, Runtime: d.Runtime, Flags: flag.New(db, events, time.Now), Secrets: secret.New(db, events, time.Now),
+		Environments: func(context.Context) ([]golden.Environment, error) { return nil, nil },
+	})
+	if err := d.Runs.Register(h.waitHere(t)); err != nil {
+		t.Fatal(err)
+	}
+	o.Version = "test"
+	if h.api, err = New(d, o); err != nil {
+		t.Fatal(err)
+	}
+	h.server = httptest.NewUnstartedServer(h.api)
+	h.server.Config.MaxHeaderBytes = 16 << 10
+	h.server.Start()
+	t.Cleanup(func() {
+		h.api.StopStreams()
+		h.server.Close()
+	})
+	h.people()
+	return h
+}
+
+type waitInput struct {
+	Lines int    `json:"lines" title:"Lines" default:"1" minimum:"0" maximum:"100"`
+	Note  string `json:"note" title:"Note" optional:"true"`
+}
+
+// waitHere is an action with one step that writes lines, each after the gate
+// was opened once.
+func (h *harness) waitHere(t *testing.T) *action.Action {
+	t.Helper()
+	kind := action.NewStepType("wait_here", action.ByKey, func(ctx context.Context, x *action.Exec, in waitInput) (struct{}, error) {
+		for i := range in.Lines {
+			select {
+			case <-h.gate:
+			case <-ctx.Done():
+				return struct{}{}, ctx.Err()
+			}
+			x.Logf("line %d", i+1)
+		}
+		return struct{}{}, nil
+	})
+	a, err := action.New(action.Definition[waitInput]{
+		Identifier: "wait_here", Title: "Wait here", Description: "Waits.", Group: "Tests", StepTypes: []action.StepType{kind.Type},
+		Plan: func(context.Context, action.Request, waitInput) (*action.Plan, error) {
+			return &action.Plan{Summary: "Wait.", Steps: []action.PlannedStep{{Name: "wait", Title: "Wait"}}}, nil
+		},
+		Apply: func(_ context.Context, _ action.Request, in waitInput) ([]action.Step, error) {
+			s, err := kind.Step("wait", "Wait", in)
+			return []action.Step{s}, err
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// work runs the engine until the test ends.
+func (h *harness) work() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- h.api.runs.Work(ctx) }()
+	h.t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+}
+
+func (h *harness) people() {
+	h.t.Helper()
+	ctx := context.Background()
+	for _, team := range []string{"checkout", "platform"} {
+		if _, err := h.auth.CreateTeam(ctx, auth.Team{Name: team, Title: team}, "system"); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	for role, team := range map[string]string{"viewer": "", "developer": "checkout", "administrator": "platform"} {
+		n := auth.NewUser{Email: role + "@example.com", Name: role, Roles: []string{role}}
+		if team != "" {
+			n.Teams = []string{team}
+		}
+		u, err := h.auth.CreateUser(ctx, n, "system")
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		token, _, err := h.auth.CreateToken(ctx, auth.Principal{User: u, Via: auth.ViaSession}, "test", 0)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		h.users[role], h.tokens[role] = u, token
+	}
+}
+
+type reply struct {
+	status int
+	header http.Header
+	text   string
+	json   map[string]any
+}
+
+// call sends a request as role ("" is nobody). A body that is no string is
+// sent as JSON.
+func (h *harness) call(role, method, path string, body any, header ...string) reply {
+	h.t.Helper()
+	var reader io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		reader = strings.NewReader(b)
+	default:
+		raw, err := json.Marshal(b)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		reader = bytes.NewReader(raw)
+	}
+	r, err := http.NewRequestWithContext(context.Background(), method, h.server.URL+path, reader)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if role != "" {
+		r.Header.Set("Authorization", "Bearer "+h.tokens[role])
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return h.send(r)
+}
+
+func (h *harness) send(r *http.Request) reply {
+	h.t.Helper()
+	client := &http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := client.Do(r)
+	if err != nil {
+		h.t.Fatalf("%s %s: %v", r.Method, r.URL.Path, err)
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		h.t.Fatalf("%s %s: %v", r.Method, r.URL.Path, err)
+	}
+	out := reply{status: res.StatusCode, header: res.Header, text: string(raw)}
+	if strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
+		if err := json.Unmarshal(raw, &out.json); err != nil {
+			h.t.Fatalf("%s %s: %v in %s", r.Method, r.URL.Path, err, raw)
+		}
+	}
+	return out
+}
+
+// must is call for requests that have to work.
+func (h *harness) must(role, method, path string, body any) reply {
+	h.t.Helper()
+	r := h.call(role, method, path, body)
+	if r.status >= 300 || r.json != nil && r.json["ok"] != true {
+		h.t.Fatalf("%s %s: %d %s", method, path, r.status, r.text)
+	}
+	return r
+}
+
+// field reads "a.b" from the answer.
+func (r reply) field(path string) any {
+	var v any = r.json
+	for name := range strings.SplitSeq(path, ".") {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = m[name]
+	}
+	return v
+}
+
+// fixtures makes one of everything the routes are about: the blueprint
+// Component with an entity "my/api" of team checkout, a repository group/r with
+// a pull request 1, and a run.
+func (h *harness) fixtures() (runID string) {
+	h.t.Helper()
+	ctx := context.Background()
+	h.must("administrator", "POST", "/v1/blueprints", map[string]any{
+		"identifier": "Component", "title": "Component", "relations": map[string]any{},
+		"schema": map[string]any{"properties": map[string]any{"language": map[string]any{"type": "string"}, "note": map[string]any{"type": "string"}}, "required": []string{}},
+	})
+	h.must("administrator", "POST", "/v1/blueprints/Component/entities", map[string]any{
+		"identifier": "my/api", "title": "My API", "team": []string{"checkout"}, "properties": map[string]any{"language": "go"},
+	})
+	ada := forge.Person{ID: "ada", Name: "Ada", Email: "ada@example.com"}
+	if _, err := h.api.forge.CreateRepository(ctx, forge.NewRepository{Name: "group/r", Owner: "checkout", Key: "k"}); err != nil {
+		h.t.Fatal(err)
+	}
+	for _, c := range []forge.NewCommit{
+		{Branch: "main", Message: "Begin", Files: []forge.File{{Path: "a.txt", Content: []byte("a\n")}}, Bypass: true, Key: "1"},
+		{Branch: "change", Base: "main", Message: "Change", Files: []forge.File{{Path: "a.txt", Content: []byte("b\n")}}, Key: "2"},
+	} {
+		c.Author, c.Time = ada, time.Now()
+		if _, err := h.api.forge.Commit(ctx, "group/r", c); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	if _, err := h.api.forge.OpenPullRequest(ctx, "group/r", forge.NewPullRequest{Title: "Change a", Head: "change", Base: "main", Author: ada}); err != nil {
+		h.t.Fatal(err)
+	}
+	return h.startRun("developer", 1)
+}
+
+func (h *harness) startRun(role string, lines int) string {
+	h.t.Helper()
+	plan := h.must(role, "POST", "/v1/actions/wait_here/plans", map[string]any{"input": map[string]any{"lines": lines}})
+	started := h.must(role, "POST", "/v1/actions/wait_here/runs", map[string]any{"planId": plan.field("plan.id")})
+	return fmt.Sprint(started.field("run.id"))
+}
+
+// concrete fills the {names} of a route.
+func concrete(path, runID string) string {
+	return strings.NewReplacer(
+		"{bp}", "Component", "{id}", runID, "{repo}", "group%2Fr", "{n}", "1", "{sha}", "main", "{action}", "wait_here",
+		"{name}", "svc", "{env}", "dev", "{service}", "svc",
+	).Replace(path)
+}
+
+func userPassword(text string) auth.UserChange { return auth.UserChange{Password: &text} }
+
+func newServer(t *testing.T, a *API) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(a)
+	t.Cleanup(func() {
+		a.StopStreams()
+		s.Close()
+	})
+	return s
+}
