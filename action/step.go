@@ -133,6 +133,10 @@ type Exec struct {
 	// replicas, and different for every step of every run.
 	Key string
 
+	// Took has the duration of every step that is done, in milliseconds, and
+	// of this step so far.
+	Took func() map[string]int64
+
 	// Set by the engine.
 	Output     io.Writer
 	Results    func(step string) (json.RawMessage, bool)

@@ -43,6 +43,8 @@ type Deps struct {
 	// travels.
 	Environments func(ctx context.Context) ([]golden.Environment, error)
 	Now          func() time.Time
+	// PublicURL is where people reach the portal, without a slash at the end.
+	PublicURL func() string
 	// Teams lists the names of all teams.
 	Teams func(ctx context.Context) ([]string, error)
 	// CIRepository and GitOpsRepository are where every service has its entry.

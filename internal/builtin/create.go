@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"sphera/action"
+	"sphera/internal/catalog"
 	"sphera/internal/fault"
 	"sphera/internal/forge"
 	"sphera/internal/golden"
@@ -176,7 +177,7 @@ func (d Deps) serviceRecords(ctx context.Context, s golden.Service, dev golden.E
 	records := []record{
 		{
 			Blueprint: componentBlueprint, Identifier: s.Name, Title: s.Title, Icon: "Cloud", Team: []string{s.Team},
-			Properties: map[string]any{"type": "service", "description": s.Description, "language": template.Language, "lifecycle": "experimental", "url": runPath(dev.ID, s.Name)},
+			Properties: map[string]any{"type": "service", "description": s.Description, "language": template.Language, "lifecycle": "experimental", "url": d.PublicURL() + runPath(dev.ID, s.Name)},
 			Relations:  map[string]any{"system": s.System, "environments": all},
 		},
 		{
@@ -185,14 +186,29 @@ func (d Deps) serviceRecords(ctx context.Context, s golden.Service, dev golden.E
 		},
 		{
 			Blueprint: repositoryBlueprint, Identifier: s.Name, Title: s.Name, Team: []string{s.Team},
-			Properties: map[string]any{"url": "/forge/" + s.Name, "description": s.Description, "defaultBranch": "main"},
+			Properties: map[string]any{"url": d.PublicURL() + "/forge/" + s.Name, "description": s.Description, "defaultBranch": "main"},
 		},
 		{
 			Blueprint: componentBlueprint, Identifier: s.Name, Title: s.Title,
 			Relations: map[string]any{"providesApi": api, "repository": s.Name},
 		},
 	}
-	return d.fitToBlueprints(ctx, records)
+	records, warnings, err := d.fitToBlueprints(ctx, records)
+	if err != nil {
+		return nil, nil, err
+	}
+	return records, warnings, d.checkRecord(ctx, records[0])
+}
+
+// checkRecord finds out while planning whether the catalog would take an
+// entity. Only the first is checked, since the others point to it.
+func (d Deps) checkRecord(ctx context.Context, r record) error {
+	entity := catalog.NewEntity{Identifier: r.Identifier, Title: r.Title, Properties: r.Properties, Relations: r.Relations}
+	_, _, err := d.Catalog.PutEntity(ctx, r.Blueprint, entity, catalog.Write{Upsert: true, Merge: true, ValidationOnly: true})
+	if err != nil {
+		return asInput(fmt.Errorf("check the entity %s: %w", r.Identifier, err))
+	}
+	return nil
 }
 
 // fitToBlueprints drops properties and relations that a blueprint does not

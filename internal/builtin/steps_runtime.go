@@ -170,7 +170,7 @@ func readyStep(d Deps) action.StepKind[readyArgs, ReadyResult] {
 			took := max(instance.FirstAnswerAt.Sub(x.RunStarted), 0)
 			x.Logf("%s answers at %s, %.1f s after the request", in.Service, instance.Address, took.Seconds())
 			if in.Measure != "" {
-				if err := d.Insights.Record(ctx, in.Measure, in.Service, x.RunID, took, nil); err != nil {
+				if err := d.Insights.Record(ctx, in.Measure, in.Service, x.RunID, took, x.Took()); err != nil {
 					return ReadyResult{}, fmt.Errorf("record the time to the first answer: %w", err)
 				}
 			}

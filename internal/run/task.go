@@ -154,9 +154,25 @@ func (e *Engine) exec(t *task, log *logWriter, changes *changeSet) *action.Exec 
 		RunID: t.ID, Action: t.Action, Actor: t.Actor, Entity: t.entity, Step: step.Name, Attempt: attempt,
 		RunStarted: t.CreatedAt, Key: t.ID + "/" + step.Name, Output: log,
 		Results:    func(name string) (json.RawMessage, bool) { r, ok := results[name]; return r, ok },
+		Took:       func() map[string]int64 { return t.took(e.now()) },
 		OnChange:   changes.add,
 		AtBoundary: func(name string) { e.failpoint(t, name) },
 	}
+}
+
+// took is how long each step took that has started, in milliseconds.
+func (t *task) took(now time.Time) map[string]int64 {
+	out := map[string]int64{}
+	for _, s := range t.steps {
+		end := s.EndedAt
+		if end.IsZero() {
+			end = now
+		}
+		if !s.StartedAt.IsZero() {
+			out[s.Name] = end.Sub(s.StartedAt).Milliseconds()
+		}
+	}
+	return out
 }
 
 // failpoint is where crash tests kill the process.
