@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -88,30 +87,31 @@ func signIn(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("the demo has no %s", args[0])
 }
 
-// startServer starts `sphera server` on a free port and an empty folder, makes
-// the administrator through the setup link that it prints, and stops it at the
-// end of the script.
+// startServer starts a portal on a free port and an empty folder and stops it at
+// the end of the script. On an empty portal it makes the administrator through
+// the setup link that is printed.
 func startServer(t *testing.T, env *testscript.Env) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan int, 1)
-	command, ready := "server", setupLink
+	name, ready := "server", setupLink
 	if strings.Contains(filepath.Base(env.WorkDir), "demo_") {
-		command, ready = "demo", demoReady
+		name, ready = "demo", demoReady
 	}
 	printed := &lines{ready: ready, found: make(chan []string, 1)}
-	args := []string{"sphera", command, "--listen", "127.0.0.1:0", "--data-dir", env.WorkDir + "/data", "--stop-delay", "0s"}
-	environ := []string{"HOME=" + env.WorkDir, "PATH=" + env.Getenv("PATH")}
-	go func() { done <- runProgram(ctx, args, environ, strings.NewReader(""), printed, printed) }()
+	// A process of its own, as in life: it starts itself again to confine what
+	// it runs.
+	server := exec.Command("sphera", name, "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(env.WorkDir, "data"), "--stop-delay", "0s")
+	server.Stdout, server.Stderr = printed, printed
+	if err := server.Start(); err != nil {
+		return "", err
+	}
 	env.Defer(func() {
-		cancel()
-		if code := <-done; code != exitOK {
-			t.Errorf("the server ended with %d: %s", code, printed)
+		if err := errors.Join(server.Process.Signal(os.Interrupt), server.Wait()); err != nil {
+			t.Errorf("the server ended with %v: %s", err, printed)
 		}
 	})
 	select {
 	case found := <-printed.found:
-		if command == "demo" {
+		if name == "demo" {
 			return found[1], people(env)
 		}
 		return found[1], setUp(found[1], found[2])
