@@ -17,10 +17,17 @@ import (
 	"testing"
 	"time"
 
+	"sphera/internal/runtime"
+
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 func TestMain(m *testing.M) {
+	// The portal starts its own program again to confine what it runs; here
+	// that is this test binary.
+	if len(os.Args) > 1 && os.Args[1] == runtime.LaunchCommand {
+		main()
+	}
 	testscript.Main(m, map[string]func(){"sphera": main})
 }
 
@@ -40,6 +47,7 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			env.Setenv("SPHERA_SERVER", address)
+			env.Setenv("HOST", strings.TrimPrefix(address, "http://"))
 			env.Setenv("XDG_CONFIG_HOME", env.WorkDir+"/config")
 			return nil
 		},
@@ -65,7 +73,8 @@ func exitCodeIs(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// signIn signs in as a person of the demo, with the password that the demo made.
+// signIn signs in as a person of the demo, with the password that the demo made,
+// and leaves the API token in $TOKEN for git.
 func signIn(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: signin PERSON")
@@ -81,6 +90,9 @@ func signIn(ts *testscript.TestScript, neg bool, args []string) {
 			if out, err := login.CombinedOutput(); err != nil {
 				ts.Fatalf("sign in as %s: %v: %s", args[0], err, out)
 			}
+			var saved credentials
+			ts.Check(json.Unmarshal([]byte(ts.ReadFile("config/sphera/credentials.json")), &saved))
+			ts.Setenv("TOKEN", saved.Portals[saved.Server].Token)
 			return
 		}
 	}
