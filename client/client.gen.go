@@ -224,6 +224,24 @@ func (e WaitingForKind) Valid() bool {
 	}
 }
 
+// Defines values for PlanCreateServiceJSONBodyInputTemplate.
+const (
+	GoHTTP   PlanCreateServiceJSONBodyInputTemplate = "go-http"
+	NodeHTTP PlanCreateServiceJSONBodyInputTemplate = "node-http"
+)
+
+// Valid indicates whether the value is a known member of the PlanCreateServiceJSONBodyInputTemplate enum.
+func (e PlanCreateServiceJSONBodyInputTemplate) Valid() bool {
+	switch e {
+	case GoHTTP:
+		return true
+	case NodeHTTP:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListPullRequestsParamsState.
 const (
 	ListPullRequestsParamsStateClosed ListPullRequestsParamsState = "closed"
@@ -1526,6 +1544,68 @@ type WebhooksAnswer struct {
 	Webhooks []Webhook `json:"webhooks"`
 }
 
+// PlanCreateServiceJSONBody defines parameters for PlanCreateService.
+type PlanCreateServiceJSONBody struct {
+	Input struct {
+		// Description One sentence: what does it do, for whom?
+		Description string `json:"description"`
+
+		// Environment The dev environment it is started in; the first one when left empty.
+		Environment *string `json:"environment,omitempty"`
+
+		// Name Names the repository, the address and the catalog entry; it cannot be changed later.
+		Name string `json:"name"`
+
+		// System The part of the product it belongs to.
+		System string `json:"system"`
+
+		// Team Reviews its changes and is told when something is wrong.
+		Team string `json:"team"`
+
+		// Template Language and framework to start from.
+		Template PlanCreateServiceJSONBodyInputTemplate `json:"template"`
+
+		// Title As people call it; the name when left empty.
+		Title *string `json:"title,omitempty"`
+	} `json:"input"`
+}
+
+// PlanCreateServiceJSONBodyInputTemplate defines parameters for PlanCreateService.
+type PlanCreateServiceJSONBodyInputTemplate string
+
+// PlanDeployServiceJSONBody defines parameters for PlanDeployService.
+type PlanDeployServiceJSONBody struct {
+	// Entity The identifier of the Component acted on
+	Entity string `json:"entity"`
+	Input  struct {
+		// Environment Where to deploy; the first dev environment when left empty.
+		Environment *string `json:"environment,omitempty"`
+
+		// Ref Branch, tag or commit of the service's repository.
+		Ref *string `json:"ref,omitempty"`
+	} `json:"input"`
+}
+
+// PlanFixServiceJSONBody defines parameters for PlanFixService.
+type PlanFixServiceJSONBody struct {
+	// Entity The identifier of the Component acted on
+	Entity string                 `json:"entity"`
+	Input  map[string]interface{} `json:"input"`
+}
+
+// PlanRevertServiceJSONBody defines parameters for PlanRevertService.
+type PlanRevertServiceJSONBody struct {
+	// Entity The identifier of the Component acted on
+	Entity string `json:"entity"`
+	Input  struct {
+		// Environment Where to go back; the first dev environment when left empty.
+		Environment *string `json:"environment,omitempty"`
+
+		// Version The commit to go back to; the one that ran before when left empty.
+		Version *string `json:"version,omitempty"`
+	} `json:"input"`
+}
+
 // ListAuditEventsParams defines parameters for ListAuditEvents.
 type ListAuditEventsParams struct {
 	// From The next of the page before
@@ -1742,6 +1822,18 @@ type ListUsersParams struct {
 	// Q Text in the name or the address
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 }
+
+// PlanCreateServiceJSONRequestBody defines body for PlanCreateService for application/json ContentType.
+type PlanCreateServiceJSONRequestBody PlanCreateServiceJSONBody
+
+// PlanDeployServiceJSONRequestBody defines body for PlanDeployService for application/json ContentType.
+type PlanDeployServiceJSONRequestBody PlanDeployServiceJSONBody
+
+// PlanFixServiceJSONRequestBody defines body for PlanFixService for application/json ContentType.
+type PlanFixServiceJSONRequestBody PlanFixServiceJSONBody
+
+// PlanRevertServiceJSONRequestBody defines body for PlanRevertService for application/json ContentType.
+type PlanRevertServiceJSONRequestBody PlanRevertServiceJSONBody
 
 // PlanActionJSONRequestBody defines body for PlanAction for application/json ContentType.
 type PlanActionJSONRequestBody = PlanInput
@@ -2696,6 +2788,78 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/actions (the `ListActions` operationId).
 	ListActions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PlanCreateServiceWithBody Plan: Create a microservice
+	//
+	// From nothing to a service that answers in dev: repository, CI entry, manifests for every environment, catalog entries, secret slots and flag project.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/actions/create_service/plans (the `PlanCreateService` operationId).
+	PlanCreateServiceWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlanCreateService Plan: Create a microservice
+	//
+	// From nothing to a service that answers in dev: repository, CI entry, manifests for every environment, catalog entries, secret slots and flag project.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/actions/create_service/plans (the `PlanCreateService` operationId).
+	PlanCreateService(ctx context.Context, body PlanCreateServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlanDeployServiceWithBody Plan: Deploy a version
+	//
+	// Build a commit and run it in a dev environment. The former version serves until the new one is ready.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/actions/deploy_service/plans (the `PlanDeployService` operationId).
+	PlanDeployServiceWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlanDeployService Plan: Deploy a version
+	//
+	// Build a commit and run it in a dev environment. The former version serves until the new one is ready.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/actions/deploy_service/plans (the `PlanDeployService` operationId).
+	PlanDeployService(ctx context.Context, body PlanDeployServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlanFixServiceWithBody Plan: Fix the service contract
+	//
+	// Add what a service lacks of the service contract: files by pull request, catalog entries, secret slots, flag project. Nothing that exists is overwritten.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/actions/fix_service/plans (the `PlanFixService` operationId).
+	PlanFixServiceWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlanFixService Plan: Fix the service contract
+	//
+	// Add what a service lacks of the service contract: files by pull request, catalog entries, secret slots, flag project. Nothing that exists is overwritten.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/actions/fix_service/plans (the `PlanFixService` operationId).
+	PlanFixService(ctx context.Context, body PlanFixServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlanRevertServiceWithBody Plan: Revert to a former version
+	//
+	// Run the version that ran before, or another former one, in a dev environment.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/actions/revert_service/plans (the `PlanRevertService` operationId).
+	PlanRevertServiceWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlanRevertService Plan: Revert to a former version
+	//
+	// Run the version that ran before, or another former one, in a dev environment.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/actions/revert_service/plans (the `PlanRevertService` operationId).
+	PlanRevertService(ctx context.Context, body PlanRevertServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetAction Get action
 	//
 	// Corresponds with GET /v1/actions/{action} (the `GetAction` operationId).
@@ -3306,6 +3470,158 @@ func (c *Client) Ready(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 // Corresponds with GET /v1/actions (the `ListActions` operationId).
 func (c *Client) ListActions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListActionsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlanCreateServiceWithBody Plan: Create a microservice
+//
+// From nothing to a service that answers in dev: repository, CI entry, manifests for every environment, catalog entries, secret slots and flag project.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/actions/create_service/plans (the `PlanCreateService` operationId).
+func (c *Client) PlanCreateServiceWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlanCreateServiceRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlanCreateService Plan: Create a microservice
+//
+// From nothing to a service that answers in dev: repository, CI entry, manifests for every environment, catalog entries, secret slots and flag project.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/actions/create_service/plans (the `PlanCreateService` operationId).
+func (c *Client) PlanCreateService(ctx context.Context, body PlanCreateServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlanCreateServiceRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlanDeployServiceWithBody Plan: Deploy a version
+//
+// Build a commit and run it in a dev environment. The former version serves until the new one is ready.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/actions/deploy_service/plans (the `PlanDeployService` operationId).
+func (c *Client) PlanDeployServiceWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlanDeployServiceRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlanDeployService Plan: Deploy a version
+//
+// Build a commit and run it in a dev environment. The former version serves until the new one is ready.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/actions/deploy_service/plans (the `PlanDeployService` operationId).
+func (c *Client) PlanDeployService(ctx context.Context, body PlanDeployServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlanDeployServiceRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlanFixServiceWithBody Plan: Fix the service contract
+//
+// Add what a service lacks of the service contract: files by pull request, catalog entries, secret slots, flag project. Nothing that exists is overwritten.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/actions/fix_service/plans (the `PlanFixService` operationId).
+func (c *Client) PlanFixServiceWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlanFixServiceRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlanFixService Plan: Fix the service contract
+//
+// Add what a service lacks of the service contract: files by pull request, catalog entries, secret slots, flag project. Nothing that exists is overwritten.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/actions/fix_service/plans (the `PlanFixService` operationId).
+func (c *Client) PlanFixService(ctx context.Context, body PlanFixServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlanFixServiceRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlanRevertServiceWithBody Plan: Revert to a former version
+//
+// Run the version that ran before, or another former one, in a dev environment.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/actions/revert_service/plans (the `PlanRevertService` operationId).
+func (c *Client) PlanRevertServiceWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlanRevertServiceRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlanRevertService Plan: Revert to a former version
+//
+// Run the version that ran before, or another former one, in a dev environment.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/actions/revert_service/plans (the `PlanRevertService` operationId).
+func (c *Client) PlanRevertService(ctx context.Context, body PlanRevertServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlanRevertServiceRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4927,6 +5243,166 @@ func NewListActionsRequest(server string) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewPlanCreateServiceRequest calls the generic PlanCreateService builder with application/json body
+func NewPlanCreateServiceRequest(server string, body PlanCreateServiceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPlanCreateServiceRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPlanCreateServiceRequestWithBody constructs an http.Request for the PlanCreateService method, with any body, and a specified content type
+func NewPlanCreateServiceRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/create_service/plans")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPlanDeployServiceRequest calls the generic PlanDeployService builder with application/json body
+func NewPlanDeployServiceRequest(server string, body PlanDeployServiceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPlanDeployServiceRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPlanDeployServiceRequestWithBody constructs an http.Request for the PlanDeployService method, with any body, and a specified content type
+func NewPlanDeployServiceRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/deploy_service/plans")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPlanFixServiceRequest calls the generic PlanFixService builder with application/json body
+func NewPlanFixServiceRequest(server string, body PlanFixServiceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPlanFixServiceRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPlanFixServiceRequestWithBody constructs an http.Request for the PlanFixService method, with any body, and a specified content type
+func NewPlanFixServiceRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/fix_service/plans")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPlanRevertServiceRequest calls the generic PlanRevertService builder with application/json body
+func NewPlanRevertServiceRequest(server string, body PlanRevertServiceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPlanRevertServiceRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPlanRevertServiceRequestWithBody constructs an http.Request for the PlanRevertService method, with any body, and a specified content type
+func NewPlanRevertServiceRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/revert_service/plans")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -8847,6 +9323,78 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/actions (the `ListActions` operationId).
 	ListActionsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListActionsResponse, error)
 
+	// PlanCreateServiceWithBodyWithResponse Plan: Create a microservice
+	//
+	// From nothing to a service that answers in dev: repository, CI entry, manifests for every environment, catalog entries, secret slots and flag project.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/actions/create_service/plans (the `PlanCreateService` operationId).
+	PlanCreateServiceWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlanCreateServiceResponse, error)
+
+	// PlanCreateServiceWithResponse Plan: Create a microservice
+	//
+	// From nothing to a service that answers in dev: repository, CI entry, manifests for every environment, catalog entries, secret slots and flag project.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/actions/create_service/plans (the `PlanCreateService` operationId).
+	PlanCreateServiceWithResponse(ctx context.Context, body PlanCreateServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*PlanCreateServiceResponse, error)
+
+	// PlanDeployServiceWithBodyWithResponse Plan: Deploy a version
+	//
+	// Build a commit and run it in a dev environment. The former version serves until the new one is ready.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/actions/deploy_service/plans (the `PlanDeployService` operationId).
+	PlanDeployServiceWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlanDeployServiceResponse, error)
+
+	// PlanDeployServiceWithResponse Plan: Deploy a version
+	//
+	// Build a commit and run it in a dev environment. The former version serves until the new one is ready.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/actions/deploy_service/plans (the `PlanDeployService` operationId).
+	PlanDeployServiceWithResponse(ctx context.Context, body PlanDeployServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*PlanDeployServiceResponse, error)
+
+	// PlanFixServiceWithBodyWithResponse Plan: Fix the service contract
+	//
+	// Add what a service lacks of the service contract: files by pull request, catalog entries, secret slots, flag project. Nothing that exists is overwritten.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/actions/fix_service/plans (the `PlanFixService` operationId).
+	PlanFixServiceWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlanFixServiceResponse, error)
+
+	// PlanFixServiceWithResponse Plan: Fix the service contract
+	//
+	// Add what a service lacks of the service contract: files by pull request, catalog entries, secret slots, flag project. Nothing that exists is overwritten.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/actions/fix_service/plans (the `PlanFixService` operationId).
+	PlanFixServiceWithResponse(ctx context.Context, body PlanFixServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*PlanFixServiceResponse, error)
+
+	// PlanRevertServiceWithBodyWithResponse Plan: Revert to a former version
+	//
+	// Run the version that ran before, or another former one, in a dev environment.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/actions/revert_service/plans (the `PlanRevertService` operationId).
+	PlanRevertServiceWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlanRevertServiceResponse, error)
+
+	// PlanRevertServiceWithResponse Plan: Revert to a former version
+	//
+	// Run the version that ran before, or another former one, in a dev environment.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/actions/revert_service/plans (the `PlanRevertService` operationId).
+	PlanRevertServiceWithResponse(ctx context.Context, body PlanRevertServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*PlanRevertServiceResponse, error)
+
 	// GetActionWithResponse Get action
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -9668,6 +10216,170 @@ func (r ListActionsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListActionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PlanCreateServiceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *PlanAnswer
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PlanCreateServiceResponse) GetJSON201() *PlanAnswer {
+	return r.JSON201
+}
+
+// GetBody returns the raw response body bytes
+func (r PlanCreateServiceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PlanCreateServiceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PlanCreateServiceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PlanCreateServiceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PlanDeployServiceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *PlanAnswer
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PlanDeployServiceResponse) GetJSON201() *PlanAnswer {
+	return r.JSON201
+}
+
+// GetBody returns the raw response body bytes
+func (r PlanDeployServiceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PlanDeployServiceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PlanDeployServiceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PlanDeployServiceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PlanFixServiceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *PlanAnswer
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PlanFixServiceResponse) GetJSON201() *PlanAnswer {
+	return r.JSON201
+}
+
+// GetBody returns the raw response body bytes
+func (r PlanFixServiceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PlanFixServiceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PlanFixServiceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PlanFixServiceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PlanRevertServiceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *PlanAnswer
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PlanRevertServiceResponse) GetJSON201() *PlanAnswer {
+	return r.JSON201
+}
+
+// GetBody returns the raw response body bytes
+func (r PlanRevertServiceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PlanRevertServiceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PlanRevertServiceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PlanRevertServiceResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13285,6 +13997,126 @@ func (c *ClientWithResponses) ListActionsWithResponse(ctx context.Context, reqEd
 	return ParseListActionsResponse(rsp)
 }
 
+// PlanCreateServiceWithBodyWithResponse Plan: Create a microservice
+//
+// From nothing to a service that answers in dev: repository, CI entry, manifests for every environment, catalog entries, secret slots and flag project.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/actions/create_service/plans (the `PlanCreateService` operationId).
+func (c *ClientWithResponses) PlanCreateServiceWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlanCreateServiceResponse, error) {
+	rsp, err := c.PlanCreateServiceWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlanCreateServiceResponse(rsp)
+}
+
+// PlanCreateServiceWithResponse Plan: Create a microservice
+//
+// From nothing to a service that answers in dev: repository, CI entry, manifests for every environment, catalog entries, secret slots and flag project.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/actions/create_service/plans (the `PlanCreateService` operationId).
+func (c *ClientWithResponses) PlanCreateServiceWithResponse(ctx context.Context, body PlanCreateServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*PlanCreateServiceResponse, error) {
+	rsp, err := c.PlanCreateService(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlanCreateServiceResponse(rsp)
+}
+
+// PlanDeployServiceWithBodyWithResponse Plan: Deploy a version
+//
+// Build a commit and run it in a dev environment. The former version serves until the new one is ready.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/actions/deploy_service/plans (the `PlanDeployService` operationId).
+func (c *ClientWithResponses) PlanDeployServiceWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlanDeployServiceResponse, error) {
+	rsp, err := c.PlanDeployServiceWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlanDeployServiceResponse(rsp)
+}
+
+// PlanDeployServiceWithResponse Plan: Deploy a version
+//
+// Build a commit and run it in a dev environment. The former version serves until the new one is ready.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/actions/deploy_service/plans (the `PlanDeployService` operationId).
+func (c *ClientWithResponses) PlanDeployServiceWithResponse(ctx context.Context, body PlanDeployServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*PlanDeployServiceResponse, error) {
+	rsp, err := c.PlanDeployService(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlanDeployServiceResponse(rsp)
+}
+
+// PlanFixServiceWithBodyWithResponse Plan: Fix the service contract
+//
+// Add what a service lacks of the service contract: files by pull request, catalog entries, secret slots, flag project. Nothing that exists is overwritten.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/actions/fix_service/plans (the `PlanFixService` operationId).
+func (c *ClientWithResponses) PlanFixServiceWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlanFixServiceResponse, error) {
+	rsp, err := c.PlanFixServiceWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlanFixServiceResponse(rsp)
+}
+
+// PlanFixServiceWithResponse Plan: Fix the service contract
+//
+// Add what a service lacks of the service contract: files by pull request, catalog entries, secret slots, flag project. Nothing that exists is overwritten.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/actions/fix_service/plans (the `PlanFixService` operationId).
+func (c *ClientWithResponses) PlanFixServiceWithResponse(ctx context.Context, body PlanFixServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*PlanFixServiceResponse, error) {
+	rsp, err := c.PlanFixService(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlanFixServiceResponse(rsp)
+}
+
+// PlanRevertServiceWithBodyWithResponse Plan: Revert to a former version
+//
+// Run the version that ran before, or another former one, in a dev environment.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/actions/revert_service/plans (the `PlanRevertService` operationId).
+func (c *ClientWithResponses) PlanRevertServiceWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlanRevertServiceResponse, error) {
+	rsp, err := c.PlanRevertServiceWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlanRevertServiceResponse(rsp)
+}
+
+// PlanRevertServiceWithResponse Plan: Revert to a former version
+//
+// Run the version that ran before, or another former one, in a dev environment.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/actions/revert_service/plans (the `PlanRevertService` operationId).
+func (c *ClientWithResponses) PlanRevertServiceWithResponse(ctx context.Context, body PlanRevertServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*PlanRevertServiceResponse, error) {
+	rsp, err := c.PlanRevertService(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlanRevertServiceResponse(rsp)
+}
+
 // GetActionWithResponse Get action
 //
 // Returns a wrapper object for the known response body format(s).
@@ -14636,6 +15468,110 @@ func ParseListActionsResponse(rsp *http.Response) (*ListActionsResponse, error) 
 			return nil, err
 		}
 		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePlanCreateServiceResponse parses an HTTP response from a PlanCreateServiceWithResponse call
+func ParsePlanCreateServiceResponse(rsp *http.Response) (*PlanCreateServiceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PlanCreateServiceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest PlanAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePlanDeployServiceResponse parses an HTTP response from a PlanDeployServiceWithResponse call
+func ParsePlanDeployServiceResponse(rsp *http.Response) (*PlanDeployServiceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PlanDeployServiceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest PlanAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePlanFixServiceResponse parses an HTTP response from a PlanFixServiceWithResponse call
+func ParsePlanFixServiceResponse(rsp *http.Response) (*PlanFixServiceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PlanFixServiceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest PlanAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePlanRevertServiceResponse parses an HTTP response from a PlanRevertServiceWithResponse call
+func ParsePlanRevertServiceResponse(rsp *http.Response) (*PlanRevertServiceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PlanRevertServiceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest PlanAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
 
 	}
 

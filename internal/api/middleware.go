@@ -109,8 +109,10 @@ func (a *API) dispatch(w http.ResponseWriter, r *http.Request) {
 	if _, pattern := a.mux.mux.Handler(r); pattern != "" {
 		ow.route = pattern
 		if service {
-			w.Header().Del("Content-Security-Policy") // the proxy sets the sandbox
-			w.Header().Del("Cache-Control")
+			// The proxy sets the sandbox and its own; caching is the service's.
+			for _, name := range []string{"Content-Security-Policy", "Cache-Control", "Cross-Origin-Resource-Policy", "X-Content-Type-Options", "Referrer-Policy"} {
+				w.Header().Del(name)
+			}
 		}
 		a.protected.ServeHTTP(w, r) // only the mux itself sets the path's values
 		return

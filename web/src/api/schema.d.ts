@@ -55,6 +55,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/actions/create_service/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan: Create a microservice
+         * @description From nothing to a service that answers in dev: repository, CI entry, manifests for every environment, catalog entries, secret slots and flag project.
+         */
+        post: operations["planCreateService"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/actions/deploy_service/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan: Deploy a version
+         * @description Build a commit and run it in a dev environment. The former version serves until the new one is ready.
+         */
+        post: operations["planDeployService"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/actions/fix_service/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan: Fix the service contract
+         * @description Add what a service lacks of the service contract: files by pull request, catalog entries, secret slots, flag project. Nothing that exists is overwritten.
+         */
+        post: operations["planFixService"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/actions/revert_service/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan: Revert to a former version
+         * @description Run the version that ran before, or another former one, in a dev environment.
+         */
+        post: operations["planRevertService"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/actions/{action}": {
         parameters: {
             query?: never;
@@ -2291,6 +2371,176 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    planCreateService: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    input: {
+                        /**
+                         * Description
+                         * @description One sentence: what does it do, for whom?
+                         */
+                        description: string;
+                        /**
+                         * Start in
+                         * @description The dev environment it is started in; the first one when left empty.
+                         */
+                        environment?: string;
+                        /**
+                         * Name
+                         * @description Names the repository, the address and the catalog entry; it cannot be changed later.
+                         */
+                        name: string;
+                        /**
+                         * System
+                         * @description The part of the product it belongs to.
+                         */
+                        system: string;
+                        /**
+                         * Owner team
+                         * @description Reviews its changes and is told when something is wrong.
+                         */
+                        team: string;
+                        /**
+                         * Template
+                         * @description Language and framework to start from.
+                         * @enum {string}
+                         */
+                        template: "go-http" | "node-http";
+                        /**
+                         * Title
+                         * @description As people call it; the name when left empty.
+                         */
+                        title?: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAnswer"];
+                };
+            };
+        };
+    };
+    planDeployService: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The identifier of the Component acted on */
+                    entity: string;
+                    input: {
+                        /**
+                         * Environment
+                         * @description Where to deploy; the first dev environment when left empty.
+                         */
+                        environment?: string;
+                        /**
+                         * Version
+                         * @description Branch, tag or commit of the service's repository.
+                         * @default main
+                         */
+                        ref?: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAnswer"];
+                };
+            };
+        };
+    };
+    planFixService: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The identifier of the Component acted on */
+                    entity: string;
+                    input: Record<string, never>;
+                };
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAnswer"];
+                };
+            };
+        };
+    };
+    planRevertService: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The identifier of the Component acted on */
+                    entity: string;
+                    input: {
+                        /**
+                         * Environment
+                         * @description Where to go back; the first dev environment when left empty.
+                         */
+                        environment?: string;
+                        /**
+                         * Version
+                         * @description The commit to go back to; the one that ran before when left empty.
+                         */
+                        version?: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAnswer"];
                 };
             };
         };
