@@ -41,7 +41,9 @@ describe('api', () => {
         data: { x: 1 },
       }),
     );
-    const error = await api.post('/v1/runs', {}, {}).catch((reason: unknown) => reason);
+    const error = await api
+      .post('/v1/auth/login', {}, { email: '', password: '' })
+      .catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(ApiError);
     expect(error).toMatchObject({
       status: 403,

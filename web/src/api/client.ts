@@ -1,15 +1,47 @@
 import { errorOf, offlineError } from './errors';
+import type { paths } from './schema';
 
-export type Params = {
-  /** Values of the {names} in the path. */
+// The types of every call follow from the generated description of the API:
+// its path, the values in it, its query, its body and its answer.
+
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+type Operation<P extends keyof paths, M extends Method> = Extract<paths[P][M], { responses: unknown }>;
+
+/** The paths that have a method. */
+export type PathsWith<M extends Method> = {
+  [P in keyof paths]: [Operation<P, M>] extends [never] ? never : P;
+}[keyof paths];
+
+type Json<Content> = Content extends { content: { 'application/json': infer J } } ? J : never;
+type Success<Responses> =
+  Responses extends Record<number | string, unknown>
+    ? { [S in keyof Responses]: S extends 200 | 201 | 202 ? Json<Responses[S]> : never }[keyof Responses]
+    : never;
+
+/** What a call answers. */
+export type Answer<P extends keyof paths, M extends Method> = Success<Operation<P, M>['responses']>;
+
+type Named<P extends keyof paths, M extends Method, Where extends 'path' | 'query'> =
+  Operation<P, M> extends { parameters: { [W in Where]?: infer Values } } ? NonNullable<Values> : never;
+type Loose<Values> = { [Name in keyof Values]: Values[Name] | null | '' };
+
+/** The values in the path and the query of a call; '' and null are left out. */
+export type Params<P extends keyof paths, M extends Method> = {
+  query?: Loose<Named<P, M, 'query'>>;
+  signal?: AbortSignal;
+} & ([Named<P, M, 'path'>] extends [never] ? { path?: undefined } : { path: Named<P, M, 'path'> });
+
+type Body<P extends keyof paths, M extends Method> =
+  Operation<P, M> extends { requestBody?: infer B } ? Json<NonNullable<B>> : never;
+
+type AnyParams = {
   path?: Record<string, string | number>;
-  /** Query; undefined, null and '' are left out. */
   query?: Record<string, string | number | boolean | null | undefined>;
   signal?: AbortSignal;
 };
 
 /** Builds an address from a path with {names}. */
-export function url(path: string, params: Params = {}): string {
+export function url(path: string, params: AnyParams = {}): string {
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) =>
     encodeURIComponent(String(params.path?.[name] ?? '')),
   );
@@ -22,16 +54,15 @@ export function url(path: string, params: Params = {}): string {
   return text ? `${filled}?${text}` : filled;
 }
 
-async function send<T>(method: string, path: string, params: Params = {}, body?: unknown): Promise<T> {
+async function send<T>(method: string, path: string, params: AnyParams = {}, body?: unknown): Promise<T> {
+  const headers: Record<string, string> = { Accept: 'application/json' };
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
   let response: Response;
   try {
     response = await fetch(url(path, params), {
       method,
       credentials: 'same-origin',
-      headers:
-        body === undefined
-          ? { Accept: 'application/json' }
-          : { Accept: 'application/json', 'Content-Type': 'application/json' },
+      headers,
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: params.signal,
     });
@@ -50,11 +81,20 @@ async function send<T>(method: string, path: string, params: Params = {}, body?:
   return parsed as T;
 }
 
+// Parameters may be left out when the path has no values in it.
+type Given<P extends keyof paths, M extends Method> = [Named<P, M, 'path'>] extends [never]
+  ? [params?: Params<P, M>]
+  : [params: Params<P, M>];
+type GivenWithBody<P extends keyof paths, M extends Method> = [Body<P, M>] extends [never]
+  ? Given<P, M>
+  : [params: Params<P, M>, body: Body<P, M>];
+
 /** The calls of the portal's API. A failure is thrown as an ApiError. */
 export const api = {
-  get: <T>(path: string, params?: Params) => send<T>('GET', path, params),
-  post: <T>(path: string, params?: Params, body?: unknown) => send<T>('POST', path, params, body),
-  put: <T>(path: string, params?: Params, body?: unknown) => send<T>('PUT', path, params, body),
-  patch: <T>(path: string, params?: Params, body?: unknown) => send<T>('PATCH', path, params, body),
-  delete: <T>(path: string, params?: Params) => send<T>('DELETE', path, params),
+  get: <P extends PathsWith<'get'>>(path: P, ...[params]: Given<P, 'get'>) =>
+    send<Answer<P, 'get'>>('GET', path, params as AnyParams),
+  post: <P extends PathsWith<'post'>>(path: P, ...[params, body]: GivenWithBody<P, 'post'>) =>
+    send<Answer<P, 'post'>>('POST', path, params as AnyParams, body),
+  delete: <P extends PathsWith<'delete'>>(path: P, ...[params]: Given<P, 'delete'>) =>
+    send<Answer<P, 'delete'>>('DELETE', path, params as AnyParams),
 };

@@ -1,62 +1,48 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { api } from './client';
-import type {
-  Action,
-  AuditEvent,
-  Blueprint,
-  Entity,
-  FirstAnswer,
-  Graph,
-  Hit,
-  Home,
-  Me,
-  PullRequest,
-  Run,
-  Session,
-  Status,
-  Team,
-  Token,
-} from './types';
+import type { Action, Blueprint, PullRequest, RunState } from './types';
 
 // Query keys start with the topic that the event stream names, so that a hint
 // makes stale exactly what it concerns; see lib/events.ts.
 
 export const statusQuery = queryOptions({
   queryKey: ['status'],
-  queryFn: ({ signal }) => api.get<Status>('/v1/status', { signal }),
+  queryFn: ({ signal }) => api.get('/v1/status', { signal }),
 });
 
 export const meQuery = queryOptions({
   queryKey: ['me'],
-  queryFn: ({ signal }) => api.get<Me>('/v1/me', { signal }),
+  queryFn: ({ signal }) => api.get('/v1/me', { signal }),
   staleTime: 5 * 60_000,
   retry: false,
 });
 
 export const homeQuery = queryOptions({
   queryKey: ['home'],
-  queryFn: ({ signal }) => api.get<Home>('/v1/home', { signal }),
+  queryFn: ({ signal }) => api.get('/v1/home', { signal }),
 });
+
+// Relations may be left out when writing; an answer without any has none.
+const asRead = (blueprint: Omit<Blueprint, 'relations'> & Partial<Pick<Blueprint, 'relations'>>): Blueprint =>
+  ({ ...blueprint, relations: blueprint.relations ?? {} }) as Blueprint;
 
 export const blueprintsQuery = queryOptions({
   queryKey: ['blueprint'],
-  queryFn: async ({ signal }) =>
-    (await api.get<{ blueprints: Blueprint[] }>('/v1/blueprints', { signal })).blueprints,
+  queryFn: async ({ signal }) => (await api.get('/v1/blueprints', { signal })).blueprints.map(asRead),
 });
 
 export const blueprintQuery = (bp: string) =>
   queryOptions({
     queryKey: ['blueprint', bp],
     queryFn: async ({ signal }) =>
-      (await api.get<{ blueprint: Blueprint }>('/v1/blueprints/{bp}', { path: { bp }, signal })).blueprint,
+      asRead((await api.get('/v1/blueprints/{bp}', { path: { bp }, signal })).blueprint),
   });
 
 export const entityQuery = (bp: string, id: string) =>
   queryOptions({
     queryKey: ['entity', bp, id],
     queryFn: async ({ signal }) =>
-      (await api.get<{ entity: Entity }>('/v1/blueprints/{bp}/entities/{id}', { path: { bp, id }, signal }))
-        .entity,
+      (await api.get('/v1/blueprints/{bp}/entities/{id}', { path: { bp, id }, signal })).entity,
   });
 
 export const graphQuery = (bp: string, id: string, depth: number, limit = 100) =>
@@ -64,7 +50,7 @@ export const graphQuery = (bp: string, id: string, depth: number, limit = 100) =
     queryKey: ['entity', bp, id, 'graph', depth, limit],
     queryFn: async ({ signal }) =>
       (
-        await api.get<{ graph: Graph }>('/v1/blueprints/{bp}/entities/{id}/graph', {
+        await api.get('/v1/blueprints/{bp}/entities/{id}/graph', {
           path: { bp, id },
           query: { depth, limit },
           signal,
@@ -75,25 +61,26 @@ export const graphQuery = (bp: string, id: string, depth: number, limit = 100) =
 export const searchQuery = (q: string, limit = 12) =>
   queryOptions({
     queryKey: ['search', q, limit],
-    queryFn: async ({ signal }) =>
-      (await api.get<{ hits: Hit[] }>('/v1/search', { query: { q, limit }, signal })).hits,
+    queryFn: async ({ signal }) => (await api.get('/v1/search', { query: { q, limit }, signal })).hits,
     enabled: q.trim() !== '',
     staleTime: 5_000,
   });
 
 export const actionsQuery = queryOptions({
   queryKey: ['action'],
-  queryFn: async ({ signal }) => (await api.get<{ actions: Action[] }>('/v1/actions', { signal })).actions,
+  queryFn: async ({ signal }) =>
+    // The document describes an input only as a JSON Schema.
+    (await api.get('/v1/actions', { signal })).actions as unknown as Action[],
   staleTime: 60_000,
 });
 
-export type RunFilter = { state?: string; action?: string; actor?: string; entity?: string };
+export type RunFilter = { state?: RunState; action?: string; actor?: string; entity?: string };
 
 export const runsQuery = (filter: RunFilter, limit = 50) =>
   infiniteQueryOptions({
     queryKey: ['run', 'list', filter, limit],
     queryFn: ({ pageParam, signal }) =>
-      api.get<{ runs: Run[]; next?: string }>('/v1/runs', {
+      api.get('/v1/runs', {
         query: { ...filter, from: pageParam, limit },
         signal,
       }),
@@ -104,14 +91,17 @@ export const runsQuery = (filter: RunFilter, limit = 50) =>
 export const runningNowQuery = queryOptions({
   queryKey: ['run', 'now'],
   queryFn: async ({ signal }) =>
-    (await api.get<{ runs: Run[] }>('/v1/runs', { query: { state: 'running', limit: 20 }, signal })).runs,
+    (await api.get('/v1/runs', { query: { state: 'running', limit: 20 }, signal })).runs,
 });
 
-export const pullRequestsQuery = (query: { state?: string; waiting_for_me?: boolean }, limit = 50) =>
+export const pullRequestsQuery = (
+  query: { state?: PullRequest['state']; waiting_for_me?: boolean },
+  limit = 50,
+) =>
   infiniteQueryOptions({
     queryKey: ['pull_request', 'list', query, limit],
     queryFn: ({ pageParam, signal }) =>
-      api.get<{ pullRequests: PullRequest[]; next?: string }>('/v1/pull-requests', {
+      api.get('/v1/pull-requests', {
         query: { ...query, from: pageParam, limit },
         signal,
       }),
@@ -125,7 +115,7 @@ export const auditQuery = (filter: AuditFilter, limit = 100) =>
   infiniteQueryOptions({
     queryKey: ['audit', filter, limit],
     queryFn: ({ pageParam, signal }) =>
-      api.get<{ events: AuditEvent[]; next?: string }>('/v1/audit', {
+      api.get('/v1/audit', {
         query: { ...filter, from: pageParam, limit },
         signal,
       }),
@@ -135,23 +125,21 @@ export const auditQuery = (filter: AuditFilter, limit = 100) =>
 
 export const firstAnswerQuery = queryOptions({
   queryKey: ['insight', 'first-answer'],
-  queryFn: async ({ signal }) =>
-    (await api.get<{ summary: FirstAnswer }>('/v1/insights/first-answer', { signal })).summary,
+  queryFn: async ({ signal }) => (await api.get('/v1/insights/first-answer', { signal })).summary,
 });
 
 export const teamsQuery = queryOptions({
   queryKey: ['team'],
-  queryFn: async ({ signal }) => (await api.get<{ teams: Team[] }>('/v1/teams', { signal })).teams,
+  queryFn: async ({ signal }) => (await api.get('/v1/teams', { signal })).teams,
   staleTime: 60_000,
 });
 
 export const tokensQuery = queryOptions({
   queryKey: ['token'],
-  queryFn: async ({ signal }) => (await api.get<{ tokens: Token[] }>('/v1/tokens', { signal })).tokens,
+  queryFn: async ({ signal }) => (await api.get('/v1/tokens', { signal })).tokens,
 });
 
 export const sessionsQuery = queryOptions({
   queryKey: ['session'],
-  queryFn: async ({ signal }) =>
-    (await api.get<{ sessions: Session[] }>('/v1/sessions', { signal })).sessions,
+  queryFn: async ({ signal }) => (await api.get('/v1/sessions', { signal })).sessions,
 });

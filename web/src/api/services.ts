@@ -1,6 +1,5 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { api } from './client';
-import type { Check, Commit, Deployment, Hit, Instance, PullRequest, Repository, TreeEntry } from './types';
 
 // What a running service shows on its page.
 
@@ -8,8 +7,7 @@ export const instancesQuery = (name: string) =>
   queryOptions({
     queryKey: ['instance', name],
     queryFn: async ({ signal }) =>
-      (await api.get<{ instances: Instance[] }>('/v1/services/{name}/instances', { path: { name }, signal }))
-        .instances,
+      (await api.get('/v1/services/{name}/instances', { path: { name }, signal })).instances,
   });
 
 export const deploymentsQuery = (name: string) =>
@@ -17,7 +15,7 @@ export const deploymentsQuery = (name: string) =>
     queryKey: ['instance', name, 'deployments'],
     queryFn: async ({ signal }) =>
       (
-        await api.get<{ deployments: Deployment[] }>('/v1/services/{name}/deployments', {
+        await api.get('/v1/services/{name}/deployments', {
           path: { name },
           signal,
         })
@@ -28,7 +26,7 @@ export const checksQuery = (name: string) =>
   queryOptions({
     queryKey: ['check', name],
     queryFn: async ({ signal }) =>
-      (await api.get<{ checks: Check[] }>('/v1/services/{name}/checks', { path: { name }, signal })).checks,
+      (await api.get('/v1/services/{name}/checks', { path: { name }, signal })).checks,
     staleTime: 30_000,
   });
 
@@ -36,8 +34,7 @@ export const repositoryQuery = (repo: string) =>
   queryOptions({
     queryKey: ['repository', repo],
     queryFn: async ({ signal }) =>
-      (await api.get<{ repository: Repository }>('/v1/repositories/{repo}', { path: { repo }, signal }))
-        .repository,
+      (await api.get('/v1/repositories/{repo}', { path: { repo }, signal })).repository,
   });
 
 export const treeQuery = (repo: string, ref: string, path = '') =>
@@ -45,7 +42,7 @@ export const treeQuery = (repo: string, ref: string, path = '') =>
     queryKey: ['repository', repo, 'tree', ref, path],
     queryFn: async ({ signal }) =>
       (
-        await api.get<{ entries: TreeEntry[] }>('/v1/repositories/{repo}/tree', {
+        await api.get('/v1/repositories/{repo}/tree', {
           path: { repo },
           query: { ref, path },
           signal,
@@ -58,7 +55,7 @@ export const commitsQuery = (repo: string, ref: string) =>
     queryKey: ['repository', repo, 'commits', ref, 'first'],
     queryFn: async ({ signal }) =>
       (
-        await api.get<{ commits: Commit[] }>('/v1/repositories/{repo}/commits', {
+        await api.get('/v1/repositories/{repo}/commits', {
           path: { repo },
           query: { ref, limit: 5 },
           signal,
@@ -70,7 +67,7 @@ export const repositoryPullsQuery = (repo: string) =>
   infiniteQueryOptions({
     queryKey: ['pull_request', repo, 'open'],
     queryFn: ({ signal }) =>
-      api.get<{ pullRequests: PullRequest[] }>('/v1/repositories/{repo}/pull-requests', {
+      api.get('/v1/repositories/{repo}/pull-requests', {
         path: { repo },
         query: { state: 'open', limit: 5 },
         signal,
@@ -84,7 +81,7 @@ export const dependentsQuery = (bp: string, id: string) =>
     queryKey: ['entity', bp, id, 'dependents'],
     queryFn: async ({ signal }) =>
       (
-        await api.get<{ dependents: Hit[] }>('/v1/blueprints/{bp}/entities/{id}/dependents', {
+        await api.get('/v1/blueprints/{bp}/entities/{id}/dependents', {
           path: { bp, id },
           signal,
         })

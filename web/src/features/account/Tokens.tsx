@@ -84,8 +84,7 @@ function CreateForm({ onCreated }: { onCreated: (value: string) => void }) {
   const [name, setName] = useState('');
   const [days, setDays] = useState('90');
   const create = useMutation({
-    mutationFn: () =>
-      api.post<{ token: Token; value: string }>('/v1/tokens', {}, { name, days: Number(days) }),
+    mutationFn: () => api.post('/v1/tokens', {}, { name, expiresInDays: Number(days) }),
     onSuccess: ({ value }) => {
       setName('');
       onCreated(value);

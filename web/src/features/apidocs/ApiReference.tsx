@@ -48,7 +48,7 @@ export function ApiReference({ search, onSearch }: Props) {
 
 function Operations({ document, search, onSearch }: Props & { document: Document }) {
   const all = useMemo(() => operationsOf(document, t.insights.other), [document]);
-  const groups = useMemo(() => groupByTag(all, search.q), [all, search.q]);
+  const groups = useMemo(() => groupByTag(all, search.q, t.insights.other), [all, search.q]);
   const shown = groups.flatMap(([, operations]) => operations);
   const chosen = all.find((operation) => operation.id === search.op) ?? shown[0];
   return (

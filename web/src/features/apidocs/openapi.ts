@@ -1,5 +1,6 @@
 import { queryOptions } from '@tanstack/react-query';
 import { api } from '~/api/client';
+import { humanise } from '~/lib/words';
 
 // As much of OpenAPI 3.1 as the portal's own description uses.
 
@@ -52,7 +53,8 @@ export type Document = {
 
 export const openApiQuery = queryOptions({
   queryKey: ['openapi'],
-  queryFn: ({ signal }) => api.get<Document>('/v1/openapi.json', { signal }),
+  // The document does not describe itself.
+  queryFn: async ({ signal }) => (await api.get('/v1/openapi.json', { signal })) as unknown as Document,
   staleTime: Infinity,
 });
 
@@ -92,7 +94,7 @@ export function operationsOf(document: Document, otherTag: string): Operation[] 
         path,
         summary: raw.summary,
         description: raw.description,
-        tag: raw.tags?.[0] ?? otherTag,
+        tag: raw.tags?.[0] ? humanise(raw.tags[0]) : otherTag,
         parameters: parameters.filter((p) => p !== undefined),
         body: Object.values(raw.requestBody?.content ?? {})[0]?.schema,
         responses: Object.entries(raw.responses ?? {}).map(([status, response]) => [
@@ -106,7 +108,7 @@ export function operationsOf(document: Document, otherTag: string): Operation[] 
 }
 
 /** Operations by tag, those with the text in path, summary or id. */
-export function groupByTag(operations: Operation[], text = ''): [string, Operation[]][] {
+export function groupByTag(operations: Operation[], text = '', untagged = ''): [string, Operation[]][] {
   const wanted = text.trim().toLowerCase();
   const groups = new Map<string, Operation[]>();
   for (const operation of operations) {
@@ -115,7 +117,8 @@ export function groupByTag(operations: Operation[], text = ''): [string, Operati
     if (wanted && !searched.includes(wanted)) continue;
     groups.set(operation.tag, [...(groups.get(operation.tag) ?? []), operation]);
   }
-  return [...groups];
+  // What has no tag is the least interesting.
+  return [...groups].sort(([a], [b]) => Number(a === untagged) - Number(b === untagged));
 }
 
 /** The schema behind a reference, with its name. */

@@ -30,13 +30,11 @@ export function ImportPage() {
     mutationFn: async (reading: Promise<ImportFile[]>) => {
       const read = await reading;
       setFiles(read);
-      return (
-        await api.post<{ report: ImportReport }>('/v1/import', { query: { dry_run: true } }, { files: read })
-      ).report;
+      return (await api.post('/v1/import', { query: { dry_run: true } }, { files: read })).report;
     },
   });
   const write = useMutation({
-    mutationFn: async () => (await api.post<{ report: ImportReport }>('/v1/import', {}, { files })).report,
+    mutationFn: async () => (await api.post('/v1/import', {}, { files: files ?? [] })).report,
     onSuccess: () => {
       void queryClient.invalidateQueries({ queryKey: ['blueprint'] });
       void queryClient.invalidateQueries({ queryKey: ['entity'] });

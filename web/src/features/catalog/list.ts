@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, keepPreviousData } from '@tanstack/react-query';
 import { api, url } from '~/api/client';
-import type { EntityPage, Rule } from '~/api/types';
+import type { Rule } from '~/api/types';
 import { parseSort, type ListSearch } from '~/lib/listState';
 
 /** What the server is asked for: the list's state without what is only looks. */
@@ -13,7 +13,7 @@ export const entitiesQuery = (bp: string, search: ListSearch, limit = 100) =>
   infiniteQueryOptions({
     queryKey: ['entity', bp, 'list', bodyOf(search), limit],
     queryFn: ({ pageParam, signal }) =>
-      api.post<EntityPage>(
+      api.post(
         '/v1/blueprints/{bp}/entities/search',
         { path: { bp }, signal },
         { ...bodyOf(search), from: pageParam, limit },

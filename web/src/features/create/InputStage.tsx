@@ -51,7 +51,7 @@ export function InputStage(props: Props) {
 
   const plan = useMutation({
     mutationFn: () =>
-      api.post<{ plan: SavedPlan }>(
+      api.post(
         '/v1/actions/{action}/plans',
         { path: { action: action.identifier } },
         { input: inputOf(action.input, values), entity: entity || undefined },

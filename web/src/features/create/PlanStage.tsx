@@ -14,8 +14,7 @@ import css from './create.module.css';
 export const planQuery = (id: string) =>
   queryOptions({
     queryKey: ['plan', id],
-    queryFn: async ({ signal }) =>
-      (await api.get<{ plan: SavedPlan }>('/v1/plans/{id}', { path: { id }, signal })).plan,
+    queryFn: async ({ signal }) => (await api.get('/v1/plans/{id}', { path: { id }, signal })).plan,
     staleTime: Infinity,
   });
 
@@ -35,11 +34,7 @@ export function PlanStage({ action, planId, differences, onChanged, onBack, onSt
   const plan = useQuery(planQuery(planId));
   const apply = useMutation({
     mutationFn: () =>
-      api.post<{ run: Run }>(
-        '/v1/actions/{action}/runs',
-        { path: { action: action.identifier } },
-        { planId },
-      ),
+      api.post('/v1/actions/{action}/runs', { path: { action: action.identifier } }, { planId }),
     onSuccess: ({ run }) => {
       queryClient.setQueryData(runQuery(run.id).queryKey, run);
       onStarted(run);

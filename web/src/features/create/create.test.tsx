@@ -39,6 +39,7 @@ const action = (part: Partial<Action> = {}): Action => ({
   roles: [],
   input: schema,
   allowed: true,
+  stats: { runs: 0, successRate: 0, medianMillis: 0 },
   ...part,
 });
 
@@ -165,7 +166,15 @@ describe('draft', () => {
 });
 
 describe('start values', () => {
-  const user = { id: 'u1', email: '', name: '', roles: [], teams: ['payments', 'other'] };
+  const user = {
+    id: 'u1',
+    email: '',
+    name: '',
+    roles: [],
+    teams: ['payments', 'other'],
+    status: 'active',
+    createdAt: '',
+  };
   const withTeam = action({
     input: { ...schema, properties: { ...schema.properties, team: { type: 'string', 'x-team': true } } },
   });

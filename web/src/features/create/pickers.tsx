@@ -4,7 +4,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api } from '~/api/client';
 import { teamsQuery } from '~/api/queries';
-import type { Entity, EntityPage } from '~/api/types';
+import type { Entity } from '~/api/types';
 import { t } from '~/strings';
 
 type PickerProps = Omit<SelectProps, 'data' | 'value' | 'onChange'> & {
@@ -27,13 +27,14 @@ export function TeamPicker({ value, onChange, ...rest }: PickerProps) {
       searchable
       clearable={!rest.required}
       placeholder={t.create.choose}
+      comboboxProps={{ withinPortal: false }}
       nothingFoundMessage={t.create.noEntity}
     />
   );
 }
 
 const searchEntities = (blueprint: string, text: string, signal: AbortSignal) =>
-  api.post<EntityPage>(
+  api.post(
     '/v1/blueprints/{bp}/entities/search',
     { path: { bp: blueprint }, signal },
     { text: text || undefined, limit: 20 },
@@ -70,6 +71,7 @@ export function EntityPicker({ blueprint, value, onChange, ...rest }: PickerProp
       // The server has filtered already, over more than the label.
       filter={({ options }) => options}
       placeholder={t.create.searchEntities}
+      comboboxProps={{ withinPortal: false }}
       nothingFoundMessage={query.isFetching ? t.common.loading : t.create.noEntity}
       error={rest.error ?? (query.error ? query.error.message : undefined)}
     />

@@ -141,6 +141,7 @@ function Versions({ service, onTab }: { service: string; onTab: (tab: string) =>
 function Contract({ service, onTab }: { service: string; onTab: (tab: string) => void }) {
   const { data, isPending, error } = useQuery(checksQuery(service));
   const missing = data?.filter((check) => !check.ok) ?? [];
+  const fix = missing.find((check) => check.fix)?.fix;
   return (
     <Section
       title={t.entity.contract}
@@ -167,7 +168,7 @@ function Contract({ service, onTab }: { service: string; onTab: (tab: string) =>
               {check.title}
             </Text>
           ))}
-          {missing[0]?.fix && <FixButton service={service} fix={missing[0].fix} label={t.entity.fixAll} />}
+          {fix && <FixButton service={service} fix={fix} label={t.entity.fixAll} />}
           {missing.length > 4 && (
             <Button size="compact-sm" variant="subtle" onClick={() => onTab('checks')}>
               {t.common.more}

@@ -16,26 +16,21 @@ import css from './forge.module.css';
 /** Whether it can be merged, what is missing, who can help, and the button. */
 export function MergeBox({ pull }: { pull: PullRequest }) {
   const queryClient = useQueryClient();
-  const [method, setMethod] = useState('squash');
-  const path = { repo: pull.repository, number: pull.number };
+  const [method, setMethod] = useState<'squash' | 'merge'>('squash');
+  const path = { repo: pull.repository, n: pull.number };
   const done = (answer: { pullRequest: PullRequest }, said: string) => {
     queryClient.setQueryData(pullQuery(pull.repository, pull.number).queryKey, answer.pullRequest);
     toastDone(said);
     return queryClient.invalidateQueries({ queryKey: ['pull_request'] });
   };
   const merge = useMutation({
-    mutationFn: () =>
-      api.post<{ pullRequest: PullRequest }>(
-        '/v1/repositories/{repo}/pull-requests/{number}/merge',
-        { path },
-        { method },
-      ),
+    mutationFn: () => api.post('/v1/repositories/{repo}/pull-requests/{n}/merge', { path }, { method }),
     onSuccess: (answer) => done(answer, t.forge.mergeDone(pull.number)),
     onError: (error) => toastError(error),
   });
   const close = useMutation({
     mutationFn: () =>
-      api.post<{ pullRequest: PullRequest }>('/v1/repositories/{repo}/pull-requests/{number}/close', {
+      api.post('/v1/repositories/{repo}/pull-requests/{n}/close', {
         path,
       }),
     onSuccess: (answer) => done(answer, t.forge.closeDone(pull.number)),
@@ -53,7 +48,11 @@ export function MergeBox({ pull }: { pull: PullRequest }) {
     <Section title={t.forge.mergeTitle}>
       <Stack gap="sm" pb={6}>
         <Verdict pull={pull} />
-        <Radio.Group label={t.forge.how} value={method} onChange={setMethod}>
+        <Radio.Group
+          label={t.forge.how}
+          value={method}
+          onChange={(next) => setMethod(next as 'squash' | 'merge')}
+        >
           <Stack gap={8} mt={6}>
             <Radio value="squash" label={t.forge.squash} description={t.forge.squashText} />
             <Radio value="merge" label={t.forge.merge} description={t.forge.mergeText} />

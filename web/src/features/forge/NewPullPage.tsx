@@ -13,6 +13,7 @@ import { EmptyState, ErrorState, PageSkeleton, Skeletons } from '~/ui/States';
 import { toastError } from '~/ui/toast';
 import { BranchPicker } from './FilesTab';
 import { branchesQuery, compareQuery } from './queries';
+import { RepoError } from './RepoError';
 import css from './forge.module.css';
 
 export type NewPullSearch = { base?: string; head?: string };
@@ -30,7 +31,13 @@ export function NewPullPage({ repo, search, go, onOpened }: Props) {
   const branches = useQuery(branchesQuery(repo));
   if (repository.isPending || branches.isPending) return <PageSkeleton />;
   if (!repository.data || !branches.data) {
-    return <ErrorState error={repository.error ?? branches.error} retry={() => void repository.refetch()} />;
+    return (
+      <RepoError
+        repo={repo}
+        error={repository.error ?? branches.error}
+        retry={() => void repository.refetch()}
+      />
+    );
   }
   const base = search.base ?? repository.data.defaultBranch;
   const newest = branches.data
@@ -97,11 +104,7 @@ function Form({ repo, base, head, subject, onOpened }: FormProps) {
   const diff = useQuery(compareQuery(repo, base, head));
   const open = useMutation({
     mutationFn: () =>
-      api.post<{ pullRequest: PullRequest }>(
-        '/v1/repositories/{repo}/pull-requests',
-        { path: { repo } },
-        { title, body, head, base },
-      ),
+      api.post('/v1/repositories/{repo}/pull-requests', { path: { repo } }, { title, body, head, base }),
     onSuccess: (answer) => onOpened(answer.pullRequest),
     onError: (error) => {
       if (!isApiError(error, 'validation_error')) toastError(error);

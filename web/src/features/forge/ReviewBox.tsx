@@ -14,16 +14,12 @@ export function ReviewBox({ pull }: { pull: PullRequest }) {
   const queryClient = useQueryClient();
   const [body, setBody] = useState('');
   const [missing, setMissing] = useState(false);
-  const path = { repo: pull.repository, number: pull.number };
+  const path = { repo: pull.repository, n: pull.number };
   const say = useMutation({
     mutationFn: (what: What) =>
       what === 'comment'
-        ? api.post('/v1/repositories/{repo}/pull-requests/{number}/comments', { path }, { body })
-        : api.post(
-            '/v1/repositories/{repo}/pull-requests/{number}/reviews',
-            { path },
-            { verdict: what, body },
-          ),
+        ? api.post('/v1/repositories/{repo}/pull-requests/{n}/comments', { path }, { body })
+        : api.post('/v1/repositories/{repo}/pull-requests/{n}/reviews', { path }, { verdict: what, body }),
     onSuccess: (_, what) => {
       setBody('');
       toastDone(t.forge.said[what]);

@@ -1,12 +1,12 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { api } from '~/api/client';
-import type { Branch, Commit, CommitStatus, FileDiff, PullRequest, RepoFile, Repository } from '~/api/types';
+import type { PullRequest } from '~/api/types';
 
 export const repositoriesQuery = (q: string | undefined, limit = 50) =>
   infiniteQueryOptions({
     queryKey: ['repository', 'list', q ?? '', limit],
     queryFn: ({ pageParam, signal }) =>
-      api.get<{ repositories: Repository[]; next?: string }>('/v1/repositories', {
+      api.get('/v1/repositories', {
         query: { q, from: pageParam, limit },
         signal,
       }),
@@ -19,7 +19,7 @@ export const branchesQuery = (repo: string) =>
     queryKey: ['repository', repo, 'branches'],
     queryFn: async ({ signal }) =>
       (
-        await api.get<{ branches: Branch[] | null }>('/v1/repositories/{repo}/branches', {
+        await api.get('/v1/repositories/{repo}/branches', {
           path: { repo },
           signal,
         })
@@ -30,7 +30,7 @@ export const commitListQuery = (repo: string, ref: string, limit = 30) =>
   infiniteQueryOptions({
     queryKey: ['repository', repo, 'commits', ref, limit],
     queryFn: ({ pageParam, signal }) =>
-      api.get<{ commits: Commit[] | null; next?: string }>('/v1/repositories/{repo}/commits', {
+      api.get('/v1/repositories/{repo}/commits', {
         path: { repo },
         query: { ref, from: pageParam, limit },
         signal,
@@ -43,7 +43,7 @@ export const commitQuery = (repo: string, sha: string) =>
   queryOptions({
     queryKey: ['repository', repo, 'commit', sha],
     queryFn: ({ signal }) =>
-      api.get<{ commit: Commit; files: FileDiff[] | null }>('/v1/repositories/{repo}/commits/{sha}', {
+      api.get('/v1/repositories/{repo}/commits/{sha}', {
         path: { repo, sha },
         signal,
       }),
@@ -55,7 +55,7 @@ export const statusesQuery = (repo: string, sha: string) =>
     queryKey: ['repository', repo, 'statuses', sha],
     queryFn: async ({ signal }) =>
       (
-        await api.get<{ statuses: CommitStatus[] | null }>('/v1/repositories/{repo}/statuses/{sha}', {
+        await api.get('/v1/repositories/{repo}/statuses/{sha}', {
           path: { repo, sha },
           signal,
         })
@@ -67,7 +67,7 @@ export const fileQuery = (repo: string, ref: string, path: string) =>
     queryKey: ['repository', repo, 'file', ref, path],
     queryFn: async ({ signal }) =>
       (
-        await api.get<{ file: RepoFile }>('/v1/repositories/{repo}/file', {
+        await api.get('/v1/repositories/{repo}/file', {
           path: { repo },
           query: { ref, path },
           signal,
@@ -80,7 +80,7 @@ export const compareQuery = (repo: string, base: string, head: string) =>
     queryKey: ['repository', repo, 'compare', base, head],
     queryFn: async ({ signal }) =>
       (
-        await api.get<{ files: FileDiff[] | null }>('/v1/repositories/{repo}/compare', {
+        await api.get('/v1/repositories/{repo}/compare', {
           path: { repo },
           query: { base, head },
           signal,
@@ -89,18 +89,15 @@ export const compareQuery = (repo: string, base: string, head: string) =>
     enabled: base !== '' && head !== '' && base !== head,
   });
 
-export const repositoryPullListQuery = (repo: string, state: string, limit = 50) =>
+export const repositoryPullListQuery = (repo: string, state: PullRequest['state'], limit = 50) =>
   infiniteQueryOptions({
     queryKey: ['pull_request', repo, 'list', state, limit],
     queryFn: ({ pageParam, signal }) =>
-      api.get<{ pullRequests: PullRequest[] | null; next?: string }>(
-        '/v1/repositories/{repo}/pull-requests',
-        {
-          path: { repo },
-          query: { state, from: pageParam, limit },
-          signal,
-        },
-      ),
+      api.get('/v1/repositories/{repo}/pull-requests', {
+        path: { repo },
+        query: { state, from: pageParam, limit },
+        signal,
+      }),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next || undefined,
   });
@@ -110,8 +107,8 @@ export const pullQuery = (repo: string, number: number) =>
     queryKey: ['pull_request', repo, 'one', number],
     queryFn: async ({ signal }) =>
       (
-        await api.get<{ pullRequest: PullRequest }>('/v1/repositories/{repo}/pull-requests/{number}', {
-          path: { repo, number },
+        await api.get('/v1/repositories/{repo}/pull-requests/{n}', {
+          path: { repo, n: number },
           signal,
         })
       ).pullRequest,
@@ -122,8 +119,8 @@ export const pullDiffQuery = (repo: string, number: number, headSha: string) =>
     queryKey: ['pull_request', repo, 'diff', number, headSha],
     queryFn: async ({ signal }) =>
       (
-        await api.get<{ files: FileDiff[] | null }>('/v1/repositories/{repo}/pull-requests/{number}/diff', {
-          path: { repo, number },
+        await api.get('/v1/repositories/{repo}/pull-requests/{n}/diff', {
+          path: { repo, n: number },
           signal,
         })
       ).files ?? [],

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Group, Menu, Modal, Text } from '@mantine/core';
+import { ActionIcon, Button, Group, Menu, Text } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api } from '~/api/client';
@@ -7,6 +7,7 @@ import type { LogLine, Run } from '~/api/types';
 import { PlanView } from '~/features/plan/PlanView';
 import { t } from '~/strings';
 import { confirm } from '~/ui/confirm';
+import { Dialog } from '~/ui/Dialog';
 import { IconArrowBackUp, IconCopy, IconDots, IconLink, IconPlayerStop, IconRefresh } from '~/ui/icons';
 import { ErrorState, Skeletons } from '~/ui/States';
 import { toastDone, toastError } from '~/ui/toast';
@@ -17,8 +18,7 @@ import { runQuery, undoPlanQuery } from './queries';
 function useRunCommand(id: string) {
   const queryClient = useQueryClient();
   return useMutation({
-    mutationFn: (command: 'cancel' | 'retry') =>
-      api.post<{ run: Run }>(`/v1/runs/{id}/${command}`, { path: { id } }),
+    mutationFn: (command: 'cancel' | 'retry') => api.post(`/v1/runs/{id}/${command}`, { path: { id } }),
     onSuccess: (answer, command) => {
       queryClient.setQueryData(runQuery(id).queryKey, answer.run);
       toastDone(t.run.asked[command]);
@@ -108,8 +108,7 @@ function UndoDialog({ run, onClose }: { run: Run; onClose: () => void }) {
   const plan = useQuery(undoPlanQuery(run.id));
   const [changed, setChanged] = useState(false);
   const undo = useMutation({
-    mutationFn: (digest: string) =>
-      api.post<{ run: Run }>('/v1/runs/{id}/undo', { path: { id: run.id } }, { digest }),
+    mutationFn: (digest: string) => api.post('/v1/runs/{id}/undo', { path: { id: run.id } }, { digest }),
     onSuccess: (answer) => {
       queryClient.setQueryData(runQuery(answer.run.id).queryKey, answer.run);
       toastDone(t.run.asked.undo);
@@ -125,7 +124,7 @@ function UndoDialog({ run, onClose }: { run: Run; onClose: () => void }) {
     },
   });
   return (
-    <Modal opened onClose={onClose} size="xl" title={t.run.undoTitle}>
+    <Dialog opened onClose={onClose} size="xl" title={t.run.undoTitle}>
       <Text size="sm" mb="md">
         {changed ? t.run.undoChanged : t.run.undoText}
       </Text>
@@ -145,6 +144,6 @@ function UndoDialog({ run, onClose }: { run: Run; onClose: () => void }) {
           {t.run.undoVerb}
         </Button>
       </Group>
-    </Modal>
+    </Dialog>
   );
 }

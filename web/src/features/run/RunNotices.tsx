@@ -67,7 +67,7 @@ function Approval({ run }: { run: Run }) {
   const [comment, setComment] = useState('');
   const decide = useMutation({
     mutationFn: (approve: boolean) =>
-      api.post<{ run: Run }>('/v1/runs/{id}/approval', { path: { id: run.id } }, { approve, comment }),
+      api.post('/v1/runs/{id}/approval', { path: { id: run.id } }, { approve, comment }),
     onSuccess: (answer, approve) => {
       queryClient.setQueryData(runQuery(run.id).queryKey, answer.run);
       toastDone(approve ? t.run.decided.true : t.run.decided.false);

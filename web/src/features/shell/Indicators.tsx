@@ -68,7 +68,7 @@ function useToastWhenMineEnds(running: Run[]): void {
 }
 
 async function sayHowItEnded(id: string): Promise<void> {
-  const { run } = await api.get<{ run: Run }>('/v1/runs/{id}', { path: { id } });
+  const { run } = await api.get('/v1/runs/{id}', { path: { id } });
   if (run.state !== 'succeeded' && run.state !== 'failed') return;
   const failed = run.state === 'failed';
   notifications.show({

@@ -13,6 +13,7 @@ const action = (identifier: string, title: string, blueprint?: string, allowed =
   icon: '',
   group: '',
   roles: [],
+  stats: { runs: 0, successRate: 0, medianMillis: 0 },
   input: { type: 'object', properties: {}, required: [], additionalProperties: false },
 });
 const hit: Hit = { blueprint: 'Component', identifier: 'payments', title: 'Payments' };
