@@ -100,11 +100,13 @@ func (a *API) changes(ctx context.Context) ([]audit.Event, error) {
 	for _, e := range events {
 		switch family(e.Verb) {
 		case "entity", "run", "pull_request", "blueprint", "repository":
-			if e.Outcome == audit.Success && len(out) < 2*homeList {
+			// The steps of a run are on its own page.
+			if e.Verb != "run.step" && e.Outcome == audit.Success && len(out) < 2*homeList {
 				out = append(out, e)
 			}
 		}
 	}
+	a.nameActors(ctx, out)
 	return out, err
 }
 

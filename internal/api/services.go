@@ -38,6 +38,10 @@ type deploymentsAnswer struct {
 
 func (a *API) deployments(ctx context.Context, in *deploymentsInput) (*deploymentsAnswer, error) {
 	all, err := a.runtime.Deployments(ctx, in.Name, in.Limit)
+	name := a.names(ctx)
+	for i := range all {
+		all[i].By = name(all[i].By)
+	}
 	return &deploymentsAnswer{Deployments: all}, err
 }
 
@@ -163,7 +167,34 @@ func (a *API) auditEvents(ctx context.Context, in *auditInput) (*auditAnswer, er
 	events, next, err := a.audit.List(ctx, a.db, audit.Filter{
 		Object: in.Object, Actor: in.Actor, Verb: in.Verb, RunID: in.Run, From: in.From, Limit: in.limit(100, 500),
 	})
+	a.nameActors(ctx, events)
 	return &auditAnswer{Events: events, Next: next}, err
+}
+
+// nameActors gives events that know only the id of who acted the name too.
+func (a *API) nameActors(ctx context.Context, events []audit.Event) {
+	name := a.names(ctx)
+	for i := range events {
+		if events[i].ActorName == events[i].Actor {
+			events[i].ActorName = name(events[i].Actor)
+		}
+	}
+}
+
+// names returns a function from ids of users to their names, which asks for
+// each once; an id that is nobody's stays as it is.
+func (a *API) names(ctx context.Context) func(id string) string {
+	known := map[string]string{"": "", "system": "Sphera"}
+	return func(id string) string {
+		if name, ok := known[id]; ok {
+			return name
+		}
+		known[id] = id
+		if u, err := a.auth.User(ctx, id); err == nil {
+			known[id] = u.Name
+		}
+		return known[id]
+	}
 }
 
 // auditObject is what the list is about: of one object everybody may read it.

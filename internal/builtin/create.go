@@ -20,7 +20,7 @@ type createInput struct {
 	Team        string `json:"team" title:"Owner team" help:"Reviews its changes and is told when something is wrong." team:"true"`
 	System      string `json:"system" title:"System" help:"The part of the product it belongs to." entity:"System"`
 	Template    string `json:"template" title:"Template" help:"Language and framework to start from." enum:"go-http,node-http" enumTitles:"Go HTTP service,Node.js HTTP service"`
-	Description string `json:"description" title:"Description" help:"One sentence: what does it do, for whom?" minLength:"3" maxLength:"500" example:"Takes card payments and refunds."`
+	Description string `json:"description" title:"Description" help:"One sentence: what does it do, for whom?" minLength:"3" maxLength:"500" example:"Takes card payments and refunds"`
 
 	Title       string `json:"title" title:"Title" help:"As people call it; the name when left empty." optional:"true" advanced:"true" maxLength:"100"`
 	Environment string `json:"environment" title:"Start in" help:"The dev environment it is started in; the first one when left empty." optional:"true" advanced:"true" entity:"Environment"`
@@ -177,7 +177,7 @@ func (d Deps) serviceRecords(ctx context.Context, s golden.Service, dev golden.E
 	records := []record{
 		{
 			Blueprint: componentBlueprint, Identifier: s.Name, Title: s.Title, Icon: "Cloud", Team: []string{s.Team},
-			Properties: map[string]any{"type": "service", "description": s.Description, "language": template.Language, "lifecycle": "experimental", "url": d.PublicURL() + runPath(dev.ID, s.Name)},
+			Properties: map[string]any{"type": "service", "description": s.Description, "language": template.Language, "template": template.ID, "lifecycle": "experimental", "url": d.PublicURL() + runPath(dev.ID, s.Name)},
 			Relations:  map[string]any{"system": s.System, "environments": all},
 		},
 		{

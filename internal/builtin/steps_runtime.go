@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sphera/action"
+	"sphera/internal/catalog"
 	"sphera/internal/fault"
 	"sphera/internal/forge"
 	"sphera/internal/runtime"
@@ -113,6 +114,9 @@ func deployStep(d Deps) action.StepKind[deployArgs, deployResult] {
 				if err := ignoreMissing(d.Runtime.Stop(ctx, in.Service, in.Environment)); err != nil {
 					return fmt.Errorf("stop %s in %s: %w", in.Service, in.Environment, err)
 				}
+				if err := d.noteVersion(ctx, x, in.Service, nil); err != nil {
+					return err
+				}
 				x.Logf("stopped %s in %s", in.Service, in.Environment)
 				x.Changed(action.Change{Kind: "process", Verb: "stopped", Title: in.Service + " in " + in.Environment})
 				return nil
@@ -130,6 +134,9 @@ func backTo(ctx context.Context, d Deps, x *action.Exec, in deployArgs) error {
 	}
 	if _, err := d.Runtime.WaitReady(ctx, in.Service, in.Environment, in.Before, x.Output); err != nil {
 		return fmt.Errorf("wait for %s: %w", short(in.Before), err)
+	}
+	if err := d.noteVersion(ctx, x, in.Service, in.Before); err != nil {
+		return err
 	}
 	x.Logf("%s is back at %s in %s", in.Service, short(in.Before), in.Environment)
 	x.Changed(action.Change{Kind: "process", Verb: "reverted", Title: in.Service + " to " + short(in.Before), URL: runPath(in.Environment, in.Service)})
@@ -167,6 +174,9 @@ func readyStep(d Deps) action.StepKind[readyArgs, ReadyResult] {
 			if err != nil {
 				return ReadyResult{}, permanentIfFault(fmt.Errorf("wait for %s in %s: %w", in.Service, in.Environment, err))
 			}
+			if err := d.noteVersion(ctx, x, in.Service, deployed.Version); err != nil {
+				return ReadyResult{}, err
+			}
 			took := max(instance.FirstAnswerAt.Sub(x.RunStarted), 0)
 			x.Logf("%s answers at %s, %.1f s after the request", in.Service, instance.Address, took.Seconds())
 			if in.Measure != "" {
@@ -176,6 +186,27 @@ func readyStep(d Deps) action.StepKind[readyArgs, ReadyResult] {
 			}
 			return ReadyResult{Address: instance.Address, Version: deployed.Version, FirstAnswerMillis: took.Milliseconds()}, nil
 		}).WithLimits(2*time.Minute, 2)
+}
+
+// noteVersion writes the version that runs in dev to the catalog, where the
+// organisation's blueprint has a place for it.
+func (d Deps) noteVersion(ctx context.Context, x *action.Exec, service string, version any) error {
+	bp, err := d.Catalog.Blueprint(ctx, componentBlueprint)
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	if _, ok := bp.Schema.Properties["version"]; !ok {
+		return nil
+	}
+	if _, err := d.Catalog.Entity(ctx, componentBlueprint, service); err != nil {
+		return ignoreMissing(err)
+	}
+	_, _, err = d.Catalog.PutEntity(ctx, componentBlueprint, catalog.NewEntity{Identifier: service, Properties: map[string]any{"version": version}},
+		catalog.Write{Upsert: true, Merge: true, RunID: x.RunID, By: x.Actor.ID})
+	if err != nil {
+		return permanentIfFault(fmt.Errorf("write the version of %s to the catalog: %w", service, err))
+	}
+	return nil
 }
 
 // running is the version that runs now, empty when none does.

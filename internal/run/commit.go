@@ -106,6 +106,7 @@ func (c *commit) next() {
 func (c *commit) done(ctx context.Context, cancel bool) error {
 	at, id := c.t.record.step, c.t.ID
 	result := string(c.p.steps[at].Result)
+	c.p.steps[at].EndedAt = store.Time(c.now)
 	_, err := c.tx.ExecContext(ctx, `UPDATE run_steps SET state = $1, result = $2, error = '', retry_at = 0, tries = 0, ended_at = $3 WHERE run_id = $4 AND idx = $5`,
 		string(c.p.steps[at].State), result, c.now, id, at)
 	if err != nil {
@@ -134,7 +135,7 @@ func (c *commit) done(ctx context.Context, cancel bool) error {
 	} else {
 		next.Attempt++
 	}
-	next.State = Running
+	next.State, next.StartedAt = Running, store.Time(c.now)
 	if c.t.Undoing {
 		if err := freshStep(ctx, c.tx, id, c.p.step); err != nil {
 			return err
