@@ -25,6 +25,9 @@ const (
 	Failure = "failure"
 )
 
+// System is the actor of what the portal does by itself.
+const System = "system"
+
 // Topic is notified with the object of each event.
 const Topic = "audit"
 
@@ -36,7 +39,7 @@ type Event struct {
 	// Seq orders events; it grows, and can have gaps.
 	Seq int64     `json:"seq"`
 	At  time.Time `json:"at"`
-	// Actor is the user's id, or "system"; ActorName is for people.
+	// Actor is the user's id, or System; ActorName is for people.
 	Actor     string `json:"actor"`
 	ActorName string `json:"actorName"`
 	// Verb is what was done, e.g. "entity.create" or "auth.login". What stands
@@ -87,6 +90,9 @@ func (l *Log) complete(ctx context.Context, e *Event) error {
 	}
 	if e.ActorName == "" {
 		e.ActorName = e.Actor
+	}
+	if e.ActorName == System {
+		e.ActorName = "Sphera"
 	}
 	if e.RequestID == "" {
 		e.RequestID = RequestID(ctx)
