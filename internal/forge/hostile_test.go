@@ -6,13 +6,31 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"sphera/internal/fault"
-	"sphera/internal/forge/forgetest/hostile"
 )
+
+// hostileList reads the list that the conformance suite uses.
+func hostileList(t testing.TB, what string) []string {
+	t.Helper()
+	text, err := os.ReadFile("forgetest/hostile-" + what + ".txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for line := range strings.Lines(string(text)) {
+		s, err := strconv.Unquote(strings.TrimSpace(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, s)
+	}
+	return out
+}
 
 // recorder keeps every argument git was started with.
 type recorder struct {
@@ -32,7 +50,7 @@ func TestS33_HostileNamesNeverReachGit(t *testing.T) {
 	rec := &recorder{}
 	r.git.observe = rec.observe
 	ctx := context.Background()
-	names := hostile.Names()
+	names := hostileList(t, "names")
 	if len(names) < 100 {
 		t.Fatalf("only %d hostile names", len(names))
 	}
@@ -195,7 +213,7 @@ func TestS34_FolderOfTheForgeIsNotLeft(t *testing.T) {
 }
 
 func FuzzCheckRefName(f *testing.F) {
-	for _, name := range append(hostile.Names(), "main", "feature/x", "v1.0.0") {
+	for _, name := range append(hostileList(f, "names"), "main", "feature/x", "v1.0.0") {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
@@ -210,7 +228,7 @@ func FuzzCheckRefName(f *testing.F) {
 }
 
 func FuzzCheckPath(f *testing.F) {
-	for _, path := range append(hostile.Paths(), "README.md", "a/b c/ü.txt", ".github/workflows/ci.yaml", ".gitignore", ".gitattributes") {
+	for _, path := range append(hostileList(f, "paths"), "README.md", "a/b c/ü.txt", ".github/workflows/ci.yaml", ".gitignore", ".gitattributes") {
 		f.Add(path)
 	}
 	f.Fuzz(func(t *testing.T, path string) {

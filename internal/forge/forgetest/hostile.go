@@ -1,18 +1,35 @@
 package forgetest
 
 import (
+	_ "embed"
+	"strconv"
 	"strings"
 
 	"sphera/internal/fault"
 	"sphera/internal/forge"
-	"sphera/internal/forge/forgetest/hostile"
 )
+
+// The lists have one Go string a line.
+//
+//go:embed hostile-names.txt
+var hostileNameList string
+
+//go:embed hostile-paths.txt
+var hostilePathList string
+
+func list(b *bench, text string) []string {
+	var out []string
+	for line := range strings.Lines(text) {
+		out = append(out, must[string](b)(strconv.Unquote(strings.TrimSpace(line))))
+	}
+	return out
+}
 
 func hostileNames(b *bench) {
 	repo := b.repository("hostile")
 	pr := b.pull(repo, "work", text("a", "a\n"))
 	file := []forge.File{text("a", "b\n")}
-	for _, name := range hostile.Names() {
+	for _, name := range list(b, hostileNameList) {
 		calls := map[string]error{}
 		_, calls["CreateRepository"] = b.Forge.CreateRepository(b.ctx, forge.NewRepository{Name: name, Key: "k"})
 		_, calls["Repository"] = b.Forge.Repository(b.ctx, name)
@@ -46,7 +63,7 @@ func hostileNames(b *bench) {
 			}
 		}
 	}
-	for _, path := range hostile.Paths() {
+	for _, path := range list(b, hostilePathList) {
 		calls := map[string]error{}
 		_, calls["Commit file"] = b.Forge.Commit(b.ctx, repo, forge.NewCommit{Branch: "w2", Base: "main", Message: "m", Files: []forge.File{{Path: path, Content: []byte("x")}}})
 		_, calls["Commit remove"] = b.Forge.Commit(b.ctx, repo, forge.NewCommit{Branch: "w2", Base: "main", Message: "m", Remove: []string{path}})
