@@ -48,15 +48,7 @@ const columns: Column<PullRequest>[] = [
     id: 'repository',
     title: t.forge.repository,
     width: 200,
-    cell: (pull) => (
-      <Link
-        to="/forge/$repo"
-        params={{ repo: pull.repository }}
-        style={{ display: 'inline-block', lineHeight: '24px' }}
-      >
-        {pull.repository}
-      </Link>
-    ),
+    cell: (pull) => pull.repository,
   },
   { id: 'state', title: t.run.state, width: 120, cell: (pull) => <PullState state={pull.state} /> },
   { id: 'author', title: t.forge.author, width: 180, cell: (pull) => pull.author.name },

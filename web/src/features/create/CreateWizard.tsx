@@ -30,10 +30,13 @@ export function CreateWizard(props: Props) {
   const action = actions.data.find((each) => each.identifier === props.actionId);
   if (!action) {
     return (
-      <EmptyState
-        title={t.create.unknownAction(props.actionId)}
-        action={<ButtonLink to="/create">{t.create.allActions}</ButtonLink>}
-      />
+      <div className="sph-page">
+        <PageHeader title={t.create.title} />
+        <EmptyState
+          title={t.create.unknownAction(props.actionId)}
+          action={<ButtonLink to="/create">{t.create.allActions}</ButtonLink>}
+        />
+      </div>
     );
   }
   return <Wizard {...props} action={action} user={me.user} />;

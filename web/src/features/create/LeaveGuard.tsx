@@ -1,6 +1,7 @@
-import { Button, Group, Modal, Text } from '@mantine/core';
+import { Button, Group, Text } from '@mantine/core';
 import { useBlocker } from '@tanstack/react-router';
 import { t } from '~/strings';
+import { Dialog } from '~/ui/Dialog';
 
 /** Asks before unsaved answers are left. A reload needs no question: the draft is kept. */
 export function LeaveGuard({ active }: { active: boolean }) {
@@ -11,7 +12,7 @@ export function LeaveGuard({ active }: { active: boolean }) {
   });
   if (blocker.status !== 'blocked') return null;
   return (
-    <Modal opened onClose={blocker.reset} title={t.create.leaveTitle}>
+    <Dialog opened onClose={blocker.reset} title={t.create.leaveTitle}>
       <Text size="sm">{t.create.leaveText}</Text>
       <Group justify="flex-end" gap="xs" mt="lg">
         <Button variant="default" onClick={blocker.reset} data-autofocus>
@@ -19,6 +20,6 @@ export function LeaveGuard({ active }: { active: boolean }) {
         </Button>
         <Button onClick={blocker.proceed}>{t.create.leave}</Button>
       </Group>
-    </Modal>
+    </Dialog>
   );
 }

@@ -113,6 +113,7 @@ function Choice({ field, value, common, onChange }: PartProps) {
         onChange={(next) => onChange(next ?? undefined)}
         clearable={!field.required}
         searchable
+        comboboxProps={{ withinPortal: false }}
         placeholder={t.create.choose}
       />
     );

@@ -103,5 +103,5 @@ export function fromText(field: InputProperty, text: string): unknown {
 
 /** Whether a text field gets several lines. */
 export function isLong(field: InputProperty): boolean {
-  return field.format === 'multiline' || field.format === 'markdown' || (field.maxLength ?? 0) >= 200;
+  return field.format === 'multiline' || field.format === 'markdown' || (field.maxLength ?? 0) > 255;
 }

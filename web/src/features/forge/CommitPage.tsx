@@ -7,8 +7,9 @@ import { CopyButton, When } from '~/ui/bits';
 import { DiffView, type DiffFile, type DiffMode } from '~/ui/DiffView';
 import { PageHeader } from '~/ui/PageHeader';
 import { Section } from '~/ui/Section';
-import { ErrorState, PageSkeleton } from '~/ui/States';
+import { PageSkeleton } from '~/ui/States';
 import { Statuses } from './PullBits';
+import { RepoError } from './RepoError';
 import { commitQuery, statusesQuery } from './queries';
 import css from './forge.module.css';
 
@@ -29,7 +30,7 @@ export function CommitPage({
   const query = useQuery(commitQuery(repo, sha));
   const statuses = useQuery(statusesQuery(repo, sha)).data ?? [];
   if (query.isPending) return <PageSkeleton />;
-  if (!query.data) return <ErrorState error={query.error} retry={() => void query.refetch()} />;
+  if (!query.data) return <RepoError repo={repo} error={query.error} retry={() => void query.refetch()} />;
   const { commit, files } = query.data;
   const rest = commit.message.slice(commit.subject.length).trim();
   return (

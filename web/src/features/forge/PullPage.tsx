@@ -9,6 +9,7 @@ import { PageHeader } from '~/ui/PageHeader';
 import { Section } from '~/ui/Section';
 import { ErrorState, PageSkeleton, Skeletons } from '~/ui/States';
 import { CommitRows } from './CommitRows';
+import { RepoError } from './RepoError';
 import { MergeBox } from './MergeBox';
 import { PullState, Statuses } from './PullBits';
 import { PullThread } from './PullThread';
@@ -24,7 +25,7 @@ type Props = { repo: string; number: number; search: PullSearch; go: (search: Pu
 export function PullPage({ repo, number, search, go }: Props) {
   const query = useQuery(pullQuery(repo, number));
   if (query.isPending) return <PageSkeleton />;
-  if (!query.data) return <ErrorState error={query.error} retry={() => void query.refetch()} />;
+  if (!query.data) return <RepoError repo={repo} error={query.error} retry={() => void query.refetch()} />;
   const pull = query.data;
   return (
     <div className="sph-page wide">

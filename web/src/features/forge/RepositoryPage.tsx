@@ -9,6 +9,7 @@ import { ButtonLink, TextLink } from '~/ui/links';
 import { PageHeader } from '~/ui/PageHeader';
 import { EmptyState, ErrorState, PageSkeleton, Skeletons } from '~/ui/States';
 import { CommitRows } from './CommitRows';
+import { RepoError } from './RepoError';
 import { BranchPicker, FilesTab } from './FilesTab';
 import { PullList } from './PullList';
 import { commitListQuery } from './queries';
@@ -27,7 +28,7 @@ type Props = { repo: string; search: RepositorySearch; go: (search: RepositorySe
 export function RepositoryPage({ repo, search, go }: Props) {
   const query = useQuery(repositoryQuery(repo));
   if (query.isPending) return <PageSkeleton />;
-  if (!query.data) return <ErrorState error={query.error} retry={() => void query.refetch()} />;
+  if (!query.data) return <RepoError repo={repo} error={query.error} retry={() => void query.refetch()} />;
   const repository = query.data;
   const gitRef = search.ref || repository.defaultBranch;
   const title = search.path ? `${search.path} · ${repository.name}` : repository.name;

@@ -114,7 +114,7 @@ it('marks what is held, and says what undoing does', () => {
   show(<PlanView plan={plan} />);
   expect(screen.getByText('Held')).toBeInTheDocument();
   expect(screen.getByText('Undo: archives it')).toBeInTheDocument();
-  expect(screen.getByText('Undo: leaves nothing behind')).toBeInTheDocument();
+  expect(screen.getByText('Undo: nothing is left to undo')).toBeInTheDocument();
 });
 
 it('says when a plan changes nothing', () => {

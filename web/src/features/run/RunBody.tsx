@@ -31,6 +31,9 @@ export function RunBody({ run, lines, stream, step, onStep }: Props) {
       <div className={css.split}>
         <div className={css.side}>
           <RunSteps run={run} selected={known} onSelect={onStep} />
+          <div className={css.last}>
+            <RunFacts run={run} />
+          </div>
         </div>
         <div className={css.side}>
           <LogView
@@ -47,7 +50,6 @@ export function RunBody({ run, lines, stream, step, onStep }: Props) {
             openAtError={failed !== undefined}
           />
           <RunChanges run={run} />
-          <RunFacts run={run} />
         </div>
       </div>
     </>

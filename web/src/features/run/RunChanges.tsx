@@ -34,7 +34,11 @@ const icons: Record<string, typeof IconBox> = {
 export function RunChanges({ run }: { run: Run }) {
   const changes = run.changes ?? [];
   return (
-    <Section title={t.run.changes} flush>
+    <Section
+      title={t.run.changes}
+      description={run.state === 'undone' ? t.run.changesUndone : undefined}
+      flush
+    >
       {changes.length === 0 && (
         <Text size="sm" className="sph-muted" p="md">
           {isOver(run.state) ? t.run.noChangesDone : t.run.noChanges}

@@ -34,7 +34,14 @@ export function RunPage({
   const now = useSecond(!over);
   useRunIcon(run?.state);
   if (!run) {
-    if (query.error) return <ErrorState error={error ?? query.error} retry={() => void query.refetch()} />;
+    if (query.error) {
+      return (
+        <div className="sph-page">
+          <PageHeader title={t.run.run} crumbs={crumbs ?? [{ label: t.run.title, link: { to: '/runs' } }]} />
+          <ErrorState error={error ?? query.error} retry={() => void query.refetch()} />
+        </div>
+      );
+    }
     return <PageSkeleton />;
   }
   const took = runMillis(run, now);
@@ -55,7 +62,9 @@ export function RunPage({
         description={
           <Group gap={6} component="span">
             {t.run.askedBy(run.actor.name)} · <When at={run.createdAt} />
-            {over && took !== undefined && <span className="num"> · {t.run.tookTime(took)}</span>}
+            {over && !run.undoing && took !== undefined && (
+              <span className="num"> · {t.run.tookTime(took)}</span>
+            )}
             {left !== undefined && left > 0 && <span className="num"> · {t.run.left(left)}</span>}
             {!over && took !== undefined && !left && <span className="num"> · {duration(took)}</span>}
           </Group>

@@ -2,7 +2,7 @@ import { Code, Group, SimpleGrid, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { instancesQuery, repositoryQuery } from '~/api/services';
-import type { Run } from '~/api/types';
+import type { ChangeEntry, Run } from '~/api/types';
 import { splitEntity } from '~/lib/words';
 import { t } from '~/strings';
 import { CopyButton, Pill } from '~/ui/bits';
@@ -17,7 +17,7 @@ import css from './run.module.css';
 export function RunResult({ run }: { run: Run }) {
   const address = safeAddress(run.changes?.findLast((c) => c.kind === 'process' && c.url)?.url);
   const repository = run.changes?.find((c) => c.kind === 'repository' && c.verb === 'created');
-  const pulls = run.changes?.filter((c) => c.kind === 'pull_request') ?? [];
+  const pulls = pullRequests(run);
   const entity = run.entities[0];
   const service = serviceOf(address);
   return (
@@ -66,6 +66,12 @@ export function RunResult({ run }: { run: Run }) {
       </div>
     </section>
   );
+}
+
+/** Each pull request once, with what happened to it last. */
+function pullRequests(run: Run): ChangeEntry[] {
+  const all = run.changes?.filter((change) => change.kind === 'pull_request') ?? [];
+  return [...new Map(all.map((change) => [change.url ?? change.title, change])).values()];
 }
 
 /** The service of a proxied address, /run/ENVIRONMENT/SERVICE/. */

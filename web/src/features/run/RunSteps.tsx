@@ -34,18 +34,22 @@ export function RunSteps({
       title={t.run.steps}
       flush
       action={
-        <span className={css.time} aria-live="off">
-          {left ? t.run.left(left) : t.run.stepsOf(run.stepsDone, run.stepsTotal)}
-        </span>
+        !run.undoing && (
+          <span className={css.time} aria-live="off">
+            {left ? t.run.left(left) : t.run.stepsOf(run.stepsDone, run.stepsTotal)}
+          </span>
+        )
       }
     >
-      <Progress
-        value={donePercent(run)}
-        size={4}
-        radius={0}
-        color={run.state === 'failed' ? 'red' : undefined}
-        aria-label={t.run.progress}
-      />
+      {!run.undoing && (
+        <Progress
+          value={donePercent(run)}
+          size={4}
+          radius={0}
+          color={run.state === 'failed' ? 'red' : undefined}
+          aria-label={t.run.progress}
+        />
+      )}
       <ol className={css.steps}>
         {(run.steps ?? []).map((step) => (
           <li key={step.name}>

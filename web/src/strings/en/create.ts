@@ -43,7 +43,7 @@ export const create = {
   free: (name: string) => `${name} is free`,
   checkingName: 'Checking whether the name is free…',
   taken: (name: string) => `${name} exists already. Choose another name.`,
-  example: (text: string) => `For example ${text}`,
+  example: (text: string) => `For example “${text}”`,
 
   problems: {
     required: 'This is required',

@@ -44,7 +44,7 @@ export const plan = {
   heldText: 'Present, but not started until somebody releases it.',
   undo: 'Undo',
   undoes: (title: string) => `undoes “${title}”`,
-  undoNothing: 'leaves nothing behind',
+  undoNothing: 'nothing is left to undo',
   locks: 'Meanwhile nobody else works on',
   verbs: {
     create: 'Create',

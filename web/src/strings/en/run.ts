@@ -92,6 +92,7 @@ export const run = {
   },
 
   changes: 'Change set',
+  changesUndone: 'What the run had made. It was taken back, so some links lead to nothing now.',
   noChanges: 'Nothing has been changed yet',
   noChangesDone: 'This run changed nothing',
   kinds: {
