@@ -85,8 +85,7 @@ func taken(ctx context.Context, address string) bool {
 	if err != nil {
 		return true
 	}
-	l.Close()
-	return false
+	return l.Close() != nil
 }
 
 // demoState is what the demo remembers in its data folder, readable by its

@@ -46,7 +46,7 @@ func runProgram(ctx context.Context, args, environ []string, stdin io.Reader, st
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
 	env := lookup(environ)
-	a := &app{env: env, stdout: stdout, stderr: stderr, now: time.Now, interrupt: signals} //nolint:forbidigo // the one place where the clock comes from
+	a := &app{env: env, stdout: stdout, stderr: stderr, now: time.Now, interrupt: signals}
 	root := rootCommand(a, console{in: stdin, out: stdout, err: stderr, env: env})
 	root.SetArgs(args[1:])
 	root.SetIn(stdin)

@@ -119,7 +119,7 @@ func (r *running) get(path, token string) (int, string) {
 	if token != "" {
 		req.Header.Set("Cookie", token)
 	}
-	res, err := http.DefaultClient.Do(req) //nolint:forbidigo // a test
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, err.Error()
 	}
@@ -153,7 +153,7 @@ func (r *running) login(u demoUser) string {
 		r.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req) //nolint:forbidigo // a test
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -313,7 +313,7 @@ func TestS21_NoDefaultCredential(t *testing.T) {
 
 func TestS51_DataFolder(t *testing.T) {
 	dir := newDir(t)
-	if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // that is what must be refused
+	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	execute := command(t, nil, nil, io.Discard, io.Discard, "server", "--data-dir", dir)
@@ -392,8 +392,7 @@ func TestConfiguration(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(map[string]string{}, args...)
-			var wrong *usageError
-			if !errors.As(err, &wrong) {
+			if _, ok := errors.AsType[*usageError](err); !ok {
 				t.Errorf("accepted, or not a mistake of usage: %v", err)
 			}
 		})

@@ -3,8 +3,10 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"sphera/action"
@@ -90,14 +92,7 @@ func (a *API) describe(ctx context.Context, one *action.Action) (actionInfo, err
 }
 
 func anyOf(wanted, have []string) bool {
-	for _, w := range wanted {
-		for _, h := range have {
-			if w == h {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(wanted, func(w string) bool { return slices.Contains(have, w) })
 }
 
 type planInput struct {
@@ -174,7 +169,7 @@ func (a *API) verifyAction(ctx context.Context, in *planInput) (*checksAnswer, e
 		return nil, err
 	}
 	checks, err := one.Verify(ctx, action.Request{Actor: who(ctx).Actor(), Entity: in.Body.Entity, Now: a.now()}, in.Body.Input)
-	if err == action.ErrNoVerify { //nolint:errorlint // returned as it is
+	if errors.Is(err, action.ErrNoVerify) {
 		return nil, fault.New(fault.NotFound, "The action %s has no checks.", one.Title)
 	}
 	return &checksAnswer{Checks: checks}, err

@@ -48,12 +48,10 @@ func (a *API) entitiesCSV(w http.ResponseWriter, r *http.Request) error {
 			for _, column := range columns {
 				row = append(row, cell(e, column))
 			}
-			if err := out.Write(guarded(row)); err != nil {
-				return nil // the client went away
-			}
+			a.ignore(r, out.Write(guarded(row))) // kept by out for Error
 		}
 		out.Flush()
-		if page.Next == "" || out.Error() != nil {
+		if gone := out.Error() != nil; gone || page.Next == "" {
 			return nil
 		}
 		q.From = page.Next

@@ -55,12 +55,10 @@ func (f *Failure) GetStatus() int { return f.status }
 // failureOf turns any error into what a person may see. What is not a fault is
 // logged with the request's id and shown as an internal error without its text.
 func failureOf(ctx context.Context, log *slog.Logger, err error) *Failure {
-	var own *Failure
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*Failure](err); ok {
 		return own
 	}
-	var input *action.InputError
-	if errors.As(err, &input) {
+	if input, ok := errors.AsType[*action.InputError](err); ok {
 		f := fault.New(fault.Unprocessable, "The input is not complete or not valid.")
 		for _, p := range input.Problems {
 			f.Details = append(f.Details, fault.Detail{Field: p.Field, Problem: p.Problem, Expected: p.Expected})

@@ -32,11 +32,9 @@ func (a *API) ready(ctx context.Context, _ *struct{}) (*Done, error) {
 	return &Done{}, nil
 }
 
-func (a *API) openapi(w http.ResponseWriter, _ *http.Request) error {
+func (a *API) openapi(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "application/json")
 	_, err := w.Write(a.spec)
-	if err != nil {
-		return nil //nolint:nilerr // the client went away
-	}
+	a.ignore(r, err)
 	return nil
 }

@@ -121,7 +121,7 @@ func (a *API) runLogText(w http.ResponseWriter, r *http.Request) error {
 				continue
 			}
 			if _, err := fmt.Fprintf(w, "%s %s %s\n", l.At.Format("2006-01-02T15:04:05.000Z07:00"), l.Step, l.Text); err != nil {
-				return nil // the client went away
+				return nil //nolint:nilerr // the client went away
 			}
 		}
 		if len(lines) < logPage {

@@ -45,7 +45,7 @@ func (a *API) cookieName() string {
 }
 
 func (a *API) cookie(value string, age time.Duration) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure wherever people come over HTTPS; without TLS such a cookie would never be sent
 		Name: a.cookieName(), Value: value, Path: "/", MaxAge: int(age / time.Second),
 		HttpOnly: true, Secure: a.o.Secure, SameSite: http.SameSiteLaxMode,
 	}

@@ -37,7 +37,7 @@ func (h *harness) follow(role, path, last string) *client {
 	if last != "" {
 		r.Header.Set("Last-Event-ID", last)
 	}
-	res, err := http.DefaultTransport.RoundTrip(r)
+	res, err := http.DefaultTransport.RoundTrip(r) //nolint:bodyclose // closed by the reader below
 	if err != nil {
 		h.t.Fatal(err)
 	}

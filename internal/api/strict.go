@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"reflect"
 	"strings"
 
@@ -25,8 +26,7 @@ func checkJSON(body []byte, t reflect.Type) error {
 	s := &scanner{dec: json.NewDecoder(bytes.NewReader(body))}
 	s.dec.UseNumber()
 	if err := s.value(t, "", 0); err != nil {
-		var f *fault.Error
-		if errors.As(err, &f) {
+		if f, ok := fault.As(err); ok {
 			return f
 		}
 		return fault.New(fault.Invalid, "The request's body is not valid JSON.")
@@ -138,13 +138,10 @@ func otherCase(fields map[string]reflect.Type, key string) string {
 // jsonFields lists the fields that a struct is written with in JSON.
 func jsonFields(t reflect.Type) map[string]reflect.Type {
 	out := map[string]reflect.Type{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		tag := f.Tag.Get("json")
 		if f.Anonymous && tag == "" && f.Type.Kind() == reflect.Struct {
-			for name, child := range jsonFields(f.Type) {
-				out[name] = child
-			}
+			maps.Copy(out, jsonFields(f.Type))
 			continue
 		}
 		name, _, _ := strings.Cut(tag, ",")
