@@ -133,8 +133,8 @@ func schemaOf[In any]() (*Schema, error) {
 		return nil, fmt.Errorf("must be a struct, is %s", t)
 	}
 	s := &Schema{Type: "object"}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
+		f := f
 		if !f.IsExported() {
 			continue
 		}

@@ -6,6 +6,7 @@ package builtin
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"sphera/action"
@@ -100,14 +101,11 @@ func devEnvironment(all []golden.Environment, asked string) (golden.Environment,
 }
 
 func environmentNames(all []golden.Environment) string {
-	names := ""
-	for i, e := range all {
-		if i > 0 {
-			names += ", "
-		}
-		names += e.ID
+	names := make([]string, 0, len(all))
+	for _, e := range all {
+		names = append(names, e.ID)
 	}
-	return names
+	return strings.Join(names, ", ")
 }
 
 func text(v any) string {

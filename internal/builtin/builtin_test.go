@@ -85,8 +85,7 @@ func TestCreateServiceRefusesWhatCannotBe(t *testing.T) {
 			if err == nil {
 				t.Fatal("was planned")
 			}
-			var input *action.InputError
-			if errors.As(err, &input) {
+			if input, ok := errors.AsType[*action.InputError](err); ok {
 				for _, p := range input.Problems {
 					if p.Field == test.field && strings.Contains(p.Problem, test.problem) {
 						return

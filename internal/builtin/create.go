@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -302,12 +303,8 @@ func catalogChanges(records []record) []action.CatalogChange {
 			out = append(out, action.CatalogChange{Verb: "create", Blueprint: r.Blueprint, Identifier: r.Identifier, Title: r.Title, Properties: map[string]any{}, Relations: map[string]any{}})
 			i = len(out) - 1
 		}
-		for k, v := range r.Properties {
-			out[i].Properties[k] = v
-		}
-		for k, v := range r.Relations {
-			out[i].Relations[k] = v
-		}
+		maps.Copy(out[i].Properties, r.Properties)
+		maps.Copy(out[i].Relations, r.Relations)
 	}
 	return out
 }

@@ -179,17 +179,38 @@ func (d Deps) changePlan(ctx context.Context, c change, verb string) (*action.Pl
 		plan.Processes[0].Verb = "start"
 		return plan, nil
 	}
-	files, err := d.Forge.Diff(ctx, c.repository, c.before, c.to)
-	if err != nil {
+	shown, err := d.difference(ctx, c)
+	if fault.Is(err, fault.NotFound) {
 		plan.Warnings = append(plan.Warnings, "The differences to the running version cannot be shown: its commit is not in the repository any more.")
 		return plan, nil
 	}
-	shown := action.RepositoryChange{Repository: c.repository, Branch: short(c.before) + " → " + short(c.to), Message: strconv.Itoa(len(files)) + " files differ from what runs now; nothing is written to the repository"}
-	for _, f := range files {
-		shown.Files = append(shown.Files, action.FileChange{Path: f.Path, Verb: f.Verb, Diff: f.Patch, Added: f.Added, Removed: f.Removed, Binary: f.Binary})
+	if err != nil {
+		return nil, err
 	}
 	plan.Repositories = []action.RepositoryChange{shown}
 	return plan, nil
+}
+
+// difference shows what the change brings, or, when it goes back to an
+// ancestor, what it takes away.
+func (d Deps) difference(ctx context.Context, c change) (action.RepositoryChange, error) {
+	shown := action.RepositoryChange{Repository: c.repository, Branch: short(c.before) + " → " + short(c.to)}
+	files, err := d.Forge.Diff(ctx, c.repository, c.before, c.to)
+	if err != nil {
+		return shown, fmt.Errorf("compare with the running version: %w", err)
+	}
+	shown.Message = strconv.Itoa(len(files)) + " files differ from what runs now; nothing is written to the repository"
+	if len(files) == 0 {
+		if files, err = d.Forge.Diff(ctx, c.repository, c.to, c.before); err != nil {
+			return shown, fmt.Errorf("compare with the running version: %w", err)
+		}
+		shown.Branch = short(c.to) + " → " + short(c.before)
+		shown.Message = "These changes to " + strconv.Itoa(len(files)) + " files are taken away; nothing is written to the repository"
+	}
+	for _, f := range files {
+		shown.Files = append(shown.Files, action.FileChange{Path: f.Path, Verb: f.Verb, Diff: f.Patch, Added: f.Added, Removed: f.Removed, Binary: f.Binary})
+	}
+	return shown, nil
 }
 
 func orNone(version string) string {

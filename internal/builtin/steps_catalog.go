@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"sphera/action"
 	"sphera/internal/catalog"
@@ -71,8 +72,8 @@ func registerStep(d Deps) action.StepKind[recordsArgs, recordsResult] {
 // cannot be without its provider. Planning made sure that none existed before.
 func removeRecords(ctx context.Context, c *catalog.Catalog, x *action.Exec, records []record) error {
 	seen := map[string]bool{}
-	for i := len(records) - 1; i >= 0; i-- {
-		r := records[i]
+	for i, r := range slices.Backward(records) {
+
 		name := r.Blueprint + "/" + r.Identifier
 		if seen[name] || laterDuplicate(records, i) {
 			continue

@@ -5,8 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"sphera/action"
@@ -309,18 +309,11 @@ func waitForReview(pr forge.PullRequest, now time.Time) error {
 }
 
 func joinOr(names []string) string {
-	names = slices.Clone(names)
-	switch len(names) {
-	case 0:
-		return "somebody"
-	case 1:
-		return names[0]
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
 	}
-	out := names[0]
-	for _, n := range names[1 : len(names)-1] {
-		out += ", " + n
-	}
-	return out + " or " + names[len(names)-1]
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 // permanentIfFault stops retries of errors that say what is wrong with the

@@ -107,7 +107,7 @@ func deployStep(d Deps) action.StepKind[deployArgs, deployResult] {
 			}
 			x.Logf("%s %s is to run in %s", in.Service, short(built.Version), in.Environment)
 			x.Changed(action.Change{Kind: "process", Verb: "started", Title: in.Service + " " + short(built.Version) + " in " + in.Environment, URL: runPath(in.Environment, in.Service)})
-			return deployResult{Version: built.Version}, nil
+			return deployResult(built), nil
 		}).
 		WithUndo(func(ctx context.Context, x *action.Exec, in deployArgs, _ deployResult) error {
 			if in.Before == "" {

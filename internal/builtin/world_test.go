@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -192,10 +193,8 @@ func (w *world) until(id string, states ...run.State) run.Run {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		for _, s := range states {
-			if r.State == s {
-				return r
-			}
+		if slices.Contains(states, r.State) {
+			return r
 		}
 		if r.State == run.Failed {
 			w.t.Fatalf("the run failed: %s", r.Error)
