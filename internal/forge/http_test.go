@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"sphera/internal/fault"
@@ -26,8 +27,21 @@ type served struct {
 	t    *testing.T
 	url  string
 	home string
-	// may is asked for each request.
-	may func(p Person, repo, verb string) error
+	mayMu sync.Mutex
+	may   func(p Person, repo, verb string) error
+}
+
+// allow sets what is asked for each request.
+func (s *served) allow(may func(p Person, repo, verb string) error) {
+	s.mayMu.Lock()
+	defer s.mayMu.Unlock()
+	s.may = may
+}
+
+func (s *served) ask(p Person, repo, verb string) error {
+	s.mayMu.Lock()
+	defer s.mayMu.Unlock()
+	return s.may(p, repo, verb)
 }
 
 func serve(t *testing.T, r *rig) *served {
@@ -38,7 +52,7 @@ func serve(t *testing.T, r *rig) *served {
 		name, password, ok := req.BasicAuth()
 		p, known := people[name]
 		return p, ok && known && password == "secret", nil
-	}, func(p Person, repo, verb string) error { return s.may(p, repo, verb) }))
+	}, s.ask))
 	t.Cleanup(server.Close)
 	u, err := url.Parse(server.URL)
 	if err != nil {
@@ -218,12 +232,12 @@ func TestL1_ProtectedBranchOverGit(t *testing.T) {
 func TestGitClientIsAskedAndRefused(t *testing.T) {
 	s := serve(t, sqliteRig(t))
 	seeded(t, s.Builtin, "svc")
-	s.may = func(_ Person, _, verb string) error {
+	s.allow(func(_ Person, _, verb string) error {
 		if verb == "forge.write" {
 			return fault.Refuse("viewers", "You may not push to svc.", "Ask the team payments.", "payments")
 		}
 		return nil
-	}
+	})
 	dir := s.clone("svc")
 	s.change(dir, "x", "x", "x\n")
 	s.refused(dir, []string{"You may not push to svc."}, "push", "origin", "x")
@@ -237,7 +251,7 @@ func TestGitClientIsAskedAndRefused(t *testing.T) {
 	if err != nil || len(list) != 1 {
 		t.Fatalf("archived: %v, %v", list, err)
 	}
-	s.may = func(Person, string, string) error { return nil }
+	s.allow(func(Person, string, string) error { return nil })
 	dir = s.clone(list[0].Name)
 	s.change(dir, "x", "x", "x\n")
 	s.refused(dir, []string{"archived"}, "push", "origin", "x")
