@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"sphera/internal/store/storetest"
+
+	"github.com/spf13/pflag"
 )
 
 // running is a server inside the test, started by its command.
@@ -397,4 +399,18 @@ func TestConfiguration(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestConfigurationIsDocumented: every option of the server is in the page.
+func TestConfigurationIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &app{env: func(string) string { return "" }}
+	a.serverCommand().Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Name != "help" && !strings.Contains(string(page), "| `--"+f.Name+"` |") {
+			t.Errorf("--%s is not in docs/configuration.md", f.Name)
+		}
+	})
 }
