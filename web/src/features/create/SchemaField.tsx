@@ -132,7 +132,7 @@ function Choice({ field, value, common, onChange }: PartProps) {
 function Description({ field, hint }: { field: Field; hint?: ReactNode }) {
   const parts = [
     field.description,
-    field['x-example'] && `${t.create.example(field['x-example'])}.`,
+    field['x-example'] && t.create.example(field['x-example'].replace(/\.$/, '')) + '.',
     field.type === 'array' && t.create.listHint,
     field['x-secret'] && t.create.secretHint,
   ].filter(Boolean);

@@ -1,7 +1,6 @@
 import { useDebouncedValue } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { api } from '~/api/client';
-import { isApiError } from '~/api/errors';
 
 // Which answer names a new entity, and of what kind.
 const names: Record<string, { field: string; blueprint: string }> = {
@@ -24,17 +23,14 @@ export function useNameCheck(
     enabled: Boolean(rule) && valid && name !== '' && name === typed,
     staleTime: 5_000,
     retry: false,
+    // Asked as a search: a name that is free is no error, also in the browser's console.
     queryFn: async ({ signal }) => {
-      try {
-        await api.get('/v1/blueprints/{bp}/entities/{id}', {
-          path: { bp: rule!.blueprint, id: name },
-          signal,
-        });
-        return true;
-      } catch (error) {
-        if (isApiError(error, 'not_found')) return false;
-        throw error;
-      }
+      const found = await api.post(
+        '/v1/blueprints/{bp}/entities/search',
+        { path: { bp: rule!.blueprint }, signal },
+        { rules: [{ property: '$identifier', operator: '=', value: name }], limit: 1 },
+      );
+      return found.entities.length > 0;
     },
   });
   if (!rule || !valid || typed === '') return undefined;
