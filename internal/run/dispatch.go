@@ -12,7 +12,7 @@ import (
 
 const (
 	// sweepEvery heals what a lost note left undone.
-	sweepEvery = 30 * time.Second
+	sweepEvery = 5 * time.Second
 	// forgetEvery is how often what has expired is deleted.
 	forgetEvery = 10 * time.Minute
 	// workerLife is how long the lease of a killed process is kept; an idle one

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -42,6 +41,7 @@ type feed struct {
 	log    *slog.Logger
 	cancel context.CancelFunc
 	done   chan struct{}
+	sender *sender // nil on SQLite, which has no other replicas
 }
 
 func newFeed(log *slog.Logger) *feed {
@@ -95,6 +95,14 @@ func (f *feed) everybodyLooks() {
 	}
 }
 
+// committed tells subscribers here at once and other replicas soon.
+func (f *feed) committed(notes []note) {
+	f.deliver(notes)
+	if f.sender != nil {
+		f.sender.send(notes)
+	}
+}
+
 func (f *feed) startListening(url string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	f.cancel, f.done = cancel, make(chan struct{})
@@ -136,8 +144,7 @@ func (f *feed) listen(ctx context.Context, url string) error {
 		if n == nil {
 			continue
 		}
-		topic, payload, _ := strings.Cut(n.Payload, " ")
-		f.deliver([]note{{topic, payload}})
+		f.receive(f.sender.self, n.Payload)
 	}
 }
 
@@ -156,6 +163,9 @@ func wait(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
 }
 
 func (f *feed) stop() {
+	if f.sender != nil {
+		f.sender.stop()
+	}
 	f.cancel()
 	if f.done != nil {
 		<-f.done

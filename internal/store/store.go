@@ -70,6 +70,7 @@ func openPostgres(ctx context.Context, url string, log *slog.Logger) (*DB, error
 	}
 	db := &DB{Dialect: Postgres, write: pool, read: pool, log: log}
 	db.feed = newFeed(log)
+	db.feed.sender = newSender(pool, log)
 	db.feed.startListening(url)
 	return db, nil
 }
@@ -188,9 +189,7 @@ func (db *DB) Tx(ctx context.Context, f func(tx *Tx) error) error {
 			for _, after := range tx.after {
 				after()
 			}
-			if db.Dialect == SQLite {
-				db.feed.deliver(tx.notes)
-			}
+			db.feed.committed(tx.notes)
 			return nil
 		}
 		if attempt < 4 && retryable(err) {
@@ -215,13 +214,6 @@ func (db *DB) once(ctx context.Context, f func(tx *Tx) error) (*Tx, error) {
 	}()
 	if err := f(tx); err != nil {
 		return nil, err
-	}
-	if db.Dialect == Postgres {
-		for _, n := range tx.notes {
-			if _, err := raw.ExecContext(ctx, "SELECT pg_notify($1, $2)", channel, n.topic+" "+n.payload); err != nil {
-				return nil, fmt.Errorf("notify: %w", err)
-			}
-		}
 	}
 	if err := raw.Commit(); err != nil {
 		return nil, fmt.Errorf("commit: %w", err)
