@@ -116,11 +116,13 @@ func (s *session) commit(ctx context.Context, in NewCommit) (Commit, error) {
 	if s.repo.archived {
 		return Commit{}, archivedRefusal(s.repo)
 	}
-	refs, err := s.b.gitBranches(ctx, s.dir, []string{in.Branch})
+	// Under the lock the rows are what git has; if somebody wrote to the
+	// repository from outside, git refuses to move the branch.
+	row, err := s.b.branch(ctx, s.b.db.Read(), s.repo.id, in.Branch)
 	if err != nil {
 		return Commit{}, err
 	}
-	head := refs[in.Branch].sha
+	head := row.sha
 	if head != "" && in.Key != "" {
 		found, err := s.findStep(ctx, head, in.Key)
 		if err != nil || found != "" {

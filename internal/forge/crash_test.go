@@ -341,6 +341,44 @@ func TestInterruptedPushIsRecordedUnderItsOwnName(t *testing.T) {
 	s.must(dir, "push", "origin", "feature")
 }
 
+func TestMaintainRecordsAMergeThatTheDatabaseForgot(t *testing.T) {
+	r := sqliteRig(t)
+	ctx := t.Context()
+	seeded(t, r.Builtin, "svc")
+	before, err := r.Head(ctx, "svc", "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := work(ctx, r.Builtin, 0); err != nil {
+		t.Fatal(err)
+	}
+	// As after restoring a backup of the database made before the merge.
+	if err := r.db.Tx(ctx, func(tx *store.Tx) error {
+		for _, statement := range []string{
+			"UPDATE forge_pulls SET state = 'open', merge_sha = '', merged_at = 0",
+			"UPDATE forge_branches SET sha = (SELECT base_sha FROM forge_pulls LIMIT 1) WHERE name = 'main' AND repository_id = (SELECT repository_id FROM forge_pulls LIMIT 1)",
+		} {
+			if _, err := tx.ExecContext(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Maintain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	pr, err := r.PullRequest(ctx, "svc-0", 1)
+	if err != nil || pr.State != Merged || pr.MergeSHA == "" {
+		t.Fatalf("after maintenance: %+v, %v", pr, err)
+	}
+	if after, err := r.Head(ctx, "svc", "main"); err != nil || after != before {
+		t.Fatalf("the other repository moved to %s, %v", after, err)
+	}
+	consistent(t, r.Builtin)
+}
+
 func TestMaintain(t *testing.T) {
 	r := sqliteRig(t)
 	ctx := t.Context()

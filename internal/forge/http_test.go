@@ -24,9 +24,9 @@ import (
 // served is a forge behind HTTP and a git client with a home of its own.
 type served struct {
 	*rig
-	t    *testing.T
-	url  string
-	home string
+	t     *testing.T
+	url   string
+	home  string
 	mayMu sync.Mutex
 	may   func(p Person, repo, verb string) error
 }

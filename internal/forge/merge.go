@@ -47,18 +47,6 @@ func (s *session) merge(ctx context.Context, number int, by Person, method Merge
 	if s.repo.archived {
 		return archivedRefusal(s.repo)
 	}
-	refs, err := b.gitBranches(ctx, s.dir, []string{pr.Base, pr.Head})
-	if err != nil {
-		return err
-	}
-	// The rows follow the refs under this lock; if they differ all the same,
-	// somebody wrote to the repository from outside.
-	if refs[pr.Base].sha != pr.BaseSHA || refs[pr.Head].sha != pr.HeadSHA {
-		s.touch(pr.Base, pr.Head)
-		if pr.State == Open {
-			return fault.New(fault.Conflict, "The branches of %s#%d have moved. Look at the pull request again.", s.repo.name, number)
-		}
-	}
 	pr, err = b.fill(ctx, b.db.Read(), s.repo, pr)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sphera/internal/audit"
+	"sphera/internal/fault"
 	"sphera/internal/store"
 )
 
@@ -15,8 +16,7 @@ import (
 type moved struct {
 	name     string
 	old, new branchRow
-	// merges and portalWrites are read from the new commits of the default
-	// branch, which only the portal moves.
+	// writes are the new commits of the default branch.
 	writes []write
 }
 
@@ -131,8 +131,9 @@ func (s *session) prepare(ctx context.Context, changes []moved) (map[int]compari
 }
 
 // writes reads the new first-parent commits of the default branch, oldest
-// first. Trailers count only on commits the portal made: anybody can push a
-// first commit with any text.
+// first. Trailers count only on commits the portal made. Once the branch exists
+// only the portal moves it; its first commits can be pushed by anybody, with any
+// text.
 func (s *session) writes(ctx context.Context, old, new string) ([]write, error) {
 	args := []string{
 		"log", "-z", "--first-parent", fmt.Sprintf("-%d", searchDepth),
@@ -151,7 +152,7 @@ func (s *session) writes(ctx context.Context, old, new string) ([]write, error) 
 	for i := 0; i+3 < len(fields); i += 4 {
 		parent, _, _ := strings.Cut(fields[i+1], " ")
 		w := write{sha: fields[i], parent: parent}
-		if s.portal {
+		if s.portal || old != "" {
 			w.byPortal = fields[i+3] != ""
 			if name, number, found := strings.Cut(fields[i+2], "#"); found && name == s.repo.name {
 				w.pull = atoi(number)
@@ -236,6 +237,10 @@ func (s *session) saveBranch(ctx context.Context, tx *store.Tx, m moved) error {
 
 func (s *session) recordMerge(ctx context.Context, tx *store.Tx, m moved, w write) (PullRequest, error) {
 	pr, err := s.b.pull(ctx, tx, s.repo, w.pull)
+	if fault.Is(err, fault.NotFound) {
+		// The database was restored from a backup older than the refs.
+		return PullRequest{}, nil
+	}
 	if err != nil {
 		return PullRequest{}, err
 	}
