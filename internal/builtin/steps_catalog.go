@@ -86,13 +86,15 @@ func removeRecords(ctx context.Context, c *catalog.Catalog, x *action.Exec, reco
 			continue
 		}
 		err := c.DeleteEntity(ctx, r.Blueprint, r.Identifier, x.Actor.ID, x.RunID, false)
-		if fault.Is(err, fault.NotFound) {
+		switch {
+		case fault.Is(err, fault.NotFound) && x.Attempt == 1:
 			continue
-		}
-		if err != nil {
+		case fault.Is(err, fault.NotFound): // by an attempt that was cut off before it was recorded
+		case err != nil:
 			return permanentIfFault(fmt.Errorf("remove %s from the catalog: %w", name, err))
+		default:
+			x.Logf("removed %s", name)
 		}
-		x.Logf("removed %s", name)
 		x.Changed(action.Change{Kind: "entity", Verb: "removed", Title: name})
 		x.Boundary("entity")
 	}

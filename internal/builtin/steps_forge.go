@@ -183,6 +183,9 @@ func undoPropose(ctx context.Context, d Deps, x *action.Exec, in proposeArgs) er
 		}
 		x.Changed(pullRequestChange(closed, "closed"))
 	}
+	if found && pr.State == forge.Closed && x.Attempt > 1 { // as in revertMerged
+		x.Changed(pullRequestChange(pr, "closed"))
+	}
 	return ignoreMissing(f.DeleteBranch(ctx, in.Repository, branchName(x.RunID, in.Branch)))
 }
 
@@ -231,6 +234,8 @@ func revertMerged(ctx context.Context, d Deps, x *action.Exec, in proposeArgs, m
 		if back, err = propose(ctx, f, x, in.Repository, branch, commit.Message, body, commit); err != nil {
 			return err
 		}
+	} else { // by an attempt that was cut off before it was recorded
+		x.Changed(pullRequestChange(back, "opened"))
 	}
 	return mergeOrWait(ctx, d, x, in.Repository, back.Number)
 }
