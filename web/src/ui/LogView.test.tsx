@@ -80,6 +80,14 @@ describe('LogView', () => {
     expect(screen.getByRole('link', { name: 'Link to line 42' })).toHaveAttribute('href', '#L42');
   });
 
+  it('gives each line of an entry its own row, and one number', () => {
+    const entry = line(7, 'Failed: the build\n# pkg\nmain.go:3: syntax error\n');
+    show(<LogView label="Log" lines={[entry, line(8, 'after')]} live={false} />);
+    expect(screen.getByText('main.go:3: syntax error')).toBeInTheDocument();
+    expect(screen.getByText('4 lines')).toBeInTheDocument();
+    expect(screen.getAllByRole('link', { name: 'Link to line 7' })).toHaveLength(1);
+  });
+
   it('shows times when asked', async () => {
     show(<LogView label="Log" lines={[line(1, 'x')]} live={false} />);
     expect(document.querySelector('time')).toBeNull();

@@ -5,7 +5,7 @@ import type { LogLine } from '~/api/types';
 import { t } from '~/strings';
 import { IconArrowDown, IconArrowUp, IconDownload, IconSearch } from './icons';
 import css from './LogView.module.css';
-import { LogRow } from './LogViewLine';
+import { LogRow, rowsOf } from './LogViewLine';
 import { linkedLine, looksLikeError, useMatches } from './LogViewSearch';
 
 const lineHeight = 20;
@@ -32,7 +32,10 @@ type Props = {
  */
 export function LogView(props: Props) {
   const { lines: all, live, step, height = 420, openAtError } = props;
-  const lines = useMemo(() => (step ? all.filter((line) => line.step === step) : all), [all, step]);
+  const lines = useMemo(
+    () => (step ? all.filter((line) => line.step === step) : all).flatMap(rowsOf),
+    [all, step],
+  );
   const box = useRef<HTMLDivElement>(null);
   const [query, setQuery] = useState('');
   const needle = useDeferredValue(query.trim());
@@ -144,7 +147,7 @@ export function LogView(props: Props) {
             const line = lines[item.index]!;
             return (
               <LogRow
-                key={line.seq}
+                key={`${line.seq} ${line.part ?? 0}`}
                 line={line}
                 top={item.start}
                 needle={needle.toLowerCase()}

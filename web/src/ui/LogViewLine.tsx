@@ -18,6 +18,24 @@ const tones: Record<string, string> = {
   black: 'var(--sph-muted)',
 };
 
+/** A row of the view: an entry of the log, or one line of an entry that has several. */
+export type Row = LogLine & { part?: number };
+
+// Entries never change; the same rows let the rest of the view remember them too.
+const split = new WeakMap<LogLine, Row[]>();
+
+/** The rows of an entry, each one line high. */
+export function rowsOf(line: LogLine): Row[] {
+  const text = line.text.replace(/\r?\n$/, '');
+  if (!text.includes('\n')) return [line];
+  let rows = split.get(line);
+  if (!rows) {
+    rows = text.split(/\r?\n/).map((part, i) => ({ ...line, text: part, part: i }));
+    split.set(line, rows);
+  }
+  return rows;
+}
+
 type Part = { text: string; color?: string; strong?: boolean };
 
 // oxlint-disable-next-line no-control-regex -- escape sequences are what is looked for
@@ -65,7 +83,7 @@ const clock = new Intl.DateTimeFormat('en-GB', {
 });
 
 type Props = {
-  line: LogLine;
+  line: Row;
   top: number;
   needle: string;
   current: boolean;
@@ -79,10 +97,18 @@ export const LogRow = memo(function LogRow({ line, top, needle, current, linked,
   const cut = line.text.length - MAX_LENGTH;
   const tone = [css.line, linked && css.linked, current && css.current].filter(Boolean).join(' ');
   return (
-    <div id={`L${line.seq}`} className={tone} style={{ transform: `translateY(${top}px)` }}>
-      <a className={css.number} href={`#L${line.seq}`} tabIndex={-1} aria-label={t.log.lineLink(line.seq)}>
-        {line.seq}
-      </a>
+    <div
+      id={line.part ? undefined : `L${line.seq}`}
+      className={tone}
+      style={{ transform: `translateY(${top}px)` }}
+    >
+      {line.part ? (
+        <span className={css.number} />
+      ) : (
+        <a className={css.number} href={`#L${line.seq}`} tabIndex={-1} aria-label={t.log.lineLink(line.seq)}>
+          {line.seq}
+        </a>
+      )}
       {times && (
         <time className={css.time} dateTime={line.at}>
           {clock.format(new Date(line.at))}

@@ -33,7 +33,7 @@ export function ReviewBox({ pull }: { pull: PullRequest }) {
     if (!needed) say.mutate(what);
   };
   return (
-    <section className={`sph-card ${css.body}`} aria-label={t.forge.write}>
+    <section className={`sph-card ${css.body}`} aria-label={t.forge.review}>
       <Textarea
         label={t.forge.write}
         description={t.forge.markdown}

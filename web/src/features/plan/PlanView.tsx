@@ -101,7 +101,7 @@ function RepositoryFiles({ change }: { change: RepositoryChange }) {
             {change.message}
           </Text>
         )}
-        <DiffView files={files} openFirst={files.length <= 2 ? 2 : 0} anchors={false} />
+        {files.length > 0 && <DiffView files={files} openFirst={files.length <= 2 ? 2 : 0} anchors={false} />}
       </div>
     </Group>
   );

@@ -1,5 +1,7 @@
 import { Code, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { actionsQuery } from '~/api/queries';
 import type { Run } from '~/api/types';
 import { humanise, splitEntity } from '~/lib/words';
 import { t } from '~/strings';
@@ -65,6 +67,7 @@ export function RunChanges({ run }: { run: Run }) {
 /** What the run was asked for with, and what it is about. */
 export function RunFacts({ run }: { run: Run }) {
   const inputs = Object.entries(run.input ?? {});
+  const form = useQuery(actionsQuery).data?.find((action) => action.identifier === run.action)?.input;
   return (
     <Section title={t.run.input}>
       {inputs.length === 0 && (
@@ -74,7 +77,7 @@ export function RunFacts({ run }: { run: Run }) {
       )}
       <Facts>
         {inputs.map(([name, value]) => (
-          <Fact key={name} name={humanise(name)}>
+          <Fact key={name} name={form?.properties[name]?.title || humanise(name)}>
             {inputText(value)}
           </Fact>
         ))}

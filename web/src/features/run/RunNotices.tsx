@@ -135,7 +135,7 @@ function Failure({ run }: { run: Run }) {
       )}
       {!run.undoing && (
         <Text size="sm" mt={6}>
-          {t.run.nothingHalf}
+          {run.can.undo ? t.run.nothingHalf : t.run.nothingMade}
         </Text>
       )}
     </section>

@@ -7,7 +7,7 @@ const causes: [RegExp, keyof typeof t.run.causes][] = [
   [/address already in use|port .* (taken|in use)|EADDRINUSE/i, 'port'],
   [/already (exists|taken)|is taken|identifier_taken/i, 'taken'],
   [/readiness|not ready|never answered|did not answer/i, 'ready'],
-  [/build failed|go build|npm (ci|run|install)|compile|exit status/i, 'build'],
+  [/build failed|build of \S+ failed|go build|npm (ci|run|install)|compile|exit status/i, 'build'],
   [/timed? ?out|deadline exceeded/i, 'timeout'],
   [/permission denied|forbidden|unauthori[sz]ed|refused by/i, 'refused'],
   [/conflict|non-fast-forward|stale/i, 'conflict'],

@@ -69,6 +69,7 @@ describe('failure', () => {
     ['write /data: no space left on device', /disk/],
     ['listen tcp: address already in use', /port/],
     ['go build failed: exit status 1', /did not build/],
+    ['The build of checkout failed: go ended with status 1.', /did not build/],
     ['context deadline exceeded', /longer/],
   ])('%s has a likely cause', (error, cause) => {
     expect(likelyCause(error)).toMatch(cause);

@@ -85,6 +85,7 @@ export const forge = {
   requestedChanges: (name: string) => `${name} asked for changes`,
   stale: 'Before the last push',
   comment: 'Comment',
+  review: 'Review',
   write: 'Write a comment or a review',
   markdown: 'Markdown works.',
   approve: 'Approve',

@@ -78,6 +78,7 @@ export const run = {
   failedAt: (step: string) => `Failed at “${step}”`,
   failed: 'The run failed',
   nothingHalf: 'Nothing further was started. Try again from this step, or undo what was made.',
+  nothingMade: 'Nothing further was started, and nothing was made that has to be undone.',
   likely: 'Likely cause',
   causes: {
     disk: 'The disk of the portal is full. Ask infrastructure to free space, then try again.',
