@@ -8,3 +8,7 @@ echo "machine: $(nproc) cores, load $(cut -d' ' -f1-3 /proc/loadavg 2>/dev/null 
 packages=$(grep -rlE '^func Benchmark' --include='*_test.go' action cmd internal | xargs -r -n1 dirname | sort -u | sed 's|^|./|')
 # shellcheck disable=SC2086
 scripts/with-postgres.sh go test -run '^$' -bench . -benchmem -timeout 30m $packages
+if [ -e internal/api/dist/.vite/manifest.json ]; then
+  echo "user interface, gzip -9:"
+  node web/scripts/size.mjs | head -4
+fi
