@@ -19,6 +19,7 @@ import (
 	"sphera/internal/catalog"
 	"sphera/internal/fault"
 	"sphera/internal/forge"
+	"sphera/internal/golden"
 
 	"github.com/spf13/cobra"
 )
@@ -45,7 +46,7 @@ is first started and printed at each start.`,
 			if err := a.demoDefaults(command, c); err != nil {
 				return err
 			}
-			return a.serve(command.Context(), c, func(ctx context.Context, p *parts) ([]api.DemoUser, func(string), error) {
+			return a.serve(command.Context(), c, func(ctx context.Context, p *parts) (prepared, error) {
 				return a.prepareDemo(ctx, c, p, seed)
 			})
 		},
@@ -93,6 +94,8 @@ func taken(ctx context.Context, address string) bool {
 type demoState struct {
 	Version int        `json:"version"`
 	People  []demoUser `json:"people"`
+	// Warm is true when the build cache is filled.
+	Warm bool `json:"warm"`
 }
 
 type demoUser struct {
@@ -103,33 +106,54 @@ type demoUser struct {
 
 // prepareDemo seeds what is missing. When the file says that all is there, it
 // does nothing, so that a restart is fast.
-func (a *app) prepareDemo(ctx context.Context, c *config, p *parts, seed bool) ([]api.DemoUser, func(string), error) {
+func (a *app) prepareDemo(ctx context.Context, c *config, p *parts, seed bool) (prepared, error) {
 	path := filepath.Join(c.dataDir, demoFile)
 	state, err := readDemo(path)
 	if err != nil {
-		return nil, nil, err
+		return prepared{}, err
 	}
 	if seed && state.Version < demoVersion {
 		if state, err = seedDemo(ctx, p, state, path); err != nil {
-			return nil, nil, fmt.Errorf("set up the demo organisation: %w", err)
+			return prepared{}, fmt.Errorf("set up the demo organisation: %w", err)
 		}
 	}
 	users := make([]api.DemoUser, 0, len(state.People))
 	for _, u := range state.People {
 		users = append(users, u.DemoUser)
 	}
-	fallback := a.banner(ctx, p)
-	return users, func(address string) {
-		if len(state.People) == 0 {
-			fallback(address)
-			return
-		}
+	out := prepared{users: users, banner: a.banner(ctx, p)}
+	if !state.Warm {
+		out.later = func(ctx context.Context) { warmUp(ctx, p, state, path) }
+	}
+	if len(state.People) == 0 {
+		return out, nil
+	}
+	out.banner = func(address string) {
 		fmt.Fprintf(a.stdout, "\n  Sphera is at %s\n\n  Sign in as one of these people (passwords of this demo only):\n\n", address)
 		for _, u := range state.People {
 			fmt.Fprintf(a.stdout, "    %-34s  %-14s  %s\n", u.Email, u.Password, strings.Join(u.Roles, ", ")+teamsText(u.Teams))
 		}
 		fmt.Fprintf(a.stdout, "\n  Data is in %s. Ctrl-C stops.\n\n", c.dataDir)
-	}, nil
+	}
+	return out, nil
+}
+
+// warmUp builds a service once after the first start, so that the first one
+// somebody creates does not wait for the compiler to build its own libraries.
+func warmUp(ctx context.Context, p *parts, state demoState, path string) {
+	files, err := golden.Render(golden.Service{
+		Name: "warm-up", Title: "Warm-up", Team: "platform", System: "warm-up", Template: "go-http", Description: "Fills the build cache.",
+	})
+	if err == nil {
+		err = p.runtime.Warm(ctx, files)
+	}
+	if err == nil {
+		state.Warm = true
+		err = writeDemo(path, state)
+	}
+	if err != nil && ctx.Err() == nil {
+		p.log.WarnContext(ctx, "the first build will be slow", "error", err)
+	}
 }
 
 func teamsText(teams []string) string {

@@ -82,8 +82,18 @@ func (a *app) logger(c *config) (*slog.Logger, error) {
 	return slog.New(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: level})), nil
 }
 
-// prelude prepares a portal before it listens and says what to print then.
-type prelude func(ctx context.Context, p *parts) (demo []api.DemoUser, banner func(address string), err error)
+// prepared is what a prelude adds to a portal.
+type prepared struct {
+	// users are the people of the demo; nil outside of it.
+	users []api.DemoUser
+	// banner is printed when the portal listens.
+	banner func(address string)
+	// later runs beside the portal after it has started; nil for nothing.
+	later func(ctx context.Context)
+}
+
+// prelude prepares a portal before it listens.
+type prelude func(ctx context.Context, p *parts) (prepared, error)
 
 // serve runs the portal until it is told to stop.
 func (a *app) serve(ctx context.Context, c *config, before prelude) error {
@@ -101,13 +111,12 @@ func (a *app) serve(ctx context.Context, c *config, before prelude) error {
 	if err != nil {
 		return err
 	}
-	var users []api.DemoUser
-	banner := a.banner(ctx, p)
+	with := prepared{banner: a.banner(ctx, p)}
 	if before != nil {
-		users, banner, err = before(ctx, p)
+		with, err = before(ctx, p)
 	}
 	if err == nil {
-		err = a.listen(ctx, c, p, users, banner)
+		err = a.listen(ctx, c, p, with)
 	}
 	if errors.Is(err, errHardStop) {
 		return err // what still works is not waited for
@@ -131,12 +140,12 @@ func (a *app) banner(ctx context.Context, p *parts) func(string) {
 
 var errHardStop = errors.New("stopped before all work was given back; it is taken up again at the next start")
 
-func (a *app) listen(ctx context.Context, c *config, p *parts, users []api.DemoUser, banner func(string)) error {
+func (a *app) listen(ctx context.Context, c *config, p *parts, with prepared) error {
 	proxies, err := c.proxies()
 	if err != nil {
 		return err
 	}
-	handler, err := p.serve(c, proxies, users)
+	handler, err := p.serve(c, proxies, with.users)
 	if err != nil {
 		return err
 	}
@@ -164,7 +173,13 @@ func (a *app) listen(ctx context.Context, c *config, p *parts, users []api.DemoU
 		return nil
 	})
 	p.started.Store(true)
-	banner(p.address())
+	with.banner(p.address())
+	if with.later != nil {
+		group.Go(func() error {
+			with.later(working)
+			return nil
+		})
+	}
 	stopping := make(chan struct{})
 	group.Go(func() error {
 		defer cancel()
