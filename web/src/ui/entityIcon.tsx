@@ -57,6 +57,7 @@ const byName: Record<string, Icon> = {
   rocket: IconRocket,
   deploy: IconRocket,
   revert: IconArrowBackUp,
+  'arrow-back': IconArrowBackUp,
   undo: IconArrowBackUp,
   plus: IconPlus,
   tool: IconTool,

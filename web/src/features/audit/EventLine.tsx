@@ -50,11 +50,21 @@ export function ObjectLink({ object }: { object: string }): ReactNode {
     );
   }
   // Blueprints begin with a capital letter; what the portal itself keeps does not.
-  if (!/^[A-Z]/.test(parts.blueprint)) return object;
+  if (!/^[A-Z]/.test(parts.blueprint)) {
+    const short = parts.identifier.length > 30 ? parts.identifier.slice(-8) : parts.identifier;
+    return (
+      <span title={object}>
+        {humanise(parts.blueprint)} <span className="mono">{short}</span>
+      </span>
+    );
+  }
   return (
-    <Link to="/e/$blueprint/$id" params={{ blueprint: parts.blueprint, id: parts.identifier }}>
-      {parts.identifier}
-    </Link>
+    <>
+      <Link to="/e/$blueprint/$id" params={{ blueprint: parts.blueprint, id: parts.identifier }}>
+        {parts.identifier}
+      </Link>{' '}
+      <span className="sph-muted">{parts.blueprint}</span>
+    </>
   );
 }
 
@@ -64,7 +74,7 @@ export function EventLine({ event, withoutObject }: { event: AuditEvent; without
     <div className="sph-row sph-line">
       <Text size="sm" className="sph-line-text sph-prose" component="div">
         {verbText(event.verb)}
-        {!withoutObject && (
+        {!withoutObject && !event.verb.startsWith('auth.') && (
           <>
             {' '}
             <ObjectLink object={event.object} />

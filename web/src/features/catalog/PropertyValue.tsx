@@ -1,6 +1,6 @@
 import { Code } from '@mantine/core';
 import type { Property, Relation } from '~/api/types';
-import { count, fullTime } from '~/lib/format';
+import { count, fullTime, shortSha } from '~/lib/format';
 import { t } from '~/strings';
 import { Pill, When, type Tone } from '~/ui/bits';
 import { EntityLink } from '~/ui/EntityLink';
@@ -65,6 +65,13 @@ export function PropertyValue({
       <a href={text} rel="noreferrer">
         {text}
       </a>
+    );
+  }
+  if (shortSha(text) !== text) {
+    return (
+      <span className="mono" title={text}>
+        {shortSha(text)}
+      </span>
     );
   }
   return <>{text}</>;

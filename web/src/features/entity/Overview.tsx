@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, SimpleGrid, Skeleton, Stack, Text } from '@mantine/core';
+import { Anchor, Button, Group, Skeleton, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { graphQuery } from '~/api/queries';
@@ -11,6 +11,7 @@ import { t } from '~/strings';
 import { Fact, Facts, Pill, When } from '~/ui/bits';
 import { EntityLink } from '~/ui/EntityLink';
 import { Section } from '~/ui/Section';
+import css from './Overview.module.css';
 import { RecentActivity } from './Activity';
 import { FixButton } from './Checks';
 import { InstanceState } from './InstanceState';
@@ -20,14 +21,20 @@ type Props = { blueprint: Blueprint; entity: Entity; onTab: (tab: string) => voi
 
 /** The answer to "what is this, where does it run, is it in order". */
 export function Overview({ blueprint, entity, onTab }: Props) {
+  const runs = canRun(entity);
   return (
-    <SimpleGrid cols={{ base: 1, md: 2, xl: 3 }} spacing="md" className="sph-even-rows">
-      {canRun(entity) && <Versions service={entity.identifier} onTab={onTab} />}
-      {canRun(entity) && <Contract service={entity.identifier} onTab={onTab} />}
-      <Details blueprint={blueprint} entity={entity} />
-      <Related blueprint={blueprint} entity={entity} onTab={onTab} />
-      <RecentActivity object={`${entity.blueprint}/${entity.identifier}`} onAll={() => onTab('activity')} />
-    </SimpleGrid>
+    <div className={css.columns}>
+      <div className={css.column}>
+        {runs && <Versions service={entity.identifier} onTab={onTab} />}
+        {runs && <Contract service={entity.identifier} onTab={onTab} />}
+        {!runs && <Related blueprint={blueprint} entity={entity} onTab={onTab} />}
+        <RecentActivity object={`${entity.blueprint}/${entity.identifier}`} onAll={() => onTab('activity')} />
+      </div>
+      <div className={css.column}>
+        <Details blueprint={blueprint} entity={entity} />
+        {runs && <Related blueprint={blueprint} entity={entity} onTab={onTab} />}
+      </div>
+    </div>
   );
 }
 
@@ -101,19 +108,18 @@ function Related({ blueprint, entity, onTab }: Props) {
 }
 
 function Versions({ service, onTab }: { service: string; onTab: (tab: string) => void }) {
-  const { data, isPending } = useQuery(instancesQuery(service));
+  const { data } = useQuery(instancesQuery(service));
   return (
     <Section
       title={t.entity.runningVersions}
       action={<MoreLink label={t.entity.deployments} onClick={() => onTab('deployments')} />}
     >
-      {isPending && <Skeleton h={20} my={8} />}
       {data?.length === 0 && (
         <Text size="sm" className="sph-muted" py={6}>
           {t.entity.notRunningText}
         </Text>
       )}
-      <Stack gap={0}>
+      <Stack gap={0} mih={data?.length === 0 ? 0 : 36}>
         {data?.map((instance) => (
           <Group key={instance.environment} justify="space-between" gap="xs" mih={36}>
             <Text size="sm">{instance.environment}</Text>
@@ -147,7 +153,7 @@ function Contract({ service, onTab }: { service: string; onTab: (tab: string) =>
       title={t.entity.contract}
       action={<MoreLink label={t.entity.checks} onClick={() => onTab('checks')} />}
     >
-      {isPending && <Skeleton h={20} my={8} />}
+      {isPending && <Skeleton className={css.reserved} h={22} w={130} />}
       {error && !data && (
         <Text size="sm" className="sph-muted" py={6}>
           {error.message}

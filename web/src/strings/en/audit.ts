@@ -33,6 +33,7 @@ export const audit = {
     'run.end': 'Ended',
     'run.retry': 'Retried',
     'run.start': 'Started',
+    'run.step': 'Finished a step of',
     'run.undo': 'Undid',
     'secret_slot.create': 'Created secret slot',
     'secret_slot.remove': 'Removed secret slot',
