@@ -5,7 +5,6 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 	"strings"
@@ -81,11 +80,7 @@ func (u *ui) file(w http.ResponseWriter, r *http.Request, name string) bool {
 	if err != nil {
 		return false
 	}
-	kind := mime.TypeByExtension(path.Ext(name))
-	if kind == "" {
-		kind = "application/octet-stream"
-	}
-	h.Set("Content-Type", kind)
+	h.Set("Content-Type", kindOf(name))
 	h.Add("Vary", "Accept-Encoding")
 	if strings.HasPrefix(name, "assets/") {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable") // the name has a hash of the content
@@ -98,6 +93,27 @@ func (u *ui) file(w http.ResponseWriter, r *http.Request, name string) bool {
 		w.Write(content) //nolint:errcheck,gosec // embedded files only; the client went away
 	}
 	return true
+}
+
+// kindOf is the type of a file by its name; the system's own table differs from
+// machine to machine.
+func kindOf(name string) string {
+	switch path.Ext(name) {
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	case ".png":
+		return "image/png"
+	case ".woff2":
+		return "font/woff2"
+	case ".json", ".map":
+		return "application/json"
+	default:
+		return "application/octet-stream"
+	}
 }
 
 // accepts reports whether the client takes an encoding; "br;q=0" refuses it.
