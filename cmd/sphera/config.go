@@ -48,7 +48,7 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.databaseURLFile, "database-url-file", "", "file that holds the database URL, so that its password stands in no command line")
 	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.IntVar(&c.workers, "workers", 16, "runs worked on at the same time")
-	f.DurationVar(&c.lease, "lease", 8*time.Second, "how long a replica may be silent before others take over its runs and services")
+	f.DurationVar(&c.lease, "lease", 6*time.Second, "how long a replica may be silent before others take over its runs and services")
 	f.StringSliceVar(&c.trustedProxies, "trusted-proxy", nil, "address or network of a proxy whose X-Forwarded-For counts (repeatable)")
 	f.StringSliceVar(&c.trustedOrigins, "trusted-origin", nil, "further origin whose pages may send changes, e.g. https://portal.example.com (repeatable)")
 	f.BoolVar(&c.allowPrivate, "allow-private-webhooks", false, "let webhooks reach private and loopback addresses")

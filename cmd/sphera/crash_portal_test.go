@@ -39,9 +39,9 @@ type site struct {
 	owner  *testing.T // of all cases: what is stopped in the end
 	binary string
 	data   string
-	url    string // of the database; empty for SQLite
-	lease  time.Duration
-	db     *store.DB // looks only
+	url    string        // of the database; empty for SQLite
+	lease  time.Duration // 0 for the server's own
+	db     *store.DB     // looks only
 	http   *http.Client
 	first  *portal
 	// who works in it
@@ -124,7 +124,10 @@ func (p *portal) launch() {
 	s.t.Helper()
 	args := []string{"demo", "--listen", p.listen, "--data-dir", s.data, "--stop-delay", "0s"}
 	if s.url != "" {
-		args = append(args, "--database-url", s.url, "--lease", s.lease.String())
+		args = append(args, "--database-url", s.url)
+	}
+	if s.lease > 0 {
+		args = append(args, "--lease", s.lease.String())
 	}
 	p.printed = &lines{ready: demoReady, found: make(chan []string, 1)}
 	p.cmd = exec.Command(s.binary, args...)
@@ -173,6 +176,11 @@ func (p *portal) ready() bool {
 func (p *portal) kill() {
 	_ = p.cmd.Process.Kill() // it may be dead already
 	<-p.died
+}
+
+// killIn kills the process after a time, whatever it does then.
+func (p *portal) killIn(d time.Duration) (stop func() bool) {
+	return time.AfterFunc(d, func() { _ = p.cmd.Process.Kill() }).Stop // it may be dead already
 }
 
 // awaitDeath waits for the process to die at the armed point, and nowhere else.

@@ -16,7 +16,7 @@ import (
 func killReplicas(t *testing.T, binary string) {
 	t.Helper()
 	t.Parallel()
-	s := newSite(t, binary, storetest.Postgres(t), 8*time.Second)
+	s := newSite(t, binary, storetest.Postgres(t), 0)
 	want, r, finished := s.flow("plain-node", "node-http"), &resumes{}, &resumes{}
 	pair := []*portal{s.first, s.portal()}
 	pair[1].start()

@@ -296,12 +296,14 @@ func (s *site) killOnce(all []*journey, want flow, r *resumes) {
 	p := s.first
 	held := s.rows("SELECT id, worker FROM runs WHERE worker <> ''")
 	p.launch()
-	timer := time.AfterFunc(rand.N(1500*time.Millisecond)+50*time.Millisecond, func() { _ = p.cmd.Process.Kill() })
-	defer timer.Stop()
 	defer p.kill()
+	if rand.N(4) == 0 { // while it starts
+		defer p.killIn(rand.N(time.Second))()
+	}
 	if !p.ready() {
 		return
 	}
+	defer p.killIn(rand.N(2500 * time.Millisecond))()
 	if len(held) > 0 && p.alive() {
 		s.watchResume(p, held, r)
 	}

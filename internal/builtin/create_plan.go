@@ -118,6 +118,6 @@ func (s *stepSet) creationSteps(d Deps, c *creation) ([]action.Step, error) {
 	add(&b, s.flags, "flag-project", flagProjectArgs{Key: golden.FlagProject(name), Service: name})
 	add(&b, s.deploy, "deploy", deployArgs{Service: name, Environment: c.dev.ID, BuildStep: "build"})
 	add(&b, s.ready, "first-answer", readyArgs{Service: name, Environment: c.dev.ID, DeployStep: "deploy", Measure: firstAnswer})
-	add(&b, s.contract, "verify", contractArgs{Service: name, Strict: true})
+	add(&b, s.contract, "verify", contractArgs{Service: name, Strict: true, DeployStep: "deploy", Environment: c.dev.ID})
 	return b.done()
 }

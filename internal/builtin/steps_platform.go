@@ -3,6 +3,7 @@ package builtin
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"sphera/action"
 )
@@ -75,6 +76,10 @@ type contractArgs struct {
 	Service string `json:"service"`
 	// Strict makes the step fail when a check fails.
 	Strict bool `json:"strict"`
+	// DeployStep is the step of the run that started the service in
+	// Environment; empty when none did.
+	DeployStep  string `json:"deployStep,omitempty"`
+	Environment string `json:"environment,omitempty"`
 }
 
 type contractResult struct {
@@ -86,6 +91,9 @@ type contractResult struct {
 func contractStep(d Deps) action.StepKind[contractArgs, contractResult] {
 	return action.NewStepType("golden.verify", action.ByName,
 		func(ctx context.Context, x *action.Exec, in contractArgs) (contractResult, error) {
+			if err := in.awaitService(ctx, d, x); err != nil {
+				return contractResult{}, err
+			}
 			checks, err := d.Contracts.Check(ctx, in.Service)
 			if err != nil {
 				return contractResult{}, fmt.Errorf("check the service contract of %s: %w", in.Service, err)
@@ -105,4 +113,21 @@ func contractStep(d Deps) action.StepKind[contractArgs, contractResult] {
 			}
 			return out, nil
 		})
+}
+
+// awaitService waits until what the run started answers. It did so once, but
+// when the portal has ended since, it is just being started again, and its
+// absence says nothing about the contract.
+func (in contractArgs) awaitService(ctx context.Context, d Deps, x *action.Exec) error {
+	if in.DeployStep == "" {
+		return nil
+	}
+	deployed, err := action.Result[deployResult](x, in.DeployStep)
+	if err != nil {
+		return err
+	}
+	if _, err := d.Runtime.WaitReady(ctx, in.Service, in.Environment, deployed.Version, io.Discard); err != nil {
+		return permanentIfFault(fmt.Errorf("wait for %s in %s: %w", in.Service, in.Environment, err))
+	}
+	return nil
 }

@@ -37,7 +37,7 @@ type Options struct {
 	// Workers is how many runs this process works on at once; default 16.
 	Workers int
 	// Lease is how long a process may be silent before others take its runs;
-	// default 8 s. Heartbeat is how often it shows that it lives; default 2 s.
+	// default 6 s. Heartbeat is how often it shows that it lives; default 1.5 s.
 	Lease, Heartbeat time.Duration
 	// Instance names this process in run_workers and in logs. A random part is
 	// added, so that two starts never share a lease.
@@ -80,7 +80,7 @@ func New(db *store.DB, log *audit.Log, logger *slog.Logger, o Options) *Engine {
 		o.Workers = 16
 	}
 	if o.Lease <= 0 {
-		o.Lease = 8 * time.Second
+		o.Lease = 6 * time.Second
 	}
 	if o.Heartbeat <= 0 {
 		o.Heartbeat = o.Lease / 4
