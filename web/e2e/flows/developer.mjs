@@ -196,12 +196,12 @@ async function deployAndRevert({ steps, services: made }, person, name) {
   const { page } = person;
   const text = async () => (await person.context.request.get(made[name].address)).text();
   await steps.step('deploy the change from the page of the service', async () => {
-    const seconds = await act(page, name, 'Deploy', 'Deploy a service');
+    const seconds = await act(page, name, 'Deploy', 'Deploy a version');
     check((await text()).includes('it answers louder'), 'the new text is at the address');
     steps.measure('deploy a change:', `${seconds.toFixed(2)} s`);
   });
   await steps.step('go back to the version before', async () => {
-    const seconds = await act(page, name, 'Revert', 'Revert a service');
+    const seconds = await act(page, name, 'Revert', 'Revert to a former version');
     const now = await text();
     check(now.includes('it answers.') && !now.includes('louder'), 'the old text is back at the address');
     steps.measure('revert:', `${seconds.toFixed(2)} s`);

@@ -18,6 +18,9 @@ import { t } from '~/strings';
 import { EntityLink } from '~/ui/EntityLink';
 import css from './GraphView.module.css';
 
+/** With more relations than this, the lines carry no names. */
+const namedEdges = 16;
+
 const width = 184;
 const height = 58;
 
@@ -102,7 +105,8 @@ export function GraphView({
         id: `${edge.from} ${edge.relation} ${edge.to}`,
         source: edge.from,
         target: edge.to,
-        label: humanise(edge.relation).toLowerCase(),
+        // Many names would lie over each other; the table has them all.
+        label: graph.edges.length > namedEdges ? undefined : humanise(edge.relation).toLowerCase(),
         labelStyle: { fill: 'var(--sph-muted)', fontSize: 10 },
         labelBgStyle: { fill: 'var(--sph-card)' },
         focusable: false,
