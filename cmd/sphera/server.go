@@ -166,6 +166,7 @@ func (a *app) listen(ctx context.Context, c *config, p *parts, with prepared) er
 	defer stopWorking()
 	group.Go(func() error { return notCanceled(p.runs.Work(working)) })
 	group.Go(func() error { return notCanceled(p.runtime.Supervise(working)) })
+	group.Go(func() error { return p.tidy(working) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)

@@ -122,6 +122,25 @@ func (p *parts) assemble(c *config) error {
 	return nil
 }
 
+// tidyEvery is how often repositories are tidied and healed.
+const tidyEvery = time.Hour
+
+// tidy tends the forge's repositories until ctx ends.
+func (p *parts) tidy(ctx context.Context) error {
+	tick := time.NewTicker(tidyEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := p.forge.Maintain(ctx); err != nil && ctx.Err() == nil {
+				p.log.WarnContext(ctx, "tidying the repositories failed; trying again in an hour", "error", err)
+			}
+		}
+	}
+}
+
 func (p *parts) close() error {
 	var err error
 	if p.forge != nil {
