@@ -303,7 +303,11 @@ func (s *site) killOnce(all []*journey, want flow, r *resumes) {
 	if !p.ready() {
 		return
 	}
-	defer p.killIn(rand.N(2500 * time.Millisecond))()
+	life := 2500 * time.Millisecond
+	if rand.N(5) == 0 { // a step that kills cut off 20 times in a row is given up, rightly
+		life *= 2
+	}
+	defer p.killIn(rand.N(life))()
 	if len(held) > 0 && p.alive() {
 		s.watchResume(p, held, r)
 	}
