@@ -143,7 +143,7 @@ async function change(t, dana, name) {
     const advice = await git.refused('push', 'origin', 'HEAD:main');
     check(/pull request|branch/i.test(advice), `the refusal says what to do:\n${advice}`);
     await git.do('push', '-q', 'origin', 'HEAD:louder');
-    return advice.split('\n').filter((line) => line.startsWith('remote:') || line.includes('!'))[0]?.trim();
+    return advice.match(/remote: +(\w.*)/)?.[1];
   });
   let address;
   await steps.step('open a pull request', async () => {

@@ -103,8 +103,9 @@ async function importing({ steps }, { page }) {
       for (const file of await readdir(join(model, folder))) files.push(join(model, folder, file));
     }
     await page.locator('input[type=file]').first().setInputFiles(files);
-    const place = page.getByText(/resource\.json:\d+:\d+/).first();
+    const place = page.getByText(/(^|\/)resource\.json:\d+:\d+/).first();
     await place.waitFor();
+    await page.getByText(/quot/i).first().waitFor();
     await picture(page, 'import');
     return place.textContent();
   });

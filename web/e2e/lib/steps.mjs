@@ -27,14 +27,3 @@ export function check(condition, message) {
 export function equal(got, want, what) {
   check(got === want, `${what}: got ${JSON.stringify(got)}, want ${JSON.stringify(want)}`);
 }
-
-/** Asks again until the answer is true; for what no event tells of. */
-export async function until(what, ask, millis = 20_000) {
-  const end = performance.now() + millis;
-  for (;;) {
-    const answer = await ask();
-    if (answer) return answer;
-    check(performance.now() < end, `not so after ${millis} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
