@@ -153,6 +153,49 @@ describe('entity page', () => {
     expect(refused).toHaveTextContent('Deploys are locked by Noa until 14:00.');
   });
 
+  it('never takes others along when it is removed', async () => {
+    const hit = {
+      blueprint: 'Component',
+      identifier: 'web',
+      title: 'Web',
+      relation: 'components',
+      required: false,
+    };
+    const calls = fakeServer({
+      ...answers,
+      'GET /v1/blueprints/Component/entities/checkout/dependents': { body: { ok: true, dependents: [hit] } },
+      'DELETE /v1/blueprints/Component/entities/checkout': { body: { ok: true } },
+    });
+    open('/e/Component/checkout');
+    await userEvent.click(await screen.findByRole('button', { name: 'Actions' }));
+    await userEvent.click(await screen.findByRole('menuitem', { name: 'Remove from the catalog' }));
+    const dialog = await screen.findByRole('dialog');
+    expect(dialog).toHaveTextContent('What points to it stays');
+    await userEvent.click(within(dialog).getByRole('button', { name: 'Remove from the catalog' }));
+    await waitFor(() => expect(calls.some((call) => call.method === 'DELETE')).toBe(true));
+    expect(calls.find((call) => call.method === 'DELETE')?.url.search).toBe('');
+  });
+
+  it('is not removed while something requires it', async () => {
+    const hit = {
+      blueprint: 'API',
+      identifier: 'api',
+      title: 'Checkout API',
+      relation: 'provider',
+      required: true,
+    };
+    fakeServer({
+      ...answers,
+      'GET /v1/blueprints/Component/entities/checkout/dependents': { body: { ok: true, dependents: [hit] } },
+    });
+    open('/e/Component/checkout');
+    await userEvent.click(await screen.findByRole('button', { name: 'Actions' }));
+    await userEvent.click(await screen.findByRole('menuitem', { name: 'Remove from the catalog' }));
+    const dialog = await screen.findByRole('dialog');
+    expect(dialog).toHaveTextContent('Checkout API (API)');
+    expect(within(dialog).queryByRole('button', { name: 'Remove from the catalog' })).not.toBeInTheDocument();
+  });
+
   it('puts what is missing first, with the action that mends it', async () => {
     fakeServer(answers);
     open('/e/Component/checkout?tab=checks');

@@ -5,6 +5,7 @@ import { Dialog } from './Dialog';
 
 /** The dialog behind confirm(). */
 export function ConfirmDialog({ question, onClose }: { question: Question; onClose: () => void }) {
+  const { onConfirm } = question;
   return (
     <Dialog opened onClose={onClose} title={question.title}>
       <Text size="sm" component="div">
@@ -12,17 +13,19 @@ export function ConfirmDialog({ question, onClose }: { question: Question; onClo
       </Text>
       <Group justify="flex-end" gap="xs" mt="lg">
         <Button variant="default" onClick={onClose} data-autofocus>
-          {t.common.cancel}
+          {onConfirm ? t.common.cancel : t.common.close}
         </Button>
-        <Button
-          color={question.danger ? 'red' : undefined}
-          onClick={() => {
-            question.onConfirm();
-            onClose();
-          }}
-        >
-          {question.verb}
-        </Button>
+        {onConfirm && (
+          <Button
+            color={question.danger ? 'red' : undefined}
+            onClick={() => {
+              onConfirm();
+              onClose();
+            }}
+          >
+            {question.verb}
+          </Button>
+        )}
       </Group>
     </Dialog>
   );

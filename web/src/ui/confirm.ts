@@ -4,9 +4,10 @@ export type Question = {
   title: string;
   text: ReactNode;
   /** What the button does, as a verb. */
-  verb: string;
+  verb?: string;
   danger?: boolean;
-  onConfirm: () => void;
+  /** Without it the dialog only explains why it cannot be done. */
+  onConfirm?: () => void;
 };
 
 let question: Question | undefined;

@@ -4,9 +4,8 @@ import { useNavigate } from '@tanstack/react-router';
 import { api } from '~/api/client';
 import { actionsQuery } from '~/api/queries';
 import { dependentsQuery } from '~/api/services';
-import type { Action, Blueprint, Entity } from '~/api/types';
+import type { Action, Blueprint, Entity, Hit } from '~/api/types';
 import { toneOfEnum } from '~/features/catalog/PropertyValue';
-import { plural } from '~/lib/format';
 import { t } from '~/strings';
 import { CopyButton, Pill } from '~/ui/bits';
 import { confirm } from '~/ui/confirm';
@@ -156,8 +155,7 @@ function RemoveItem({ entity }: { entity: Entity }) {
   const title = entity.title || entity.identifier;
   const path = { bp: entity.blueprint, id: entity.identifier };
   const remove = useMutation({
-    mutationFn: (dependents: boolean) =>
-      api.delete('/v1/blueprints/{bp}/entities/{id}', { path, query: { delete_dependents: dependents } }),
+    mutationFn: () => api.delete('/v1/blueprints/{bp}/entities/{id}', { path }),
     onSuccess: async () => {
       toastDone(t.entity.removed(title));
       await navigate({ to: '/catalog/$blueprint', params: { blueprint: entity.blueprint } });
@@ -165,34 +163,28 @@ function RemoveItem({ entity }: { entity: Entity }) {
     },
     onError: (error) => toastError(error),
   });
+  // What points to it is never removed along with it from here: one click on a
+  // system would take all its services.
   const ask = async () => {
-    const dependents = await queryClient
-      .fetchQuery(dependentsQuery(entity.blueprint, entity.identifier))
-      .catch(() => []);
+    const pointing = await queryClient
+      .fetchQuery({ ...dependentsQuery(entity.blueprint, entity.identifier), staleTime: 0 })
+      .catch((error: unknown) => toastError(error));
+    if (!pointing) return;
+    const requiring = pointing.filter((hit) => hit.required);
     confirm({
       title: t.entity.removeTitle(title),
-      text: (
-        <>
-          {t.entity.removeText}
-          {dependents.length > 0 && (
-            <>
-              <Text size="sm" mt="sm">
-                {t.entity.removeDependents(plural(dependents.length, 'entity', 'entities'))}
-              </Text>
-              <ul>
-                {dependents.slice(0, 8).map((hit) => (
-                  <li key={`${hit.blueprint}/${hit.identifier}`}>
-                    {hit.title || hit.identifier} ({hit.blueprint})
-                  </li>
-                ))}
-              </ul>
-            </>
-          )}
-        </>
-      ),
+      text:
+        requiring.length > 0 ? (
+          <Pointing intro={t.entity.removeBlocked} hits={requiring} />
+        ) : (
+          <>
+            {t.entity.removeText}
+            {pointing.length > 0 && <Pointing intro={t.entity.removePointing} hits={pointing} />}
+          </>
+        ),
       verb: t.entity.remove,
       danger: true,
-      onConfirm: () => remove.mutate(dependents.length > 0),
+      onConfirm: requiring.length > 0 ? undefined : () => remove.mutate(),
     });
   };
   return (
@@ -203,5 +195,23 @@ function RemoveItem({ entity }: { entity: Entity }) {
     >
       {t.entity.remove}
     </Menu.Item>
+  );
+}
+
+function Pointing({ intro, hits }: { intro: string; hits: Hit[] }) {
+  return (
+    <>
+      <Text size="sm" mt="sm">
+        {intro}
+      </Text>
+      <ul>
+        {hits.slice(0, 8).map((hit) => (
+          <li key={`${hit.blueprint}/${hit.identifier} ${hit.relation ?? ''}`}>
+            {hit.title || hit.identifier} ({hit.blueprint})
+          </li>
+        ))}
+        {hits.length > 8 && <li>{t.entity.andMore(hits.length - 8)}</li>}
+      </ul>
+    </>
   );
 }

@@ -113,7 +113,7 @@ function Results({ text, roles }: { text: string; roles: string[] }) {
                 description={item.description}
                 leftSection={item.icon}
                 onClick={item.open}
-                styles={{ actionDescription: { opacity: 1, color: 'var(--sph-muted)' } }}
+                classNames={{ action: 'sph-palette-action', actionDescription: 'sph-palette-hint' }}
               />
             ))}
           </Spotlight.ActionsGroup>

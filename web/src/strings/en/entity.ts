@@ -16,7 +16,10 @@ export const entity = {
   remove: 'Remove from the catalog',
   removeTitle: (name: string) => `Remove ${name} from the catalog?`,
   removeText: 'Only the entry in the catalog goes; repositories and processes stay.',
-  removeDependents: (n: string) => `${n} point to it and go too:`,
+  removePointing: 'What points to it stays, without that relation:',
+  removeBlocked:
+    'It cannot be removed while these require it. Remove them, or let them point elsewhere, first:',
+  andMore: (n: number) => `and ${n} more`,
   removed: (name: string) => `${name} is removed`,
   copyIdentifier: 'Copy identifier',
   noRelations: 'Not connected to anything yet',
