@@ -414,3 +414,22 @@ func TestConfigurationIsDocumented(t *testing.T) {
 		}
 	})
 }
+
+// TestTwoServersWorkTogether on one PostgreSQL and one data folder: who signed
+// in at one is signed in at the other, and what one writes the other shows.
+func TestTwoServersWorkTogether(t *testing.T) {
+	url, dir := storetest.Postgres(t), newDir(t)
+	first := startRunning(t, dir, "demo", "--database-url", url)
+	second := startRunning(t, dir, "server", "--database-url", url, "--stop-delay", "0s", "--log-level", "error")
+	cookie := second.login(first.people()[0])
+	for _, path := range []string{"/v1/me", "/v1/repositories/gitops/tree", "/v1/export"} {
+		firstStatus, one := first.get(path, cookie)
+		secondStatus, other := second.get(path, cookie)
+		if firstStatus != http.StatusOK || secondStatus != http.StatusOK {
+			t.Errorf("%s: %d and %d", path, firstStatus, secondStatus)
+		}
+		if path != "/v1/me" && one != other {
+			t.Errorf("%s: the servers differ", path)
+		}
+	}
+}

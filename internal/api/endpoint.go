@@ -32,8 +32,9 @@ type route struct {
 	object loader
 	// limit bounds the body in bytes; 0 for routes without one.
 	limit int64
-	// audit says where the trace of a change is kept: none for reads, domain
-	// where the domain appends an event in the transaction of the change.
+	// audit says where the trace of a change is kept: none for reads, asks for
+	// reads by POST, domain where the domain appends an event in the
+	// transaction of the change.
 	audit string
 	// status of success; 200 when 0.
 	status   int
@@ -55,6 +56,7 @@ const (
 
 	none   = "none"
 	domain = "domain"
+	asks   = "asks" // a question too long for an address; changes nothing
 
 	small  = 64 << 10
 	normal = 1 << 20

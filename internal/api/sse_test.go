@@ -17,8 +17,8 @@ import (
 
 type event struct{ name, id, data string }
 
-// client reads one event stream.
-type client struct {
+// reader reads one event stream.
+type reader struct {
 	t      *testing.T
 	events chan event
 	close  context.CancelFunc
@@ -26,7 +26,7 @@ type client struct {
 }
 
 // follow opens a stream as role, going on after last when it is not empty.
-func (h *harness) follow(role, path, last string) *client {
+func (h *harness) follow(role, path, last string) *reader {
 	h.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, h.server.URL+path, nil)
@@ -41,7 +41,7 @@ func (h *harness) follow(role, path, last string) *client {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	c := &client{t: h.t, events: make(chan event, 1000), close: cancel, status: res.StatusCode}
+	c := &reader{t: h.t, events: make(chan event, 1000), close: cancel, status: res.StatusCode}
 	h.t.Cleanup(cancel)
 	go func() {
 		defer close(c.events)
@@ -68,7 +68,7 @@ func (h *harness) follow(role, path, last string) *client {
 }
 
 // next waits for the next event of that name.
-func (c *client) next(name string) event {
+func (c *reader) next(name string) event {
 	c.t.Helper()
 	for {
 		select {
@@ -86,7 +86,7 @@ func (c *client) next(name string) event {
 }
 
 // ends waits until the stream is over.
-func (c *client) ends() {
+func (c *reader) ends() {
 	c.t.Helper()
 	for {
 		select {
