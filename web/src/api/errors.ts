@@ -51,7 +51,9 @@ export class ApiError extends Error {
   }
 }
 
+// A name such as a commit's keeps its letters; a word becomes a sentence's start.
 function sentence(text: string): string {
+  if (/^\S*\d/.test(text)) return text;
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
