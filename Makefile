@@ -6,7 +6,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-GO_FILES := $(shell find action client cmd internal -name '*.go' -not -name '*_test.go' 2>/dev/null) $(shell find internal -name '*.sql' 2>/dev/null)
+GO_FILES := $(shell find action client cmd internal portal -name '*.go' -not -name '*_test.go' 2>/dev/null) $(shell find internal -name '*.sql' 2>/dev/null)
 UI_FILES := $(shell find web/src web/public web/scripts -type f 2>/dev/null) web/index.html web/package.json web/vite.config.ts
 DATA_FILES := $(shell find demo internal/golden -type f 2>/dev/null)
 
@@ -46,7 +46,7 @@ clean: ## remove what was built; keeps data and installed packages
 	find internal/api/dist -mindepth 1 -not -name placeholder.html -not -name .gitignore -delete
 
 bin/sphera: $(GO_FILES) $(DATA_FILES) go.mod go.sum internal/api/dist/index.html
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./cmd/sphera
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X sphera/portal.version=$(VERSION)" -o $@ ./cmd/sphera
 
 internal/api/dist/index.html: $(UI_FILES) web/node_modules/.installed
 	cd web && npm run --silent build

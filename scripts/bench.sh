@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 echo "machine: $(nproc) cores, load $(cut -d' ' -f1-3 /proc/loadavg 2>/dev/null || uptime), $(go version | cut -d' ' -f3)"
-packages=$(grep -rlE '^func Benchmark' --include='*_test.go' action cmd internal | xargs -r -n1 dirname | sort -u | sed 's|^|./|')
+packages=$(grep -rlE '^func Benchmark' --include='*_test.go' action cmd internal portal | xargs -r -n1 dirname | sort -u | sed 's|^|./|')
 # shellcheck disable=SC2086
 scripts/with-postgres.sh go test -run '^$' -bench . -benchmem -timeout 30m $packages
 if [ -e internal/api/dist/.vite/manifest.json ]; then

@@ -1,0 +1,208 @@
+package portal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"sphera/action"
+	"sphera/internal/api"
+	"sphera/internal/audit"
+	"sphera/internal/auth"
+	"sphera/internal/catalog"
+	"sphera/internal/fault"
+	"sphera/internal/flag"
+	"sphera/internal/forge"
+	"sphera/internal/golden"
+	"sphera/internal/insight"
+	"sphera/internal/run"
+	"sphera/internal/runtime"
+	"sphera/internal/secret"
+	"sphera/internal/store"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// The repositories where every service has its entry.
+const (
+	ciRepository     = "ci-config"
+	gitopsRepository = "gitops"
+)
+
+// parts is everything that runs, put together by hand. This file is the only
+// one that knows all packages.
+type parts struct {
+	log       *slog.Logger
+	now       func() time.Time
+	db        *store.DB
+	metrics   *prometheus.Registry
+	audit     *audit.Log
+	auth      *auth.Service
+	catalog   *catalog.Catalog
+	runs      *run.Engine
+	forge     *forge.Builtin
+	runtime   *runtime.Process
+	flags     *flag.Projects
+	secrets   *secret.Slots
+	insights  *insight.Insights
+	contracts *golden.Contracts
+
+	// publicURL is known when the server listens.
+	publicURL atomic.Value
+	started   atomic.Bool
+}
+
+// wire opens the database, brings its schema up to date and puts the parts
+// together. Nothing runs yet.
+func wire(ctx context.Context, c *config, log *slog.Logger, now func() time.Time, own ...*action.Action) (*parts, error) {
+	db, err := store.Open(ctx, c.database(), log)
+	if err != nil {
+		return nil, err
+	}
+	p := &parts{log: log, now: now, db: db, metrics: prometheus.NewRegistry()}
+	p.publicURL.Store("http://" + c.listen)
+	if err := errors.Join(db.Migrate(ctx)); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	if err := p.assemble(c, own); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
+}
+
+func (p *parts) assemble(c *config, own []*action.Action) error {
+	var err error
+	instance, err := os.Hostname()
+	if err != nil {
+		instance = "sphera"
+	}
+	p.audit = audit.New(p.now)
+	p.auth = auth.New(p.db, p.audit, p.now)
+	p.catalog = catalog.New(p.db, p.audit, p.now)
+	p.insights = insight.New(p.db, p.now)
+	p.flags = flag.New(p.db, p.audit, p.now)
+	p.secrets = secret.New(p.db, p.audit, p.now)
+	p.runs = run.New(p.db, p.audit, p.log, run.Options{
+		Now: p.now, Workers: c.workers, Lease: c.lease, Heartbeat: c.lease / 4, Instance: instance,
+		Exclusive: p.db.Dialect == store.SQLite, Metrics: p.metrics,
+	})
+	p.forge, err = forge.NewBuiltin(p.db, p.audit, filepath.Join(c.dataDir, "git"), forge.BuiltinOptions{
+		Now: p.now, Logger: p.log, PublicURL: p.address, OnEvent: p.onForgeEvent, AllowPrivate: c.allowPrivate,
+	})
+	if err != nil {
+		return err
+	}
+	p.runtime = runtime.NewProcess(p.db, p.audit, p.log, filepath.Join(c.dataDir, "runtime"), runtime.ProcessOptions{
+		Now: p.now, Lease: c.lease, Heartbeat: c.lease / 4, Instance: instance,
+		Environments: p.devEnvironments, Launcher: []string{"/proc/self/exe", runtime.LaunchCommand},
+		ServiceEnv: func(string, string) map[string]string { return map[string]string{"OFREP_ENDPOINT": p.address()} },
+	})
+	p.contracts = golden.Contract(golden.Deps{
+		Forge: p.forge, Catalog: p.catalog, Runtime: p.runtime, Flags: p.flags, Secrets: p.secrets,
+		Environments: p.environments, CIRepository: ciRepository, GitOpsRepository: gitopsRepository,
+	})
+	if err := p.runs.RegisterSteps(p.webhookStep().Type); err != nil {
+		return err
+	}
+	actions, err := p.actions()
+	if err != nil {
+		return err
+	}
+	for _, a := range append(actions, own...) {
+		if err := p.runs.Register(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tidyEvery is how often repositories are tidied and healed.
+const tidyEvery = time.Hour
+
+// tidy tends the forge's repositories until ctx ends.
+func (p *parts) tidy(ctx context.Context) error {
+	tick := time.NewTicker(tidyEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := p.forge.Maintain(ctx); err != nil && ctx.Err() == nil {
+				p.log.WarnContext(ctx, "tidying the repositories failed; trying again in an hour", "error", err)
+			}
+		}
+	}
+}
+
+func (p *parts) close() error {
+	var err error
+	if p.forge != nil {
+		err = p.forge.Close()
+	}
+	return errors.Join(err, p.db.Close())
+}
+
+func (p *parts) address() string {
+	text, _ := p.publicURL.Load().(string)
+	return text
+}
+
+// serve makes the API; demo lists the users of the demo, nil outside of it.
+func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*api.API, error) {
+	return api.New(api.Deps{
+		DB: p.db, Audit: p.audit, Auth: p.auth, Runs: p.runs, Forge: p.forge, Catalog: p.catalog, Runtime: p.runtime,
+		Contracts: p.contracts, Insights: p.insights, Log: p.log, Now: p.now, Metrics: p.metrics,
+	}, api.Options{
+		Version: version, Secure: isHTTPS(c.publicURL), TrustedOrigins: c.trustedOrigins, TrustedProxies: proxies, Demo: demo,
+		Ready: func() error {
+			if !p.started.Load() {
+				return errors.New("the workers have not started")
+			}
+			return nil
+		},
+	})
+}
+
+// environments lists the organisation's environments in the order a version
+// travels: dev, staging, production.
+func (p *parts) environments(ctx context.Context) ([]golden.Environment, error) {
+	page, err := p.catalog.Search(ctx, catalog.Query{Blueprint: "Environment", Sort: "$identifier", Limit: 200})
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the environments: %w", err)
+	}
+	out := make([]golden.Environment, 0, len(page.Entities))
+	for _, e := range page.Entities {
+		kind, _ := e.Properties["kind"].(string)
+		cluster, _ := e.Properties["cluster"].(string)
+		region, _ := e.Relations["region"].(string)
+		out = append(out, golden.Environment{ID: e.Identifier, Kind: kind, Region: region, Cluster: cluster})
+	}
+	order := []string{golden.Dev, golden.Staging, golden.Production}
+	slices.SortStableFunc(out, func(a, b golden.Environment) int {
+		return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
+	})
+	return out, nil
+}
+
+// devEnvironments are those that the process runtime serves.
+func (p *parts) devEnvironments(ctx context.Context) ([]string, error) {
+	all, err := p.environments(ctx)
+	var out []string
+	for _, e := range all {
+		if e.Kind == golden.Dev {
+			out = append(out, e.ID)
+		}
+	}
+	return out, err
+}
