@@ -104,7 +104,7 @@ async function look({ steps, services: made }, { page }, name) {
     await page.getByRole('link', { name: new RegExp(name) }).first().waitFor();
     await page.getByRole('tab', { name: 'Deployments' }).click();
     await page.getByRole('button', { name: 'Show log' }).first().click();
-    await page.getByText('"ready"').or(page.getByText('ready', { exact: false })).first().waitFor();
+    await page.getByText(/"msg":"ready"/).first().waitFor();
     await picture(page, 'deployments');
   });
   await steps.step('every check of its contract is in order', async () => {

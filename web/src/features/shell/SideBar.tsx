@@ -45,6 +45,8 @@ function Item({ item }: { item: NavItem }) {
       component={Link}
       to={item.to}
       label={item.label}
+      // Only one item is current; the router would mark the parent's too.
+      activeOptions={{ exact: true, includeSearch: false }}
       active={current}
       aria-current={current ? 'page' : undefined}
       leftSection={<item.icon size={18} stroke={1.7} aria-hidden />}
