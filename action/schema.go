@@ -134,7 +134,6 @@ func schemaOf[In any]() (*Schema, error) {
 	}
 	s := &Schema{Type: "object"}
 	for f := range t.Fields() {
-		f := f
 		if !f.IsExported() {
 			continue
 		}

@@ -304,7 +304,7 @@ func (s *site) eventually(what string, within time.Duration, ok func() bool) {
 // awaitRun waits for a run to end in state.
 func (s *site) awaitRun(id string, state run.State) {
 	s.t.Helper()
-	last := ""
+	var last string
 	tick := time.NewTicker(15 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); ; <-tick.C {

@@ -233,8 +233,7 @@ func (s *session) fastImport(ctx context.Context, in NewCommit, parent string) (
 			mode = "100755"
 		}
 		fmt.Fprintf(w, "M %s inline %s\ndata %d\n", mode, quotePath(f.Path), len(f.Content))
-		w.Write(f.Content)
-		w.WriteByte('\n')
+		fmt.Fprintf(w, "%s\n", f.Content)
 	}
 	fmt.Fprint(w, "get-mark :1\ndone\n")
 	if err := w.Flush(); err != nil {

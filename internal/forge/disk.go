@@ -3,7 +3,6 @@ package forge
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"syscall"
 
@@ -70,13 +69,4 @@ func diskFault(what string, err error) error {
 		return fault.New(fault.StorageFull, "The disk with the git repositories is full, so nothing was saved. Free some space on the machine that runs Sphera and try again.").Wrap(err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
-}
-
-// exists reports whether a file of the data folder exists.
-func (b *Builtin) exists(name string) (bool, error) {
-	_, err := b.root.Lstat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
 }

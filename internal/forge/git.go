@@ -186,8 +186,7 @@ func (g *git) explain(c call, err error, stderr string) error {
 
 // exitCode returns the exit code inside err, or -1.
 func exitCode(err error) int {
-	var e *gitError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*gitError](err); ok {
 		return e.code
 	}
 	return -1

@@ -54,7 +54,8 @@ func (b *Builtin) Commits(ctx context.Context, repo, ref string, limit int, from
 	if err != nil {
 		return nil, "", err
 	}
-	start, skip := "", 0
+	var start string
+	skip := 0
 	if from != "" {
 		sha, offset, _ := strings.Cut(from, "-")
 		n, err := strconv.Atoi(offset)

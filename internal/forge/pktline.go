@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -48,7 +49,6 @@ func pkt(content string) []byte { return fmt.Appendf(nil, "%04x%s", len(content)
 // command is one wish of a push: move ref from old to new.
 type command struct{ old, new, ref string }
 
-func (c command) creates() bool { return c.old == zeroSHA }
 func (c command) deletes() bool { return c.new == zeroSHA }
 
 // commands is the head of a push.
@@ -58,12 +58,7 @@ type commands struct {
 }
 
 func (c commands) can(capability string) bool {
-	for _, have := range c.capabilities {
-		if have == capability {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.capabilities, capability)
 }
 
 // sideband reports whether answers are multiplexed with progress.

@@ -346,10 +346,10 @@ func (b *Builtin) pullFilter(ctx context.Context, q PullRequestQuery) (string, [
 	}
 	if q.WaitingFor != nil {
 		known := memberships(*q.WaitingFor)
-		marks := make([]string, len(known))
+		marks := make([]string, 0, len(known)+1)
 		values := []any{q.WaitingFor.ID}
-		for i, m := range known {
-			marks[i] = "?"
+		for _, m := range known {
+			marks = append(marks, "?")
 			values = append(values, m)
 		}
 		add("p.state = 'open' AND p.author_id <> ? AND EXISTS (SELECT 1 FROM forge_waiting w WHERE w.repository_id = p.repository_id AND w.number = p.number AND w.reviewer IN ("+

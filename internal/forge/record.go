@@ -212,8 +212,8 @@ func (s *session) recordBranch(ctx context.Context, tx *store.Tx, m moved, compa
 
 func (s *session) saveBranch(ctx context.Context, tx *store.Tx, m moved) error {
 	verb := "branch.update"
-	switch {
-	case m.new.sha == "":
+	switch m.new.sha {
+	case "":
 		verb = "branch.delete"
 		if _, err := tx.ExecContext(ctx, "DELETE FROM forge_branches WHERE repository_id = $1 AND name = $2", s.repo.id, m.name); err != nil {
 			return fmt.Errorf("forget branch %s: %w", m.name, err)

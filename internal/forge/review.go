@@ -211,6 +211,7 @@ func (b *Builtin) ClosePullRequest(ctx context.Context, repo string, number int,
 			return fault.New(fault.Conflict, "The pull request %s#%d is merged already. Undo it by a pull request that reverts it.", repo, number)
 		case Closed:
 			return nil
+		case Open:
 		}
 		return b.closePull(ctx, tx, r, number, by, "closed by a person or a run")
 	})
