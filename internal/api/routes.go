@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 )
 
 // routes is everything the portal answers. A handler that has no line here
@@ -22,7 +23,7 @@ func (a *API) routes() []route {
 	instanceDoc := rawDoc{"text/event-stream", "Events: instance (the instance), log (a line, its seq is the id). Resumes after Last-Event-ID.", nil}
 	hintDoc := rawDoc{"text/event-stream", "Events: hint {topic, id}: something changed, look again. Topics: run, entity, pull_request, instance, audit.", nil}
 	specDoc := rawDoc{"application/json", "This document, OpenAPI 3.1.", nil}
-	return []route{
+	own := []route{
 		{get, "/livez", "live", anyone, nil, 0, none, 0, do(a.live)},
 		{get, "/readyz", "ready", anyone, nil, 0, none, 0, do(a.ready)},
 		{get, "/metrics", "metrics", anyone, nil, 0, none, 0, outside(a.metrics.handler)},
@@ -111,4 +112,6 @@ func (a *API) routes() []route {
 		{get, "/v1/services/{name}/instances/{env}/logs", "getInstanceLogs", "catalog.read", nil, 0, none, 0, do(a.instanceLogs)},
 		{get, "/v1/services/{name}/instances/{env}/events", "followInstance", "catalog.read", nil, 0, none, 0, raw(instanceDoc, a.instanceEvents)},
 	}
+	// Further groups, each in its own file.
+	return slices.Concat(own, a.portRoutes(), a.modelRoutes(), a.historyRoutes(), a.findRoutes(), a.sourceRoutes(), a.viewRoutes())
 }
