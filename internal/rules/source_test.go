@@ -63,6 +63,7 @@ func files(t *testing.T, f func(path string)) {
 			return err
 		case d.IsDir() && (slices.Contains(skip, path) || slices.Contains(skip, d.Name())):
 			return fs.SkipDir
+		case path == ".git": // a file, in a second working tree
 		case d.Type().IsRegular():
 			f(path)
 		}
