@@ -97,10 +97,14 @@ func (b *Blueprint) complete() {
 	if b.Relations == nil {
 		b.Relations = map[string]Relation{}
 	}
-	for _, m := range []*map[string]any{&b.MirrorProperties, &b.CalculationProperties, &b.AggregationProperties} {
-		if *m == nil {
-			*m = map[string]any{}
-		}
+	if b.MirrorProperties == nil {
+		b.MirrorProperties = map[string]Mirror{}
+	}
+	if b.CalculationProperties == nil {
+		b.CalculationProperties = map[string]Calculation{}
+	}
+	if b.AggregationProperties == nil {
+		b.AggregationProperties = map[string]Aggregation{}
 	}
 }
 

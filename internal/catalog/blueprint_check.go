@@ -70,7 +70,7 @@ func checkBlueprint(b Blueprint, exists func(id string) bool) problems {
 		}
 	}
 	p.checkRelations(b, exists)
-	p.checkDerived(b)
+	p.checkDerived(b, exists)
 	return p
 }
 
@@ -89,29 +89,6 @@ func (p *problems) checkRelations(b Blueprint, exists func(id string) bool) {
 		}
 		if r.Many && r.Required {
 			p.add(at+"/required", "a relation cannot be both many and required", "many or required")
-		}
-	}
-}
-
-// checkDerived checks names only: as at Port, the expressions of derived
-// properties are not checked on save.
-func (p *problems) checkDerived(b Blueprint) {
-	for _, part := range []struct {
-		key   string
-		names map[string]any
-	}{
-		{"mirrorProperties", b.MirrorProperties},
-		{"calculationProperties", b.CalculationProperties},
-		{"aggregationProperties", b.AggregationProperties},
-	} {
-		for _, name := range slices.Sorted(maps.Keys(part.names)) {
-			at := "/" + part.key + "/" + property.Escape(name)
-			if !validPropertyIdentifier(name) {
-				p.add(at, fmt.Sprintf("%q is not a property identifier", name), propertyRule)
-			}
-			if _, taken := b.Schema.Properties[name]; taken {
-				p.add(at, "has the name of a property", "a name of its own")
-			}
 		}
 	}
 }

@@ -271,7 +271,7 @@ func (s *schema) checkRequired(d draft, p *problems) {
 
 // entity is the draft as it is answered: with explicit nulls.
 func (s *schema) entity(d draft) Entity {
-	e := Entity{
+	e := Entity{Scorecards: map[string]any{},
 		Identifier: d.Identifier, Title: d.Title, Icon: d.Icon, Blueprint: s.Identifier, Team: d.Team,
 		Properties: make(map[string]any, len(s.Schema.Properties)), Relations: make(map[string]any, len(s.Relations)),
 	}

@@ -386,7 +386,7 @@ func TestBlueprint_ChangesAndRefusals(t *testing.T) {
 
 // Unknown keys and empty values come back as they were sent.
 func TestBlueprint_EchoesWhatItWasSent(t *testing.T) {
-	const sent = `{"aggregationProperties":{},"calculationProperties":{},"description":"","formulaProperties":{"x":{"a":1}},"icon":"I","identifier":"e","mirrorProperties":{"m":{"path":"r.$title"}},
+	const sent = `{"aggregationProperties":{},"calculationProperties":{},"description":"","formulaProperties":{},"icon":"I","identifier":"e","mirrorProperties":{"m":{"path":"r.$title"}},
 		"ownership":{"type":"Direct"},"relations":{"r":{"description":"","many":false,"required":false,"target":"e","title":"R","x":1}},
 		"schema":{"properties":{"p":{"dateFormat":"x","items":{"type":"string","weird":[1]},"title":"","type":"array"}},"required":[]},"title":"E"}`
 	each(t, func(t *testing.T, c *fixture) {
@@ -433,6 +433,20 @@ func TestPutEntity_Concurrently(t *testing.T) {
 			if err != nil || e.Properties["p0"] != last || e.Properties["p1"] != last || e.Properties["p2"] != last || e.Properties["p3"] != last {
 				t.Errorf("e%d: %v (%v)", i, e.Properties, err)
 			}
+		}
+	})
+}
+
+// Calculations under their older name are kept as calculations.
+func TestBlueprint_ReadsFormulaProperties(t *testing.T) {
+	each(t, func(t *testing.T, c *fixture) {
+		saved := c.blueprint(`{"identifier":"e","title":"E","schema":{"properties":{}},"formulaProperties":{"x":{"formula":".title","a":1}},"calculationProperties":{"y":{"calculation":"1","type":"number"}}}`)
+		want := `{"x":{"a":1,"calculation":".title","type":"string"},"y":{"calculation":"1","type":"number"}}`
+		if got := compact(t, saved.CalculationProperties); got != want {
+			t.Errorf("%s", got)
+		}
+		if _, kept := saved.Extra["formulaProperties"]; kept {
+			t.Error("the older name is kept beside the newer")
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -17,7 +18,7 @@ func (b *Blueprint) UnmarshalJSON(raw []byte) error {
 	}
 	*b = Blueprint(known)
 	b.Extra = extra
-	return nil
+	return b.readFormulas()
 }
 
 // MarshalJSON writes the keys of Extra as well.
@@ -64,10 +65,166 @@ func (r Relation) MarshalJSON() ([]byte, error) {
 	return property.MarshalKeeping(plain(r), r.Extra)
 }
 
+// UnmarshalJSON keeps unknown keys in Extra.
+func (m *Mirror) UnmarshalJSON(raw []byte) error {
+	type plain Mirror
+	var known plain
+	extra, err := property.UnmarshalKeeping(raw, &known)
+	if err != nil {
+		return err
+	}
+	*m = Mirror(known)
+	m.Extra = extra
+	return nil
+}
+
+// MarshalJSON writes the keys of Extra as well.
+func (m Mirror) MarshalJSON() ([]byte, error) {
+	type plain Mirror
+	return property.MarshalKeeping(plain(m), m.Extra)
+}
+
+// UnmarshalJSON keeps unknown keys in Extra.
+func (c *Calculation) UnmarshalJSON(raw []byte) error {
+	type plain Calculation
+	var known plain
+	extra, err := property.UnmarshalKeeping(raw, &known)
+	if err != nil {
+		return err
+	}
+	*c = Calculation(known)
+	c.Extra = extra
+	return nil
+}
+
+// MarshalJSON writes the keys of Extra as well.
+func (c Calculation) MarshalJSON() ([]byte, error) {
+	type plain Calculation
+	return property.MarshalKeeping(plain(c), c.Extra)
+}
+
+// UnmarshalJSON keeps unknown keys in Extra.
+func (a *Aggregation) UnmarshalJSON(raw []byte) error {
+	type plain Aggregation
+	var known plain
+	extra, err := property.UnmarshalKeeping(raw, &known)
+	if err != nil {
+		return err
+	}
+	*a = Aggregation(known)
+	a.Extra = extra
+	return nil
+}
+
+// MarshalJSON writes the keys of Extra as well.
+func (a Aggregation) MarshalJSON() ([]byte, error) {
+	type plain Aggregation
+	return property.MarshalKeeping(plain(a), a.Extra)
+}
+
+// UnmarshalJSON keeps unknown keys in Extra.
+func (a *AggregationSpec) UnmarshalJSON(raw []byte) error {
+	type plain AggregationSpec
+	var known plain
+	extra, err := property.UnmarshalKeeping(raw, &known)
+	if err != nil {
+		return err
+	}
+	*a = AggregationSpec(known)
+	a.Extra = extra
+	return nil
+}
+
+// MarshalJSON writes the keys of Extra as well.
+func (a AggregationSpec) MarshalJSON() ([]byte, error) {
+	type plain AggregationSpec
+	return property.MarshalKeeping(plain(a), a.Extra)
+}
+
+// UnmarshalJSON keeps unknown keys in Extra.
+func (f *PathFilter) UnmarshalJSON(raw []byte) error {
+	type plain PathFilter
+	var known plain
+	extra, err := property.UnmarshalKeeping(raw, &known)
+	if err != nil {
+		return err
+	}
+	*f = PathFilter(known)
+	f.Extra = extra
+	return nil
+}
+
+// MarshalJSON writes the keys of Extra as well.
+func (f PathFilter) MarshalJSON() ([]byte, error) {
+	type plain PathFilter
+	return property.MarshalKeeping(plain(f), f.Extra)
+}
+
+// UnmarshalJSON keeps unknown keys in Extra.
+func (o *Ownership) UnmarshalJSON(raw []byte) error {
+	type plain Ownership
+	var known plain
+	extra, err := property.UnmarshalKeeping(raw, &known)
+	if err != nil {
+		return err
+	}
+	*o = Ownership(known)
+	o.Extra = extra
+	return nil
+}
+
+// MarshalJSON writes the keys of Extra as well.
+func (o Ownership) MarshalJSON() ([]byte, error) {
+	type plain Ownership
+	return property.MarshalKeeping(plain(o), o.Extra)
+}
+
+// UnmarshalJSON keeps unknown keys in Extra.
+func (t *TeamInheritance) UnmarshalJSON(raw []byte) error {
+	type plain TeamInheritance
+	var known plain
+	extra, err := property.UnmarshalKeeping(raw, &known)
+	if err != nil {
+		return err
+	}
+	*t = TeamInheritance(known)
+	t.Extra = extra
+	return nil
+}
+
+// MarshalJSON writes the keys of Extra as well.
+func (t TeamInheritance) MarshalJSON() ([]byte, error) {
+	type plain TeamInheritance
+	return property.MarshalKeeping(plain(t), t.Extra)
+}
+
+// UnmarshalJSON keeps unknown keys in Extra.
+func (d *ChangelogDestination) UnmarshalJSON(raw []byte) error {
+	type plain ChangelogDestination
+	var known plain
+	extra, err := property.UnmarshalKeeping(raw, &known)
+	if err != nil {
+		return err
+	}
+	*d = ChangelogDestination(known)
+	d.Extra = extra
+	return nil
+}
+
+// MarshalJSON writes the keys of Extra as well.
+func (d ChangelogDestination) MarshalJSON() ([]byte, error) {
+	type plain ChangelogDestination
+	return property.MarshalKeeping(plain(d), d.Extra)
+}
+
 // UnmarshalJSON remembers which fields were sent as null.
 func (n *NewEntity) UnmarshalJSON(raw []byte) error {
 	type plain NewEntity
-	var known plain
+	var known struct {
+		plain
+		// Identifier hides the one of plain: it may be a query.
+		Identifier json.RawMessage `json:"identifier"`
+	}
 	if err := json.Unmarshal(raw, &known); err != nil {
 		return err
 	}
@@ -75,7 +232,14 @@ func (n *NewEntity) UnmarshalJSON(raw []byte) error {
 	if err := json.Unmarshal(raw, &sent); err != nil {
 		return err
 	}
-	*n = NewEntity(known)
+	*n = NewEntity(known.plain)
+	if id := bytes.TrimSpace(known.Identifier); len(id) > 0 && id[0] == '{' {
+		n.IdentifierQuery = id
+	} else if len(id) > 0 {
+		if err := json.Unmarshal(id, &n.Identifier); err != nil {
+			return err
+		}
+	}
 	for key, value := range sent {
 		if string(value) == "null" {
 			if n.clear == nil {

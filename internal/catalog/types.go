@@ -11,19 +11,22 @@ import (
 
 // Blueprint is the schema of one kind of thing.
 type Blueprint struct {
-	Identifier            string              `json:"identifier"`
-	Title                 string              `json:"title"`
-	Description           string              `json:"description,omitempty"`
-	Icon                  string              `json:"icon,omitempty"`
-	Schema                BlueprintSchema     `json:"schema"`
-	Relations             map[string]Relation `json:"relations"`
-	MirrorProperties      map[string]any      `json:"mirrorProperties"`
-	CalculationProperties map[string]any      `json:"calculationProperties"`
-	AggregationProperties map[string]any      `json:"aggregationProperties"`
-	CreatedAt             time.Time           `json:"createdAt"`
-	UpdatedAt             time.Time           `json:"updatedAt"`
-	CreatedBy             string              `json:"createdBy"`
-	UpdatedBy             string              `json:"updatedBy"`
+	Identifier            string                 `json:"identifier"`
+	Title                 string                 `json:"title"`
+	Description           string                 `json:"description,omitempty"`
+	Icon                  string                 `json:"icon,omitempty"`
+	Schema                BlueprintSchema        `json:"schema"`
+	Relations             map[string]Relation    `json:"relations"`
+	MirrorProperties      map[string]Mirror      `json:"mirrorProperties"`
+	CalculationProperties map[string]Calculation `json:"calculationProperties"`
+	AggregationProperties map[string]Aggregation `json:"aggregationProperties"`
+	Ownership             *Ownership             `json:"ownership,omitempty"`
+	TeamInheritance       *TeamInheritance       `json:"teamInheritance,omitempty"`
+	ChangelogDestination  *ChangelogDestination  `json:"changelogDestination,omitempty"`
+	CreatedAt             time.Time              `json:"createdAt"`
+	UpdatedAt             time.Time              `json:"updatedAt"`
+	CreatedBy             string                 `json:"createdBy"`
+	UpdatedBy             string                 `json:"updatedBy"`
 	// EntityCount is filled by lists.
 	EntityCount int `json:"entityCount"`
 	// Extra keeps keys that are not known here, and empty values as sent.
@@ -60,10 +63,14 @@ type Entity struct {
 	Team       []string       `json:"team"`
 	Properties map[string]any `json:"properties"`
 	Relations  map[string]any `json:"relations"`
+	// Scorecards are the results by scorecard.
+	Scorecards map[string]any `json:"scorecards"`
 	CreatedAt  time.Time      `json:"createdAt"`
 	UpdatedAt  time.Time      `json:"updatedAt"`
 	CreatedBy  string         `json:"createdBy"`
 	UpdatedBy  string         `json:"updatedBy"`
+	// Datasource is the User-Agent of the last writer; not part of answers.
+	Datasource string `json:"-"`
 }
 
 // Write says how an entity is written; see port-api 2.5.1.
@@ -73,10 +80,50 @@ type Write struct {
 	Merge bool
 	// ValidationOnly checks and saves nothing.
 	ValidationOnly bool
+	// CreateMissing makes entities that relations point at and that do not
+	// exist, with nothing but their identifier.
+	CreateMissing bool
 	// RunID ties the change to a run.
 	RunID string
 	// By is the id of the user or program that writes.
 	By string
+	// Datasource is the writer's User-Agent; see port-api 2.5.9.
+	Datasource string
+	// Source is whom the provenance of changed fields names; "" is Datasource,
+	// else By.
+	Source string
+	// Cause is what made it happen, where it was something else.
+	Cause string
+	// Pending is the number of an import whose entities nobody sees before
+	// FinishPending.
+	Pending int64
+	// NoFanOut leaves the derived values of other entities to the queue.
+	NoFanOut bool
+	// Answer asks the writes of many for the entities as they are then.
+	Answer bool
+}
+
+// Item is what a write of many did with one of them.
+type Item struct {
+	// Identifier is "unknown" where a query did not lead to one.
+	Identifier string
+	Blueprint  string
+	Index      int
+	Created    bool
+	Changed    bool
+	Entity     *Entity
+	// Err is a fault; nil where the entity is as it was sent.
+	Err error
+}
+
+// DeleteOptions says how entities are deleted.
+type DeleteOptions struct {
+	// Dependents deletes what points at them, too.
+	Dependents bool
+	By         string
+	RunID      string
+	Datasource string
+	Cause      string
 }
 
 // NewEntity is an entity as sent: absent and null differ. In a merge an empty
@@ -89,6 +136,9 @@ type NewEntity struct {
 	Team       json.RawMessage `json:"team,omitempty"`
 	Properties map[string]any  `json:"properties,omitempty"`
 	Relations  map[string]any  `json:"relations,omitempty"`
+	// IdentifierQuery is set where identifier was sent as a query, which must
+	// find exactly one entity.
+	IdentifierQuery json.RawMessage `json:"-"`
 	// clear names the fields that were sent as null.
 	clear map[string]bool
 }
