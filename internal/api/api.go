@@ -21,6 +21,7 @@ import (
 	"sphera/internal/forge"
 	"sphera/internal/golden"
 	"sphera/internal/insight"
+	"sphera/internal/portapi"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
 	"sphera/internal/store"
@@ -75,6 +76,7 @@ type API struct {
 	runs      *run.Engine
 	forge     *forge.Builtin
 	catalog   *catalog.Catalog
+	port      *portapi.Service
 	runtime   runtime.Runtime
 	contracts *golden.Contracts
 	insights  *insight.Insights
@@ -106,6 +108,9 @@ func New(d Deps, o Options) (*API, error) {
 		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, runtime: d.Runtime,
 		contracts: d.Contracts, insights: d.Insights, log: d.Log, now: d.Now, o: o,
 	}
+	a.port = portapi.New(portapi.Deps{
+		DB: d.DB, Audit: d.Audit, Auth: d.Auth, Catalog: d.Catalog, Log: d.Log, Now: d.Now, Version: o.Version,
+	})
 	a.stopping, a.stop = context.WithCancel(context.Background())
 	a.metrics = newMetrics(d.Metrics)
 	a.mux = &table{

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -46,7 +47,12 @@ type loader func(r *http.Request) (auth.Object, error)
 
 // endpoint registers the handler of a route.
 type endpoint struct {
-	body     reflect.Type
+	body reflect.Type
+	// port is for routes of package portapi: what is JSON and not right is 422
+	// there, as at Port.
+	port bool
+	// raw leaves the body unread by the checks.
+	raw      bool
 	register func(a *API, rt route)
 }
 
@@ -318,13 +324,17 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, rt route, body re
 		return fault.New(fault.Invalid, "The request's body could not be read to its end.").Wrap(err)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(raw))
-	if len(raw) == 0 {
+	if len(raw) == 0 || rt.endpoint.raw {
 		return nil
 	}
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return fault.New(fault.Invalid, "The request's Content-Type must be application/json.")
 	}
-	return checkJSON(raw, body)
+	err = checkJSON(raw, body)
+	if f, ok := fault.As(err); ok && rt.endpoint.port && json.Valid(raw) {
+		f.Code = fault.Unprocessable
+	}
+	return err
 }
 
 // recordDenied appends the refusal to the audit log; a failure to do so must

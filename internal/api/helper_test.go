@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -314,11 +315,14 @@ func (h *harness) startRun(role string, lines int) string {
 
 // concrete fills the {names} of a route.
 func concrete(path, runID string) string {
-	return strings.NewReplacer(
+	path = strings.NewReplacer(
 		"{bp}", "Component", "{id}", runID, "{repo}", "group%2Fr", "{n}", "1", "{sha}", "main", "{action}", "wait_here",
 		"{name}", "svc", "{env}", "dev", "{service}", "svc",
 	).Replace(path)
+	return wildcard.ReplaceAllString(path, "x")
 }
+
+var wildcard = regexp.MustCompile(`\{[^}]*\}`)
 
 func userPassword(text string) auth.UserChange { return auth.UserChange{Password: &text} }
 

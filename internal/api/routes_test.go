@@ -138,11 +138,11 @@ func TestS5_Bodies(t *testing.T) {
 	id := h.fixtures()
 	for key, rt := range h.api.mux.entries {
 		body := rt.endpoint.body
-		if body == nil {
+		if body == nil || rt.endpoint.raw {
 			continue
 		}
 		var cases []string
-		if !isOpen(body) {
+		if body.Kind() == reflect.Struct && !isOpen(body) {
 			cases = append(cases, `{"role":"administrator"}`, `{"createdBy":"me"}`, `{"unknown_field":1}`)
 		}
 		for name := range jsonFields(body) {
@@ -153,7 +153,11 @@ func TestS5_Bodies(t *testing.T) {
 		}
 		for _, text := range cases {
 			got := h.call("administrator", rt.method, concrete(rt.path, id), text)
-			if got.status != http.StatusBadRequest || got.json["error"] != "invalid_request" {
+			status, code := http.StatusBadRequest, "invalid_request"
+			if rt.endpoint.port {
+				status, code = http.StatusUnprocessableEntity, "validation_error"
+			}
+			if got.status != status || got.json["error"] != code {
 				t.Errorf("%s %s: %d %s", key, text, got.status, got.text)
 			}
 		}
@@ -166,7 +170,7 @@ func TestS5_WritableFields(t *testing.T) {
 	h := start(t, storetest.Open(t, storetest.SQLite(t)), Options{})
 	var lines []string
 	for key, rt := range h.api.mux.entries {
-		if rt.endpoint.body != nil {
+		if fields := rt.endpoint.body; fields != nil && len(jsonFields(fields)) > 0 {
 			lines = append(lines, key+": "+strings.Join(sortedKeys(jsonFields(rt.endpoint.body)), " "))
 		}
 	}

@@ -138,6 +138,9 @@ func otherCase(fields map[string]reflect.Type, key string) string {
 // jsonFields lists the fields that a struct is written with in JSON.
 func jsonFields(t reflect.Type) map[string]reflect.Type {
 	out := map[string]reflect.Type{}
+	if t.Kind() != reflect.Struct {
+		return out
+	}
 	for f := range t.Fields() {
 		tag := f.Tag.Get("json")
 		if f.Anonymous && tag == "" && f.Type.Kind() == reflect.Struct {
