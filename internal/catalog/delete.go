@@ -143,6 +143,15 @@ func (c *Catalog) deleteAll(ctx context.Context, tx *store.Tx, doomed []*stored,
 	for i, r := range doomed {
 		in[r.id], ids[i] = true, r.id
 	}
+	for i, r := range doomed {
+		v := w
+		if i > 0 && v.Cause == "" {
+			v.Cause = Ref(doomed[0].blueprint, doomed[0].Identifier)
+		}
+		if err := c.keepDeleted(ctx, tx, r, v); err != nil {
+			return err
+		}
+	}
 	for _, r := range doomed {
 		if err := c.release(ctx, tx, r, in, w); err != nil {
 			return err
@@ -223,6 +232,11 @@ func (c *Catalog) forget(ctx context.Context, tx *store.Tx, r, target *stored, w
 	}
 	if _, err := tx.ExecContext(ctx, "UPDATE entities SET updated_at = $1, updated_by = $2 WHERE id = $3", store.Millis(c.now()), w.By, r.id); err != nil {
 		return fmt.Errorf("empty relations: %w", err)
+	}
+	v := w
+	v.Cause = Ref(target.blueprint, target.Identifier)
+	if err := c.keepVersion(ctx, tx, r, verbUpdate, v); err != nil {
+		return err
 	}
 	tx.Notify(Topic, Ref(r.blueprint, r.Identifier))
 	return c.record(ctx, tx, "entity.update", Ref(r.blueprint, r.Identifier), w.By, w.RunID, changeDetail(before, r.flat()))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"sphera/internal/catalog/property"
 	"sphera/internal/fault"
@@ -167,6 +168,9 @@ func (c *Catalog) saveEntity(ctx context.Context, tx *store.Tx, s *schema, old *
 	if w.ValidationOnly {
 		return r.entity(s), nil
 	}
+	if w.back != nil {
+		w.back.prepare(r)
+	}
 	if err := c.writeEntity(ctx, tx, old, r, targets, w); err != nil {
 		return Entity{}, err
 	}
@@ -190,6 +194,9 @@ func (c *Catalog) writeLinks(ctx context.Context, tx *store.Tx, old, r *stored, 
 	var before map[string][]string
 	var flatBefore map[string]any
 	verb := "entity.create"
+	if w.back != nil {
+		verb = "entity.restore"
+	}
 	if old != nil {
 		verb, before, flatBefore = "entity.update", old.Relations, old.flat()
 		if old.Identifier != r.Identifier {
@@ -219,6 +226,9 @@ func (c *Catalog) writeLinks(ctx context.Context, tx *store.Tx, old, r *stored, 
 		if err := writeRelation(ctx, tx, r.id, name, had, ids); err != nil {
 			return err
 		}
+	}
+	if err := c.keepVersion(ctx, tx, r, strings.TrimPrefix(verb, "entity."), w); err != nil {
+		return err
 	}
 	after := r.flat()
 	if _, renamed := flatBefore["identifier"]; renamed {

@@ -108,6 +108,9 @@ func insertRow(ctx context.Context, tx *store.Tx, r *stored) error {
 		return err
 	}
 	find, search := texts(r.draft)
+	if r.id != 0 {
+		return reinsertRow(ctx, tx, r, team, properties)
+	}
 	err = tx.QueryRowContext(ctx, `INSERT INTO entities (blueprint, identifier, title, title_fold, icon, team, properties, find_text, search_text, created_at, updated_at, created_by, updated_by)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id`,
 		r.blueprint, r.Identifier, r.Title, fold(r.Title), r.Icon, team, properties, find, search, r.created, r.updated, r.createdBy, r.updatedBy).Scan(&r.id)

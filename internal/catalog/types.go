@@ -101,6 +101,9 @@ type Write struct {
 	NoFanOut bool
 	// Answer asks the writes of many for the entities as they are then.
 	Answer bool
+
+	// back is set where a deleted entity comes back; see Restore.
+	back *comeback
 }
 
 // Item is what a write of many did with one of them.
