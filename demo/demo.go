@@ -10,7 +10,7 @@ import (
 	"io/fs"
 )
 
-//go:embed model extensions organisation.json
+//go:embed model extensions catalogue scorecards organisation.json
 var files embed.FS
 
 // Org is who works at the demo organisation.
@@ -54,6 +54,14 @@ func Model() ([]File, error) { return under("model") }
 // Extensions add to the model what the demo shows: regions, environments,
 // owners, descriptions. The importer merges, so they hold only what is new.
 func Extensions() ([]File, error) { return under("extensions") }
+
+// Catalogue is the breadth of it: what a company of this size has besides its
+// services, from monitors and incidents to clusters, images and third parties.
+func Catalogue() ([]File, error) { return under("catalogue") }
+
+// Scorecards are the checks of the demo, one document each, with the blueprint
+// they are for.
+func Scorecards() ([]File, error) { return under("scorecards") }
 
 func under(folder string) ([]File, error) {
 	root, err := fs.Sub(files, folder)

@@ -260,7 +260,7 @@ func newPassword() string {
 }
 
 func seedCatalog(ctx context.Context, p *parts) error {
-	for _, read := range []func() ([]demo.File, error){demo.Model, demo.Extensions} {
+	for _, read := range []func() ([]demo.File, error){demo.Model, demo.Extensions, demo.Catalogue} {
 		files, err := read()
 		if err != nil {
 			return err
