@@ -30,6 +30,12 @@ func extensionFiles(t testing.TB) []catalog.ImportFile {
 	return importFiles(t, files, err)
 }
 
+func catalogueFiles(t testing.TB) []catalog.ImportFile {
+	t.Helper()
+	files, err := demo.Catalogue()
+	return importFiles(t, files, err)
+}
+
 func importFiles(t testing.TB, files []demo.File, err error) []catalog.ImportFile {
 	t.Helper()
 	if err != nil {
@@ -186,6 +192,26 @@ func sameFiles(t *testing.T, a, b []catalog.ImportFile) {
 
 // R10: export -> import elsewhere -> export gives the same bytes, also for
 // hostile names and values.
+func TestR48_EveryClassOfTheCatalogueHasData(t *testing.T) {
+	each(t, func(t *testing.T, c *fixture) {
+		c.load(modelFiles(t))
+		c.load(extensionFiles(t))
+		c.load(catalogueFiles(t))
+		for class, blueprint := range map[string]string{
+			"observability": "Monitor", "tasks": "Task", "CI/CD": "Pipeline", "on-call": "OnCallSchedule", "troubleshooting": "Incident",
+			"DevSecOps": "Vulnerability", "runbooks": "Runbook", "cloud": "CloudAccount", "Kubernetes": "Cluster",
+			"containers and serverless": "Workload", "infrastructure as code": "TerraformWorkspace", "databases": "Database",
+			"environments": "Environment", "regions": "Region", "services": "Component", "images": "ContainerImage", "docs": "Document",
+			"APIs": "API", "third parties": "ThirdParty", "cron jobs": "CronJob",
+		} {
+			page, err := c.Search(context.Background(), catalog.Query{Blueprint: blueprint, Limit: 1})
+			if err != nil || page.Total < 2 {
+				t.Errorf("%s: %d entities of %s, %v", class, page.Total, blueprint, err)
+			}
+		}
+	})
+}
+
 func TestR10_ExportImportsByteStable(t *testing.T) {
 	each(t, func(t *testing.T, c *fixture) {
 		c.load(modelFiles(t))
