@@ -26,6 +26,7 @@ import (
 	"sphera/internal/runtime"
 	"sphera/internal/secret"
 	"sphera/internal/store"
+	"sphera/internal/view"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -52,6 +53,7 @@ type parts struct {
 	flags     *flag.Projects
 	secrets   *secret.Slots
 	insights  *insight.Insights
+	views     *view.Views
 	contracts *golden.Contracts
 
 	// publicURL is known when the server listens.
@@ -87,6 +89,7 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 	p.auth = auth.New(p.db, p.audit, p.now)
 	p.catalog = catalog.New(p.db, p.audit, p.now)
 	p.insights = insight.New(p.db, p.now)
+	p.views = view.Open(p.db, p.audit, p.now)
 	p.flags = flag.New(p.db, p.audit, p.now)
 	p.secrets = secret.New(p.db, p.audit, p.now)
 	p.runs = run.New(p.db, p.audit, p.log, run.Options{
@@ -159,7 +162,7 @@ func (p *parts) address() string {
 func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*api.API, error) {
 	return api.New(api.Deps{
 		DB: p.db, Audit: p.audit, Auth: p.auth, Runs: p.runs, Forge: p.forge, Catalog: p.catalog, Runtime: p.runtime,
-		Contracts: p.contracts, Insights: p.insights, Log: p.log, Now: p.now, Metrics: p.metrics,
+		Contracts: p.contracts, Insights: p.insights, Views: p.views, Log: p.log, Now: p.now, Metrics: p.metrics,
 	}, api.Options{
 		Version: version, Secure: isHTTPS(c.publicURL), TrustedOrigins: c.trustedOrigins, TrustedProxies: proxies, Demo: demo,
 		Ready: func() error {

@@ -25,6 +25,7 @@ import (
 	"sphera/internal/run"
 	"sphera/internal/runtime"
 	"sphera/internal/store"
+	"sphera/internal/view"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -44,6 +45,7 @@ type Deps struct {
 	Runtime   runtime.Runtime
 	Contracts *golden.Contracts
 	Insights  *insight.Insights
+	Views     *view.Views
 	Log       *slog.Logger
 	Now       func() time.Time
 	// Metrics are served at /metrics and receive the API's own.
@@ -80,6 +82,7 @@ type API struct {
 	runtime   runtime.Runtime
 	contracts *golden.Contracts
 	insights  *insight.Insights
+	views     *view.Views
 	log       *slog.Logger
 	now       func() time.Time
 	o         Options
@@ -106,7 +109,7 @@ func New(d Deps, o Options) (*API, error) {
 	}
 	a := &API{
 		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, runtime: d.Runtime,
-		contracts: d.Contracts, insights: d.Insights, log: d.Log, now: d.Now, o: o,
+		contracts: d.Contracts, insights: d.Insights, views: d.Views, log: d.Log, now: d.Now, o: o,
 	}
 	a.port = portapi.New(portapi.Deps{
 		DB: d.DB, Audit: d.Audit, Auth: d.Auth, Catalog: d.Catalog, Log: d.Log, Now: d.Now, Version: o.Version,

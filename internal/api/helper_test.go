@@ -29,6 +29,7 @@ import (
 	"sphera/internal/secret"
 	"sphera/internal/store"
 	"sphera/internal/store/storetest"
+	"sphera/internal/view"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -78,7 +79,7 @@ func start(t *testing.T, db *store.DB, o Options) *harness {
 	events := audit.New(time.Now)
 	h.auth = auth.New(db, events, time.Now)
 	d := Deps{
-		DB: db, Audit: events, Auth: h.auth, Catalog: catalog.New(db, events, time.Now), Insights: insight.New(db, time.Now),
+		DB: db, Audit: events, Auth: h.auth, Catalog: catalog.New(db, events, time.Now), Insights: insight.New(db, time.Now), Views: view.Open(db, events, time.Now),
 		Log: log, Now: time.Now, Metrics: prometheus.NewRegistry(),
 	}
 	d.Runs = run.New(db, events, log, run.Options{Now: time.Now, Exclusive: db.Dialect == store.SQLite})

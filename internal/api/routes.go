@@ -21,7 +21,7 @@ func (a *API) routes() []route {
 	}}
 	runDoc := rawDoc{"text/event-stream", "Events: run (the run), log (a line, its seq is the id), end. Resumes after Last-Event-ID.", nil}
 	instanceDoc := rawDoc{"text/event-stream", "Events: instance (the instance), log (a line, its seq is the id). Resumes after Last-Event-ID.", nil}
-	hintDoc := rawDoc{"text/event-stream", "Events: hint {topic, id}: something changed, look again. Topics: run, entity, pull_request, instance, audit.", nil}
+	hintDoc := rawDoc{"text/event-stream", "Events: hint {topic, id}: something changed, look again. Topics: run, entity, pull_request, instance, audit, view.", nil}
 	specDoc := rawDoc{"application/json", "This document, OpenAPI 3.1.", nil}
 	own := []route{
 		{get, "/livez", "live", anyone, nil, 0, none, 0, do(a.live)},

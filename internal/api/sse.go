@@ -10,6 +10,7 @@ import (
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
 	"sphera/internal/run"
+	"sphera/internal/view"
 )
 
 const (
@@ -180,7 +181,7 @@ type hint struct {
 
 // events is the one stream a browser keeps open.
 func (a *API) events(w http.ResponseWriter, r *http.Request) error {
-	topics := []string{run.Topic, catalog.Topic, "pull_request", "instance", "audit"}
+	topics := []string{run.Topic, catalog.Topic, "pull_request", "instance", "audit", view.Topic}
 	hints := make([]<-chan string, 0, len(topics))
 	for _, topic := range topics {
 		ch, stop := a.db.Subscribe(topic)
