@@ -24,6 +24,7 @@ import (
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
 	"sphera/internal/fault"
+	"sphera/internal/source"
 	"sphera/internal/store"
 )
 
@@ -33,6 +34,9 @@ type Deps struct {
 	Audit   *audit.Log
 	Auth    *auth.Service
 	Catalog *catalog.Catalog
+	// Sources is asked before what a program deletes is deleted (Delete), and
+	// told when one lists (Listed) or writes (Wrote) its entities.
+	Sources *source.Sources
 	Log     *slog.Logger
 	Now     func() time.Time
 	// Version is the program's.
