@@ -25,6 +25,7 @@ import (
 	"sphera/internal/run"
 	"sphera/internal/runtime"
 	"sphera/internal/secret"
+	"sphera/internal/source"
 	"sphera/internal/store"
 	"sphera/internal/view"
 
@@ -47,6 +48,7 @@ type parts struct {
 	audit     *audit.Log
 	auth      *auth.Service
 	catalog   *catalog.Catalog
+	sources   *source.Sources
 	runs      *run.Engine
 	forge     *forge.Builtin
 	runtime   *runtime.Process
@@ -88,6 +90,7 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 	p.audit = audit.New(p.now)
 	p.auth = auth.New(p.db, p.audit, p.now)
 	p.catalog = catalog.New(p.db, p.audit, p.now)
+	p.sources = source.New(p.db, p.catalog, p.audit, p.now)
 	p.insights = insight.New(p.db, p.now)
 	p.views = view.Open(p.db, p.audit, p.now)
 	p.flags = flag.New(p.db, p.audit, p.now)
@@ -161,7 +164,7 @@ func (p *parts) address() string {
 // serve makes the API; demo lists the users of the demo, nil outside of it.
 func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*api.API, error) {
 	return api.New(api.Deps{
-		DB: p.db, Audit: p.audit, Auth: p.auth, Runs: p.runs, Forge: p.forge, Catalog: p.catalog, Runtime: p.runtime,
+		DB: p.db, Audit: p.audit, Auth: p.auth, Runs: p.runs, Forge: p.forge, Catalog: p.catalog, Sources: p.sources, Runtime: p.runtime,
 		Contracts: p.contracts, Insights: p.insights, Views: p.views, Log: p.log, Now: p.now, Metrics: p.metrics,
 	}, api.Options{
 		Version: version, Secure: isHTTPS(c.publicURL), TrustedOrigins: c.trustedOrigins, TrustedProxies: proxies, Demo: demo,

@@ -24,6 +24,7 @@ import (
 	"sphera/internal/portapi"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
+	"sphera/internal/source"
 	"sphera/internal/store"
 	"sphera/internal/view"
 
@@ -42,6 +43,7 @@ type Deps struct {
 	Runs      *run.Engine
 	Forge     *forge.Builtin
 	Catalog   *catalog.Catalog
+	Sources   *source.Sources
 	Runtime   runtime.Runtime
 	Contracts *golden.Contracts
 	Insights  *insight.Insights
@@ -78,6 +80,7 @@ type API struct {
 	runs      *run.Engine
 	forge     *forge.Builtin
 	catalog   *catalog.Catalog
+	sources   *source.Sources
 	port      *portapi.Service
 	runtime   runtime.Runtime
 	contracts *golden.Contracts
@@ -108,11 +111,11 @@ func New(d Deps, o Options) (*API, error) {
 		o.Heartbeat = 15 * time.Second
 	}
 	a := &API{
-		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, runtime: d.Runtime,
+		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, sources: d.Sources, runtime: d.Runtime,
 		contracts: d.Contracts, insights: d.Insights, views: d.Views, log: d.Log, now: d.Now, o: o,
 	}
 	a.port = portapi.New(portapi.Deps{
-		DB: d.DB, Audit: d.Audit, Auth: d.Auth, Catalog: d.Catalog, Log: d.Log, Now: d.Now, Version: o.Version,
+		DB: d.DB, Audit: d.Audit, Auth: d.Auth, Catalog: d.Catalog, Sources: d.Sources, Log: d.Log, Now: d.Now, Version: o.Version,
 	})
 	a.stopping, a.stop = context.WithCancel(context.Background())
 	a.metrics = newMetrics(d.Metrics)

@@ -27,6 +27,7 @@ import (
 	"sphera/internal/run"
 	"sphera/internal/runtime"
 	"sphera/internal/secret"
+	"sphera/internal/source"
 	"sphera/internal/store"
 	"sphera/internal/store/storetest"
 	"sphera/internal/view"
@@ -82,6 +83,7 @@ func start(t *testing.T, db *store.DB, o Options) *harness {
 		DB: db, Audit: events, Auth: h.auth, Catalog: catalog.New(db, events, time.Now), Insights: insight.New(db, time.Now), Views: view.Open(db, events, time.Now),
 		Log: log, Now: time.Now, Metrics: prometheus.NewRegistry(),
 	}
+	d.Sources = source.New(db, d.Catalog, events, time.Now)
 	d.Runs = run.New(db, events, log, run.Options{Now: time.Now, Exclusive: db.Dialect == store.SQLite})
 	process := runtime.NewProcess(db, events, log, filepath.Join(t.TempDir(), "runtime"), runtime.ProcessOptions{Now: time.Now})
 	d.Runtime = process
