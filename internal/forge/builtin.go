@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sphera/internal/audit"
+	"sphera/internal/outgoing"
 	"sphera/internal/store"
 )
 
@@ -63,7 +64,7 @@ type Builtin struct {
 	locks    *keyLocks
 	compared *lru[comparisonKey, comparison]
 	seal     *sealer
-	outgoing *outgoing
+	outgoing *outgoing.Client
 	uploads  chan struct{}
 	// failAt is set by tests to end an operation at a named point, as if the
 	// process had been killed there.
@@ -89,7 +90,7 @@ func NewBuiltin(db *store.DB, log *audit.Log, dir string, o BuiltinOptions) (*Bu
 	b := &Builtin{
 		db: db, log: log, logger: o.Logger, now: o.Now, publicOf: o.PublicURL, onEvent: o.OnEvent,
 		dir: dir, root: root, locks: &keyLocks{locks: map[string]*keyLock{}},
-		compared: newLRU[comparisonKey, comparison](256), outgoing: newOutgoing(o.AllowPrivate),
+		compared: newLRU[comparisonKey, comparison](256), outgoing: outgoing.New(o.AllowPrivate),
 		uploads: make(chan struct{}, maxTransfers), failAt: func(string) error { return nil },
 	}
 	if err := b.open(context.Background()); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"sphera/internal/audit"
 	"sphera/internal/fault"
+	"sphera/internal/outgoing"
 	"sphera/internal/store"
 )
 
@@ -30,7 +31,7 @@ func eventKinds() []string {
 // SetWebhook implements Forge. Without an ID the webhook's address is its
 // identity; without a Secret a webhook that exists keeps the one it has.
 func (b *Builtin) SetWebhook(ctx context.Context, repo string, hook Webhook) error {
-	if err := checkURL(hook.URL); err != nil {
+	if err := outgoing.CheckURL("url", hook.URL); err != nil {
 		return err
 	}
 	if hook.ID == "" {
@@ -211,11 +212,11 @@ func (b *Builtin) DeliverWebhook(ctx context.Context, repo, hookID string, paylo
 	if err := json.Unmarshal(payload, &kind); err != nil {
 		return fmt.Errorf("read the event to deliver: %w", err)
 	}
-	return b.outgoing.post(ctx, address, bytes.NewReader(payload), http.Header{
+	return b.outgoing.Post(ctx, address, http.Header{
 		"Content-Type": {"application/json"}, "User-Agent": {"Sphera"},
 		"X-Sphera-Event": {clean(kind.Kind, 50)}, "X-Sphera-Delivery": {clean(deliveryID, 200)},
 		"X-Sphera-Signature-256": {signature(secret, payload)},
-	})
+	}, bytes.NewReader(payload))
 }
 
 // signature is what the receiver computes over the raw body and compares.
