@@ -61,6 +61,8 @@ const (
 	ViaSession  = "session"
 	ViaToken    = "token"
 	ViaPassword = "password"
+	// ViaApp is a machine with a client id and secret; it is no user.
+	ViaApp = "app"
 )
 
 // Principal is a user together with how this request was authenticated.
@@ -130,7 +132,8 @@ func (s *Service) event(ctx context.Context, tx *store.Tx, by, verb, object stri
 // shown as they are.
 func nameOf(ctx context.Context, q store.Querier, id string) string {
 	var name string
-	if err := q.QueryRowContext(ctx, "SELECT name FROM auth_users WHERE id = $1", id).Scan(&name); err != nil {
+	err := q.QueryRowContext(ctx, "SELECT name FROM auth_users WHERE id = $1 UNION ALL SELECT name FROM auth_apps WHERE id = $1", id).Scan(&name)
+	if err != nil {
 		return id
 	}
 	return name

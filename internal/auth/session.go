@@ -172,6 +172,9 @@ func (s *Service) Authenticate(ctx context.Context, credential string) (Principa
 	if strings.HasPrefix(credential, userTokenPrefix) {
 		return s.byToken(ctx, credential)
 	}
+	if strings.HasPrefix(credential, appTokenPrefix) {
+		return s.byAppToken(ctx, credential)
+	}
 	if len(credential) != 43 { // 32 bytes in base64
 		return Principal{}, errCredential()
 	}

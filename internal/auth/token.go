@@ -89,7 +89,7 @@ func wellFormed(token, prefix string) bool {
 // CreateToken makes an API token that acts with the user's rights until it
 // ends, after 90 days when ttl is zero. The plain token is returned only here.
 func (s *Service) CreateToken(ctx context.Context, p Principal, name string, ttl time.Duration) (string, Token, error) {
-	if p.Via == ViaToken {
+	if p.Via == ViaToken || p.Via == ViaApp {
 		return "", Token{}, fault.Refuse("token-makes-no-token", "An API token cannot make another API token: a leaked one would never end.",
 			"Sign in with your password and make the token there.", "role administrator")
 	}
