@@ -116,6 +116,13 @@ func New(d Deps, o Options) (*API, error) {
 	}
 	a.port = portapi.New(portapi.Deps{
 		DB: d.DB, Audit: d.Audit, Auth: d.Auth, Catalog: d.Catalog, Sources: d.Sources, Log: d.Log, Now: d.Now, Version: o.Version,
+		Actions: func(context.Context) ([]string, error) {
+			var ids []string
+			for _, one := range d.Runs.Actions() {
+				ids = append(ids, one.Identifier)
+			}
+			return ids, nil
+		},
 	})
 	a.stopping, a.stop = context.WithCancel(context.Background())
 	a.metrics = newMetrics(d.Metrics)

@@ -2,73 +2,10 @@ package api
 
 import (
 	"context"
-	"net/http"
 
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
-	"sphera/internal/fault"
 )
-
-type blueprintPath struct {
-	Blueprint string `path:"bp" maxLength:"200"`
-}
-
-type blueprintsAnswer struct {
-	Answer
-	Blueprints []catalog.Blueprint `json:"blueprints"`
-}
-
-type blueprintAnswer struct {
-	Answer
-	Blueprint catalog.Blueprint `json:"blueprint"`
-}
-
-func (a *API) blueprints(ctx context.Context, _ *struct{}) (*blueprintsAnswer, error) {
-	all, err := a.catalog.Blueprints(ctx)
-	return &blueprintsAnswer{Blueprints: all}, err
-}
-
-func (a *API) blueprint(ctx context.Context, in *blueprintPath) (*blueprintAnswer, error) {
-	b, err := a.catalog.Blueprint(ctx, in.Blueprint)
-	return &blueprintAnswer{Blueprint: b}, err
-}
-
-type newBlueprintInput struct {
-	Body catalog.Blueprint
-}
-
-func (a *API) createBlueprint(ctx context.Context, in *newBlueprintInput) (*blueprintAnswer, error) {
-	_, err := a.catalog.Blueprint(ctx, in.Body.Identifier)
-	if err == nil {
-		return nil, fault.New(fault.Taken, "There is a blueprint %s already.", in.Body.Identifier)
-	}
-	if !fault.Is(err, fault.NotFound) {
-		return nil, err
-	}
-	b, _, err := a.catalog.PutBlueprint(ctx, in.Body, who(ctx).ID)
-	return &blueprintAnswer{Blueprint: b}, err
-}
-
-type putBlueprintInput struct {
-	Blueprint string `path:"bp" maxLength:"200"`
-	Body      catalog.Blueprint
-}
-
-func (a *API) putBlueprint(ctx context.Context, in *putBlueprintInput) (*blueprintAnswer, error) {
-	if in.Body.Identifier != in.Blueprint {
-		return nil, fault.Field("identifier", "differs from the address", in.Blueprint)
-	}
-	b, created, err := a.catalog.PutBlueprint(ctx, in.Body, who(ctx).ID)
-	out := &blueprintAnswer{Blueprint: b}
-	if created {
-		out.status = http.StatusCreated
-	}
-	return out, err
-}
-
-func (a *API) deleteBlueprint(ctx context.Context, in *blueprintPath) (*Done, error) {
-	return &Done{}, a.catalog.DeleteBlueprint(ctx, in.Blueprint, who(ctx).ID)
-}
 
 type searchInput struct {
 	Q     string `query:"q" maxLength:"200"`

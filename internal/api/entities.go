@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
@@ -15,12 +13,6 @@ type entityPath struct {
 	ID        string `path:"id" maxLength:"500"`
 }
 
-// entityObject is the entity of the address with the teams that own it; one
-// that does not exist yet is owned by nobody.
-func (a *API) entityObject(r *http.Request) (auth.Object, error) {
-	return a.owned(r.Context(), r.PathValue("bp"), r.PathValue("id"))
-}
-
 func (a *API) owned(ctx context.Context, blueprint, id string) (auth.Object, error) {
 	o := auth.Object{Kind: blueprint, ID: id}
 	e, err := a.catalog.Entity(ctx, blueprint, id)
@@ -29,81 +21,6 @@ func (a *API) owned(ctx context.Context, blueprint, id string) (auth.Object, err
 	}
 	o.Teams = e.Team
 	return o, err
-}
-
-type entityAnswer struct {
-	Answer
-	Entity catalog.Entity `json:"entity"`
-}
-
-type newEntityInput struct {
-	Blueprint      string `path:"bp" maxLength:"200"`
-	Upsert         bool   `query:"upsert" doc:"Replace the entity if there is one"`
-	Merge          bool   `query:"merge" doc:"With upsert: keep what is not sent"`
-	ValidationOnly bool   `query:"validation_only" doc:"Check and save nothing"`
-	RunID          string `query:"run_id" maxLength:"100" doc:"The run this change belongs to"`
-	Body           catalog.NewEntity
-}
-
-// createEntity decides by the owners the entity has, and else by those it is
-// to have: a developer may add what a team of theirs will own.
-func (a *API) createEntity(ctx context.Context, in *newEntityInput) (*entityAnswer, error) {
-	o, err := a.owned(ctx, in.Blueprint, in.Body.Identifier)
-	if err != nil {
-		return nil, err
-	}
-	if len(o.Teams) == 0 {
-		o.Teams = teamsOf(in.Body.Team)
-	}
-	if err := a.may(ctx, who(ctx), "catalog.write", o); err != nil {
-		return nil, err
-	}
-	e, created, err := a.catalog.PutEntity(ctx, in.Blueprint, in.Body, catalog.Write{
-		Upsert: in.Upsert, Merge: in.Merge, ValidationOnly: in.ValidationOnly, RunID: in.RunID, By: who(ctx).ID,
-	})
-	out := &entityAnswer{Entity: e}
-	if !created {
-		out.status = http.StatusOK
-	}
-	return out, err
-}
-
-func (a *API) entity(ctx context.Context, in *entityPath) (*entityAnswer, error) {
-	e, err := a.catalog.Entity(ctx, in.Blueprint, in.ID)
-	return &entityAnswer{Entity: e}, err
-}
-
-type entityInput struct {
-	Blueprint      string `path:"bp" maxLength:"200"`
-	ID             string `path:"id" maxLength:"500"`
-	ValidationOnly bool   `query:"validation_only" doc:"Check and save nothing"`
-	RunID          string `query:"run_id" maxLength:"100"`
-	Body           catalog.NewEntity
-}
-
-func (in *entityInput) write(ctx context.Context) catalog.Write {
-	return catalog.Write{ValidationOnly: in.ValidationOnly, RunID: in.RunID, By: who(ctx).ID}
-}
-
-func (a *API) replaceEntity(ctx context.Context, in *entityInput) (*entityAnswer, error) {
-	e, err := a.catalog.ReplaceEntity(ctx, in.Blueprint, in.ID, in.Body, in.write(ctx))
-	return &entityAnswer{Entity: e}, err
-}
-
-func (a *API) patchEntity(ctx context.Context, in *entityInput) (*entityAnswer, error) {
-	e, err := a.catalog.PatchEntity(ctx, in.Blueprint, in.ID, in.Body, in.write(ctx))
-	return &entityAnswer{Entity: e}, err
-}
-
-type deleteEntityInput struct {
-	Blueprint        string `path:"bp" maxLength:"200"`
-	ID               string `path:"id" maxLength:"500"`
-	DeleteDependents bool   `query:"delete_dependents" doc:"Delete the entities that require this one, too"`
-	RunID            string `query:"run_id" maxLength:"100"`
-}
-
-func (a *API) deleteEntity(ctx context.Context, in *deleteEntityInput) (*Done, error) {
-	return &Done{}, a.catalog.DeleteEntity(ctx, in.Blueprint, in.ID, who(ctx).ID, in.RunID, in.DeleteDependents)
 }
 
 type searchEntitiesInput struct {
@@ -158,17 +75,4 @@ type dependentsAnswer struct {
 func (a *API) dependents(ctx context.Context, in *entityPath) (*dependentsAnswer, error) {
 	hits, err := a.catalog.Dependents(ctx, in.Blueprint, in.ID)
 	return &dependentsAnswer{Dependents: hits}, err
-}
-
-// teamsOf reads the team of an entity as sent: a name or a list of names.
-func teamsOf(raw json.RawMessage) []string {
-	var many []string
-	if json.Unmarshal(raw, &many) == nil {
-		return many
-	}
-	var one string
-	if json.Unmarshal(raw, &one) == nil && one != "" {
-		return []string{one}
-	}
-	return nil
 }

@@ -99,6 +99,10 @@ func (r *registry) Schema(t reflect.Type, allowRef bool, hint string) *huma.Sche
 		if base == reflect.TypeFor[catalog.Blueprint]() {
 			writableBlueprint(r.schemas[name])
 		}
+		if base == reflect.TypeFor[catalog.Entity]() {
+			r.schemas[name].Properties["icon"].Nullable = true // always there
+			r.schemas[name].Required = append(r.schemas[name].Required, "icon")
+		}
 		if base == reflect.TypeFor[catalog.NewEntity]() {
 			r.schemas[name].Properties["title"].Nullable = true // null clears
 			r.schemas[name].Properties["icon"].Nullable = true

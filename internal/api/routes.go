@@ -11,10 +11,10 @@ import (
 // method, path | operation | permission and its object | body limit | audit | status | handler
 func (a *API) routes() []route {
 	var (
-		get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
-		created, accepted          = http.StatusCreated, http.StatusAccepted
+		get, post, del    = http.MethodGet, http.MethodPost, http.MethodDelete
+		created, accepted = http.StatusCreated, http.StatusAccepted
 
-		entity, aRun, repo, pull = a.entityObject, a.runObject, a.repositoryObject, a.pullObject
+		aRun, repo, pull = a.runObject, a.repositoryObject, a.pullObject
 	)
 	csvDoc := rawDoc{"text/csv", "The rows of the same search, as a file.", map[string]string{
 		"q": "Text to look for", "rules": "JSON list of {property, operator, value}", "columns": "Comma-separated; all when absent", "sort": "", "desc": "",
@@ -49,18 +49,8 @@ func (a *API) routes() []route {
 		{get, "/v1/audit", "listAuditEvents", "audit.read", a.auditObject, 0, none, 0, do(a.auditEvents)},
 		{get, "/v1/insights/first-answer", "firstAnswer", "insight.read", nil, 0, none, 0, do(a.firstAnswer)},
 
-		{get, "/v1/blueprints", "listBlueprints", "catalog.read", nil, 0, none, 0, do(a.blueprints)},
-		{post, "/v1/blueprints", "createBlueprint", "blueprint.write", nil, normal, domain, created, do(a.createBlueprint)},
-		{get, "/v1/blueprints/{bp}", "getBlueprint", "catalog.read", nil, 0, none, 0, do(a.blueprint)},
-		{put, "/v1/blueprints/{bp}", "putBlueprint", "blueprint.write", nil, normal, domain, 0, do(a.putBlueprint)},
-		{del, "/v1/blueprints/{bp}", "deleteBlueprint", "blueprint.write", nil, 0, domain, 0, do(a.deleteBlueprint)},
-		{post, "/v1/blueprints/{bp}/entities", "createEntity", signedIn, nil, normal, domain, created, do(a.createEntity)},
 		{post, "/v1/blueprints/{bp}/entities/search", "searchEntities", "catalog.read", nil, normal, asks, 0, do(a.searchEntities)},
 		{get, "/v1/blueprints/{bp}/entities.csv", "exportEntities", "catalog.read", nil, 0, none, 0, raw(csvDoc, a.entitiesCSV)},
-		{get, "/v1/blueprints/{bp}/entities/{id}", "getEntity", "catalog.read", nil, 0, none, 0, do(a.entity)},
-		{put, "/v1/blueprints/{bp}/entities/{id}", "replaceEntity", "catalog.write", entity, normal, domain, 0, do(a.replaceEntity)},
-		{patch, "/v1/blueprints/{bp}/entities/{id}", "patchEntity", "catalog.write", entity, normal, domain, 0, do(a.patchEntity)},
-		{del, "/v1/blueprints/{bp}/entities/{id}", "deleteEntity", "catalog.write", entity, 0, domain, 0, do(a.deleteEntity)},
 		{get, "/v1/blueprints/{bp}/entities/{id}/graph", "getGraph", "catalog.read", nil, 0, none, 0, do(a.graph)},
 		{get, "/v1/blueprints/{bp}/entities/{id}/dependents", "listDependents", "catalog.read", nil, 0, none, 0, do(a.dependents)},
 		{get, "/v1/search", "search", "catalog.read", nil, 0, none, 0, do(a.find)},

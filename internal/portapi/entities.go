@@ -21,12 +21,12 @@ const (
 
 // EntityAnswer is one entity.
 type EntityAnswer struct {
-	Entity Entity `json:"entity"`
+	Entity catalog.Entity `json:"entity"`
 }
 
 // EntityListAnswer is the entities of a blueprint.
 type EntityListAnswer struct {
-	Entities []Entity `json:"entities"`
+	Entities []catalog.Entity `json:"entities"`
 	Next     string   `json:"next,omitempty" doc:"Set when there are more than the answer holds; page on with POST .../entities/search and this as its from"`
 }
 
@@ -330,4 +330,3 @@ func (s *Service) countEntities(ctx context.Context, r *Request) (int, any, erro
 	b, err := s.Catalog.Blueprint(ctx, r.Path["bp"])
 	return 0, CountAnswer{Count: b.EntityCount}, err
 }
-

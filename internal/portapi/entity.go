@@ -12,24 +12,6 @@ import (
 	"sphera/internal/fault"
 )
 
-// Entity is an entity as it is answered: with every property of its blueprint,
-// null when unset, and every relation, null or []. With include or exclude in
-// the query only a part of the fields.
-type Entity struct {
-	Identifier string         `json:"identifier"`
-	Title      string         `json:"title"`
-	Icon       *string        `json:"icon" nullable:"true"`
-	Blueprint  string         `json:"blueprint"`
-	Team       []string       `json:"team"`
-	Properties map[string]any `json:"properties"`
-	Relations  map[string]any `json:"relations"`
-	Scorecards map[string]any `json:"scorecards"`
-	CreatedAt  string         `json:"createdAt"`
-	UpdatedAt  string         `json:"updatedAt"`
-	CreatedBy  string         `json:"createdBy"`
-	UpdatedBy  string         `json:"updatedBy"`
-}
-
 // view is how entities are to be answered; see port-api 2.5.2.
 type view struct {
 	include, exclude    []string

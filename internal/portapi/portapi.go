@@ -39,6 +39,8 @@ type Deps struct {
 	Sources *source.Sources
 	Log     *slog.Logger
 	Now     func() time.Time
+	// Actions lists the identifiers of what can be run.
+	Actions func(ctx context.Context) ([]string, error)
 	// Version is the program's.
 	Version string
 }
@@ -53,7 +55,7 @@ func New(d Deps) *Service { return &Service{Deps: d} }
 
 // Routes is everything this package answers.
 func (s *Service) Routes() []Route {
-	return slices.Concat(s.organizationRoutes())
+	return slices.Concat(s.organizationRoutes(), s.authRoutes(), s.blueprintRoutes(), s.entityRoutes())
 }
 
 // Request is what a handler gets. The caller is known and may do what the

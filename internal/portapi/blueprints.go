@@ -1,0 +1,163 @@
+package portapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"sphera/internal/catalog"
+	"sphera/internal/fault"
+)
+
+// BlueprintAnswer is one blueprint.
+type BlueprintAnswer struct {
+	Blueprint catalog.Blueprint `json:"blueprint"`
+}
+
+// BlueprintsAnswer is all blueprints, by identifier.
+type BlueprintsAnswer struct {
+	Blueprints []catalog.Blueprint `json:"blueprints"`
+}
+
+// MigrationIDAnswer names the migration that goes on in the background.
+type MigrationIDAnswer struct {
+	MigrationID string `json:"migrationId"`
+}
+
+// RenameInput is the new name; which key is read depends on the route.
+type RenameInput struct {
+	NewPropertyName       string `json:"newPropertyName,omitempty"`
+	NewMirrorName         string `json:"newMirrorName,omitempty"`
+	NewRelationIdentifier string `json:"newRelationIdentifier,omitempty"`
+}
+
+const blueprintPath = "/v1/blueprints/{bp}"
+
+func (s *Service) blueprintRoutes() []Route {
+	shape := "blueprint.write"
+	ignored := []Param{{Name: "exclude_calculated_properties", Type: "boolean", Doc: "Has no effect here"}}
+	routes := []Route{
+		{Method: http.MethodGet, Path: "/v1/blueprints", ID: "listBlueprints", Verb: "catalog.read", Audit: None, Out: BlueprintsAnswer{}, Handle: s.blueprints},
+		{
+			Method: http.MethodPost, Path: "/v1/blueprints", ID: "createBlueprint", Verb: shape, Limit: Normal, Audit: Domain, Status: http.StatusCreated,
+			In: catalog.Blueprint{}, Out: BlueprintAnswer{}, Handle: s.createBlueprint,
+			Params: []Param{{Name: "create_catalog_page", Type: "boolean", Doc: "Make the page that lists the entities; true when absent"}},
+		},
+		{Method: http.MethodGet, Path: blueprintPath, ID: "getBlueprint", Verb: "catalog.read", Audit: None, Out: BlueprintAnswer{}, Params: ignored, Handle: s.blueprint},
+		{
+			Method: http.MethodPut, Path: blueprintPath, ID: "putBlueprint", Verb: shape, Limit: Normal, Audit: Domain,
+			In: catalog.Blueprint{}, Out: BlueprintAnswer{}, Handle: s.putBlueprint,
+		},
+		{Method: http.MethodPatch, Path: blueprintPath, ID: "patchBlueprint", Verb: shape, Limit: Normal, Audit: Domain, Out: BlueprintAnswer{}, Handle: s.patchBlueprint},
+		{
+			Method: http.MethodDelete, Path: blueprintPath, ID: "deleteBlueprint", Verb: shape, Audit: Domain, Handle: s.deleteBlueprint,
+			Params: []Param{{Name: "delete_actions", Type: "boolean", Doc: "Delete the actions about it, too"}},
+		},
+	}
+	return routes
+}
+
+func (s *Service) blueprints(ctx context.Context, _ *Request) (int, any, error) {
+	all, err := s.Catalog.Blueprints(ctx)
+	return 0, BlueprintsAnswer{Blueprints: all}, err
+}
+
+func (s *Service) blueprint(ctx context.Context, r *Request) (int, any, error) {
+	b, err := s.Catalog.Blueprint(ctx, r.Path["bp"])
+	return 0, BlueprintAnswer{Blueprint: b}, err
+}
+
+func (s *Service) createBlueprint(ctx context.Context, r *Request) (int, any, error) {
+	var b catalog.Blueprint
+	if err := r.Decode(&b); err != nil {
+		return 0, nil, err
+	}
+	_, err := s.Catalog.Blueprint(ctx, b.Identifier)
+	if err == nil {
+		return 0, nil, fault.New(fault.Taken, "There is a blueprint %q already (identifier_taken).", b.Identifier)
+	}
+	if !fault.Is(err, fault.NotFound) {
+		return 0, nil, err
+	}
+	saved, _, err := s.Catalog.PutBlueprint(ctx, b, r.Caller.ID)
+	if err != nil {
+		return 0, nil, err
+	}
+	return 0, BlueprintAnswer{Blueprint: saved}, err
+}
+
+// putBlueprint replaces. Another identifier in the body is a rename.
+func (s *Service) putBlueprint(ctx context.Context, r *Request) (int, any, error) {
+	var b catalog.Blueprint
+	if err := r.Decode(&b); err != nil {
+		return 0, nil, err
+	}
+	if _, err := s.Catalog.Blueprint(ctx, r.Path["bp"]); err != nil {
+		return 0, nil, err
+	}
+	if b.Identifier != r.Path["bp"] {
+		return 0, nil, fault.Field("/identifier", "differs from the address", r.Path["bp"])
+	}
+	saved, _, err := s.Catalog.PutBlueprint(ctx, b, r.Caller.ID)
+	return 0, BlueprintAnswer{Blueprint: saved}, err
+}
+
+// patchBlueprint replaces the keys that are sent, each as a whole; null takes
+// one away. A change of somebody else between reading and saving is not lost:
+// then it reads again.
+func (s *Service) patchBlueprint(ctx context.Context, r *Request) (int, any, error) {
+	var sent map[string]json.RawMessage
+	if err := r.Decode(&sent); err != nil {
+		return 0, nil, err
+	}
+	saved, err := s.Catalog.UpdateBlueprint(ctx, r.Path["bp"], r.Caller.ID, func(old catalog.Blueprint) (catalog.Blueprint, error) {
+		return patched(old, sent)
+	})
+	return 0, BlueprintAnswer{Blueprint: saved}, err
+}
+
+func patched(old catalog.Blueprint, sent map[string]json.RawMessage) (catalog.Blueprint, error) {
+	raw, err := json.Marshal(old)
+	if err != nil {
+		return old, fmt.Errorf("encode blueprint %s: %w", old.Identifier, err)
+	}
+	var doc map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return old, fmt.Errorf("encode blueprint %s: %w", old.Identifier, err)
+	}
+	for key, value := range sent {
+		if string(value) == "null" {
+			delete(doc, key)
+			continue
+		}
+		doc[key] = value
+	}
+	if raw, err = json.Marshal(doc); err != nil {
+		return old, fmt.Errorf("encode blueprint %s: %w", old.Identifier, err)
+	}
+	var b catalog.Blueprint
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return old, shapeError(err)
+	}
+	return b, nil
+}
+
+func (s *Service) deleteBlueprint(ctx context.Context, r *Request) (int, any, error) {
+	return 0, nil, s.Catalog.DeleteBlueprint(ctx, r.Path["bp"], r.Caller.ID)
+}
+
+func (s *Service) rename(key string, f func(ctx context.Context, blueprint, old, name, by string) (catalog.Blueprint, error)) Handler {
+	return func(ctx context.Context, r *Request) (int, any, error) {
+		var in map[string]any
+		if err := r.Decode(&in); err != nil {
+			return 0, nil, err
+		}
+		name, ok := in[key].(string)
+		if !ok || name == "" {
+			return 0, nil, fault.Field("/"+key, "is missing", "the new identifier")
+		}
+		b, err := f(ctx, r.Path["bp"], r.Path["name"], name, r.Caller.ID)
+		return 0, BlueprintAnswer{Blueprint: b}, err
+	}
+}
