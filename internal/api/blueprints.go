@@ -7,25 +7,6 @@ import (
 	"sphera/internal/catalog"
 )
 
-type searchInput struct {
-	Q     string `query:"q" maxLength:"200"`
-	Limit int    `query:"limit" minimum:"0" maximum:"100"`
-}
-
-type hitsAnswer struct {
-	Answer
-	Hits []catalog.Hit `json:"hits"`
-}
-
-func (a *API) find(ctx context.Context, in *searchInput) (*hitsAnswer, error) {
-	limit := in.Limit
-	if limit == 0 {
-		limit = 20
-	}
-	hits, err := a.catalog.Find(ctx, in.Q, limit)
-	return &hitsAnswer{Hits: hits}, err
-}
-
 // file is one file of an import or export, as text.
 type file struct {
 	Name    string `json:"name" maxLength:"500"`

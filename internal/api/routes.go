@@ -53,7 +53,6 @@ func (a *API) routes() []route {
 		{get, "/v1/blueprints/{bp}/entities.csv", "exportEntities", "catalog.read", nil, 0, none, 0, raw(csvDoc, a.entitiesCSV)},
 		{get, "/v1/blueprints/{bp}/entities/{id}/graph", "getGraph", "catalog.read", nil, 0, none, 0, do(a.graph)},
 		{get, "/v1/blueprints/{bp}/entities/{id}/dependents", "listDependents", "catalog.read", nil, 0, none, 0, do(a.dependents)},
-		{get, "/v1/search", "search", "catalog.read", nil, 0, none, 0, do(a.find)},
 		{post, "/v1/import", "importCatalog", "catalog.read", nil, large, domain, 0, do(a.importFiles)},
 		{get, "/v1/export", "exportCatalog", "catalog.read", nil, 0, none, 0, do(a.export)},
 

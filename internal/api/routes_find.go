@@ -1,6 +1,11 @@
 package api
 
-// findRoutes is search, facets and the graph.
+import "net/http"
+
+// findRoutes is search and the graph.
 func (a *API) findRoutes() []route {
-	return nil
+	get := http.MethodGet
+	return []route{
+		{get, "/v1/search", "search", "catalog.read", nil, 0, none, 0, do(a.find)},
+	}
 }

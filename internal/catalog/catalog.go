@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sphera/internal/audit"
+	"sphera/internal/catalog/textindex"
 	"sphera/internal/fault"
 	"sphera/internal/store"
 )
@@ -26,11 +27,12 @@ type Catalog struct {
 	now func() time.Time
 	// schemas holds a *schema by blueprint.
 	schemas sync.Map
+	text    *textindex.Index
 }
 
 // New returns the catalog kept in db.
 func New(db *store.DB, log *audit.Log, now func() time.Time) *Catalog {
-	return &Catalog{db: db, log: log, now: now}
+	return &Catalog{db: db, log: log, now: now, text: textindex.New(db)}
 }
 
 // write runs f in a transaction, again when another writer got between the

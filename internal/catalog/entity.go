@@ -191,6 +191,9 @@ func (c *Catalog) writeEntity(ctx context.Context, tx *store.Tx, old, r *stored,
 
 // writeLinks writes the relations that differ, and the audit event.
 func (c *Catalog) writeLinks(ctx context.Context, tx *store.Tx, old, r *stored, targets map[string][]int64, w Write) error {
+	if err := c.indexText(ctx, tx, []*stored{old}, []*stored{r}); err != nil {
+		return err
+	}
 	var before map[string][]string
 	var flatBefore map[string]any
 	verb := "entity.create"

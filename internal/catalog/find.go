@@ -2,48 +2,30 @@ package catalog
 
 import (
 	"context"
-	"fmt"
-	"strconv"
-	"strings"
 
-	"sphera/internal/store"
+	"sphera/internal/catalog/textindex"
 )
 
-const maxHits = 100
+// FindOptions narrow and rank a search over all blueprints.
+type FindOptions struct {
+	// Blueprints are where to look; all when empty.
+	Blueprints []string
+	// Teams are those of who asks: what they own ranks up.
+	Teams []string
+	// Limit is 20 when 0, and at most 100.
+	Limit int
+}
 
-// Find looks for text in titles and identifiers across all blueprints: exact,
-// then beginnings, then beginnings of words, then parts, then all words in any
-// order, then initials ("cs" finds Cart Service).
-func (c *Catalog) Find(ctx context.Context, text string, limit int) ([]Hit, error) {
-	tokens := searchTokens(string([]rune(text)[:min(len([]rune(text)), maxText)]))
-	if len(tokens) == 0 {
-		return []Hit{}, nil
-	}
-	if limit <= 0 {
-		limit = 20
-	}
-	phrase := like(strings.Join(tokens, " "))
-	var args []any
-	match := func(pattern string) string {
-		args = append(args, pattern)
-		return "e.find_text LIKE $" + strconv.Itoa(len(args)) + " ESCAPE '!'"
-	}
-	rank := "CASE WHEN " + match("%\n"+phrase+"\n%") + " THEN 0 WHEN " + match("%\n"+phrase+"%") + " THEN 1 WHEN " + match("% "+phrase+"%") + " THEN 2 WHEN " + match("%"+phrase+"%") + " THEN 3"
-	var all []string
-	for _, token := range tokens {
-		all = append(all, match("%"+like(token)+"%"))
-	}
-	words := strings.Join(all, " AND ")
-	short := match("%\t" + like(strings.Join(tokens, "")) + "%")
-	args = append(args, min(limit, maxHits))
-	rows, err := c.db.Read().QueryContext(ctx, "SELECT e.blueprint, e.identifier, e.title, e.icon FROM entities e WHERE ("+words+") OR "+short+
-		" ORDER BY "+rank+" WHEN "+words+" THEN 4 ELSE 5 END, LENGTH(e.title), e.title_fold, e.id LIMIT $"+strconv.Itoa(len(args)), args...)
-	hits, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (Hit, error) {
-		var h Hit
-		return h, row.Scan(&h.Blueprint, &h.Identifier, &h.Title, &h.Icon)
-	})
+// Find looks for text in titles, identifiers and properties across blueprints,
+// the best first; see textindex.
+func (c *Catalog) Find(ctx context.Context, text string, o FindOptions) ([]Hit, error) {
+	found, err := c.text.Find(ctx, textindex.Find{Text: text, Blueprints: o.Blueprints, Teams: o.Teams, Limit: o.Limit, Now: c.now()})
 	if err != nil {
-		return nil, fmt.Errorf("find: %w", err)
+		return nil, err
+	}
+	hits := make([]Hit, len(found))
+	for i, h := range found {
+		hits[i] = Hit{Blueprint: h.Blueprint, Identifier: h.Identifier, Title: h.Title, Icon: h.Icon}
 	}
 	return hits, nil
 }

@@ -90,7 +90,7 @@ func FuzzSearchRules(f *testing.F) {
 				}
 			}
 		}
-		if _, err := c.Find(context.Background(), text, 5); err != nil {
+		if _, err := c.Find(context.Background(), text, catalog.FindOptions{Limit: 5}); err != nil {
 			t.Fatalf("find %q: %v", text, err)
 		}
 	})

@@ -15,7 +15,6 @@ const (
 	maxPage     = 200
 	maxRules    = 50
 	maxText     = 200
-	maxTokens   = 8
 )
 
 // Search returns a page of the entities that fit q, with the true total.
@@ -27,6 +26,11 @@ func (c *Catalog) Search(ctx context.Context, q Query) (Page, error) {
 	b := &builder{dialect: c.db.Dialect, schema: s}
 	if err := b.conditions(q); err != nil {
 		return Page{}, err
+	}
+	if text, err := c.text.Where(ctx, q.Text, q.Blueprint, b.arg); err != nil {
+		return Page{}, err
+	} else if text != "" {
+		b.add(text)
 	}
 	total, err := countRows(ctx, c.db.Read(), "SELECT COUNT(*) FROM entities e WHERE "+b.where(), b.args...)
 	if err != nil {
@@ -100,10 +104,6 @@ func (b *builder) conditions(q Query) error {
 	if len([]rune(q.Text)) > maxText {
 		return fault.Field("text", "is too long", fmt.Sprintf("at most %d characters", maxText))
 	}
-	tokens := searchTokens(q.Text)
-	for _, token := range tokens {
-		b.add("e.search_text LIKE " + b.arg("%"+like(token)+"%") + " ESCAPE '!'")
-	}
 	if len(q.Rules) > maxRules {
 		return fault.Field("rules", "are too many", fmt.Sprintf("at most %d", maxRules))
 	}
@@ -115,12 +115,6 @@ func (b *builder) conditions(q Query) error {
 		b.add(part)
 	}
 	return nil
-}
-
-// searchTokens are the words of a text that all must be found.
-func searchTokens(text string) []string {
-	tokens := strings.Fields(fold(strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", " "), "")))
-	return tokens[:min(len(tokens), maxTokens)]
 }
 
 // sortKey is what a list is sorted by; ties are broken by id.

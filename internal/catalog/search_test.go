@@ -264,7 +264,7 @@ func TestFind_Ranking(t *testing.T) {
 			{"' OR 1=1 --", ""},
 			{"   ", ""},
 		} {
-			hits, err := c.Find(ctx, test.text, 10)
+			hits, err := c.Find(ctx, test.text, catalog.FindOptions{Limit: 10})
 			if err != nil {
 				t.Errorf("%q: %v", test.text, err)
 				continue

@@ -35,17 +35,6 @@ func texts(d draft) (find, search string) {
 	return find, strings.ToValidUTF8(b.String()[:min(b.Len(), len(find)+maxSearchText)], "")
 }
 
-func appendText(b *strings.Builder, v any) {
-	switch v := v.(type) {
-	case string:
-		b.WriteString(oneLine(v) + "\n")
-	case []any:
-		for _, item := range v {
-			appendText(b, item)
-		}
-	}
-}
-
 func oneLine(s string) string {
 	return fold(strings.Join(strings.Fields(s), " "))
 }
