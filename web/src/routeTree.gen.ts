@@ -17,6 +17,9 @@ import { Route as InsightsRouteImport } from './pages/insights'
 import { Route as LoginRouteImport } from './pages/login'
 import { Route as PullsRouteImport } from './pages/pulls'
 import { Route as SetupRouteImport } from './pages/setup'
+import { Route as BlueprintsIndexRouteImport } from './pages/blueprints.index'
+import { Route as BlueprintsBlueprintRouteImport } from './pages/blueprints.$blueprint'
+import { Route as BlueprintsNewRouteImport } from './pages/blueprints.new'
 import { Route as CatalogIndexRouteImport } from './pages/catalog.index'
 import { Route as CatalogBlueprintRouteImport } from './pages/catalog.$blueprint'
 import { Route as CreateIndexRouteImport } from './pages/create.index'
@@ -69,6 +72,21 @@ const PullsRoute = PullsRouteImport.update({
 const SetupRoute = SetupRouteImport.update({
   id: '/setup',
   path: '/setup',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const BlueprintsIndexRoute = BlueprintsIndexRouteImport.update({
+  id: '/blueprints/',
+  path: '/blueprints/',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const BlueprintsBlueprintRoute = BlueprintsBlueprintRouteImport.update({
+  id: '/blueprints/$blueprint',
+  path: '/blueprints/$blueprint',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const BlueprintsNewRoute = BlueprintsNewRouteImport.update({
+  id: '/blueprints/new',
+  path: '/blueprints/new',
   getParentRoute: () => rootRouteImport,
 } as any)
 const CatalogIndexRoute = CatalogIndexRouteImport.update({
@@ -146,10 +164,13 @@ export interface FileRoutesByFullPath {
   '/login': typeof LoginRoute
   '/pulls': typeof PullsRoute
   '/setup': typeof SetupRoute
+  '/blueprints/$blueprint': typeof BlueprintsBlueprintRoute
+  '/blueprints/new': typeof BlueprintsNewRoute
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
   '/create/$action': typeof CreateActionRoute
   '/docs/api': typeof DocsApiRoute
   '/runs/$id': typeof RunsIdRoute
+  '/blueprints/': typeof BlueprintsIndexRoute
   '/catalog/': typeof CatalogIndexRoute
   '/create/': typeof CreateIndexRoute
   '/forge/': typeof ForgeIndexRoute
@@ -169,10 +190,13 @@ export interface FileRoutesByTo {
   '/login': typeof LoginRoute
   '/pulls': typeof PullsRoute
   '/setup': typeof SetupRoute
+  '/blueprints/$blueprint': typeof BlueprintsBlueprintRoute
+  '/blueprints/new': typeof BlueprintsNewRoute
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
   '/create/$action': typeof CreateActionRoute
   '/docs/api': typeof DocsApiRoute
   '/runs/$id': typeof RunsIdRoute
+  '/blueprints': typeof BlueprintsIndexRoute
   '/catalog': typeof CatalogIndexRoute
   '/create': typeof CreateIndexRoute
   '/forge': typeof ForgeIndexRoute
@@ -193,10 +217,13 @@ export interface FileRoutesById {
   '/login': typeof LoginRoute
   '/pulls': typeof PullsRoute
   '/setup': typeof SetupRoute
+  '/blueprints/$blueprint': typeof BlueprintsBlueprintRoute
+  '/blueprints/new': typeof BlueprintsNewRoute
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
   '/create/$action': typeof CreateActionRoute
   '/docs/api': typeof DocsApiRoute
   '/runs/$id': typeof RunsIdRoute
+  '/blueprints/': typeof BlueprintsIndexRoute
   '/catalog/': typeof CatalogIndexRoute
   '/create/': typeof CreateIndexRoute
   '/forge/': typeof ForgeIndexRoute
@@ -218,10 +245,13 @@ export interface FileRouteTypes {
     | '/login'
     | '/pulls'
     | '/setup'
+    | '/blueprints/$blueprint'
+    | '/blueprints/new'
     | '/catalog/$blueprint'
     | '/create/$action'
     | '/docs/api'
     | '/runs/$id'
+    | '/blueprints/'
     | '/catalog/'
     | '/create/'
     | '/forge/'
@@ -241,10 +271,13 @@ export interface FileRouteTypes {
     | '/login'
     | '/pulls'
     | '/setup'
+    | '/blueprints/$blueprint'
+    | '/blueprints/new'
     | '/catalog/$blueprint'
     | '/create/$action'
     | '/docs/api'
     | '/runs/$id'
+    | '/blueprints'
     | '/catalog'
     | '/create'
     | '/forge'
@@ -264,10 +297,13 @@ export interface FileRouteTypes {
     | '/login'
     | '/pulls'
     | '/setup'
+    | '/blueprints/$blueprint'
+    | '/blueprints/new'
     | '/catalog/$blueprint'
     | '/create/$action'
     | '/docs/api'
     | '/runs/$id'
+    | '/blueprints/'
     | '/catalog/'
     | '/create/'
     | '/forge/'
@@ -288,10 +324,13 @@ export interface RootRouteChildren {
   LoginRoute: typeof LoginRoute
   PullsRoute: typeof PullsRoute
   SetupRoute: typeof SetupRoute
+  BlueprintsBlueprintRoute: typeof BlueprintsBlueprintRoute
+  BlueprintsNewRoute: typeof BlueprintsNewRoute
   CatalogBlueprintRoute: typeof CatalogBlueprintRoute
   CreateActionRoute: typeof CreateActionRoute
   DocsApiRoute: typeof DocsApiRoute
   RunsIdRoute: typeof RunsIdRoute
+  BlueprintsIndexRoute: typeof BlueprintsIndexRoute
   CatalogIndexRoute: typeof CatalogIndexRoute
   CreateIndexRoute: typeof CreateIndexRoute
   ForgeIndexRoute: typeof ForgeIndexRoute
@@ -359,6 +398,27 @@ declare module '@tanstack/react-router' {
       path: '/setup'
       fullPath: '/setup'
       preLoaderRoute: typeof SetupRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/blueprints/': {
+      id: '/blueprints/'
+      path: '/blueprints'
+      fullPath: '/blueprints/'
+      preLoaderRoute: typeof BlueprintsIndexRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/blueprints/$blueprint': {
+      id: '/blueprints/$blueprint'
+      path: '/blueprints/$blueprint'
+      fullPath: '/blueprints/$blueprint'
+      preLoaderRoute: typeof BlueprintsBlueprintRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/blueprints/new': {
+      id: '/blueprints/new'
+      path: '/blueprints/new'
+      fullPath: '/blueprints/new'
+      preLoaderRoute: typeof BlueprintsNewRouteImport
       parentRoute: typeof rootRouteImport
     }
     '/catalog/': {
@@ -464,10 +524,13 @@ const rootRouteChildren: RootRouteChildren = {
   LoginRoute: LoginRoute,
   PullsRoute: PullsRoute,
   SetupRoute: SetupRoute,
+  BlueprintsBlueprintRoute: BlueprintsBlueprintRoute,
+  BlueprintsNewRoute: BlueprintsNewRoute,
   CatalogBlueprintRoute: CatalogBlueprintRoute,
   CreateActionRoute: CreateActionRoute,
   DocsApiRoute: DocsApiRoute,
   RunsIdRoute: RunsIdRoute,
+  BlueprintsIndexRoute: BlueprintsIndexRoute,
   CatalogIndexRoute: CatalogIndexRoute,
   CreateIndexRoute: CreateIndexRoute,
   ForgeIndexRoute: ForgeIndexRoute,

@@ -54,7 +54,13 @@ export function url(path: string, params: AnyParams = {}): string {
   return text ? `${filled}?${text}` : filled;
 }
 
-async function send<T>(method: string, path: string, params: AnyParams = {}, body?: unknown): Promise<T> {
+/** Makes a call whose types the caller states; prefer `api`. */
+export async function call<T>(
+  method: string,
+  path: string,
+  params: AnyParams = {},
+  body?: unknown,
+): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json' };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   let response: Response;
@@ -92,9 +98,13 @@ type GivenWithBody<P extends keyof paths, M extends Method> = [Body<P, M>] exten
 /** The calls of the portal's API. A failure is thrown as an ApiError. */
 export const api = {
   get: <P extends PathsWith<'get'>>(path: P, ...[params]: Given<P, 'get'>) =>
-    send<Answer<P, 'get'>>('GET', path, params as AnyParams),
+    call<Answer<P, 'get'>>('GET', path, params as AnyParams),
   post: <P extends PathsWith<'post'>>(path: P, ...[params, body]: GivenWithBody<P, 'post'>) =>
-    send<Answer<P, 'post'>>('POST', path, params as AnyParams, body),
+    call<Answer<P, 'post'>>('POST', path, params as AnyParams, body),
+  put: <P extends PathsWith<'put'>>(path: P, ...[params, body]: GivenWithBody<P, 'put'>) =>
+    call<Answer<P, 'put'>>('PUT', path, params as AnyParams, body),
+  patch: <P extends PathsWith<'patch'>>(path: P, ...[params, body]: GivenWithBody<P, 'patch'>) =>
+    call<Answer<P, 'patch'>>('PATCH', path, params as AnyParams, body),
   delete: <P extends PathsWith<'delete'>>(path: P, ...[params]: Given<P, 'delete'>) =>
-    send<Answer<P, 'delete'>>('DELETE', path, params as AnyParams),
+    call<Answer<P, 'delete'>>('DELETE', path, params as AnyParams),
 };

@@ -5,6 +5,7 @@ import {
   IconBolt,
   IconBook,
   IconBox,
+  IconBraces,
   IconBrandGit,
   IconChartBar,
   IconGitPullRequest,
@@ -55,6 +56,7 @@ export const navigation: NavGroup[] = [
   {
     label: t.shell.manage,
     items: [
+      { to: '/blueprints', label: t.shell.blueprints, icon: IconBraces, roles: platform },
       { to: '/import', label: t.shell.importPage, icon: IconUpload, roles: platform },
       { to: '/audit', label: t.shell.audit, icon: IconHistory, roles: [...platform, 'manager'] },
     ],

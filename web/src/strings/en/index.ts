@@ -4,6 +4,7 @@ export { account } from './account';
 export { audit } from './audit';
 export { home } from './home';
 export { catalog } from './catalog';
+export { builder } from './builder';
 export { entity } from './entity';
 export { insights } from './insights';
 export { create } from './create';

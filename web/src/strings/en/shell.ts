@@ -17,6 +17,7 @@ export const shell = {
   apiReference: 'API reference',
   manage: 'Manage',
   importPage: 'Import',
+  blueprints: 'Blueprints',
   audit: 'Audit',
   palette: 'Search or run a command…',
   paletteShort: 'Search',

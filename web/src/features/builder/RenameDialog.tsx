@@ -1,0 +1,68 @@
+import { Button, Group, Text, TextInput } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
+import { useState, type FormEvent } from 'react';
+import { isApiError } from '~/api/errors';
+import { t } from '~/strings';
+import { Dialog } from '~/ui/Dialog';
+import { toastDone } from '~/ui/toast';
+import { renameMember } from './api';
+import type { Part } from './document';
+
+/** Renames a saved property, mirror or relation: at once, with all its values. */
+export function RenameDialog({
+  blueprint,
+  part,
+  name,
+  onClose,
+  onRenamed,
+}: {
+  blueprint: string;
+  part: Part;
+  name: string;
+  onClose: () => void;
+  onRenamed: (blueprint: Record<string, unknown>) => void;
+}) {
+  const [to, setTo] = useState(name);
+  const rename = useMutation({
+    mutationFn: () => renameMember(blueprint, part, name, to),
+    onSuccess: (answer) => {
+      toastDone(t.builder.renamed(to));
+      onRenamed(answer.blueprint);
+    },
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (to !== name) rename.mutate();
+  };
+  return (
+    <Dialog opened onClose={onClose} title={t.builder.renameTitle(name)}>
+      <form onSubmit={submit}>
+        <Text size="sm" mb="sm">
+          {t.builder.renameText}
+        </Text>
+        <TextInput
+          label={t.builder.newName}
+          value={to}
+          required
+          data-autofocus
+          error={
+            rename.error
+              ? isApiError(rename.error)
+                ? rename.error.message
+                : t.common.pageErrorText
+              : undefined
+          }
+          onChange={(event) => setTo(event.currentTarget.value)}
+        />
+        <Group justify="flex-end" gap="xs" mt="lg">
+          <Button variant="default" onClick={onClose}>
+            {t.common.cancel}
+          </Button>
+          <Button type="submit" loading={rename.isPending} disabled={to === name || to === ''}>
+            {t.builder.rename}
+          </Button>
+        </Group>
+      </form>
+    </Dialog>
+  );
+}
