@@ -1,4 +1,4 @@
-import { Button, Tabs } from '@mantine/core';
+import { Button, Tabs, Text } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useMemo, useState } from 'react';
@@ -21,9 +21,17 @@ import { Playground } from './Playground';
 import { PreviewPanel } from './PreviewPanel';
 import { RenameDialog } from './RenameDialog';
 import { ReviewDialog } from './ReviewDialog';
+import { Scorecards } from './Scorecards';
 import { Settings } from './Settings';
 
-export type BuilderTab = 'settings' | 'properties' | 'relations' | 'derived' | 'json' | 'playground';
+export type BuilderTab =
+  | 'settings'
+  | 'properties'
+  | 'relations'
+  | 'derived'
+  | 'scorecards'
+  | 'json'
+  | 'playground';
 export const builderTabs: BuilderTab[] = [
   'settings',
   'properties',
@@ -38,6 +46,7 @@ const tabLabels: Record<BuilderTab, string> = {
   properties: t.builder.parts.properties ?? '',
   relations: t.builder.parts.relations ?? '',
   derived: t.builder.derivedCount,
+  scorecards: t.builder.scorecards,
   json: t.builder.json,
   playground: t.builder.playground,
 };
@@ -181,6 +190,9 @@ export function BuilderPage({ saved, entityCount, tab, onTab }: Props) {
               </div>
             </Tabs.Panel>
           ))}
+          <Tabs.Panel value="scorecards">
+            {before ? <Scorecards doc={before} /> : <Text size="sm">{t.builder.saveFirst}</Text>}
+          </Tabs.Panel>
           <Tabs.Panel value="json">
             <JsonEditor doc={doc} onChange={setDoc} />
           </Tabs.Panel>
