@@ -30,6 +30,7 @@ import { Route as RunsIndexRouteImport } from './pages/runs.index'
 import { Route as RunsIdRouteImport } from './pages/runs.$id'
 import { Route as EBlueprintIdRouteImport } from './pages/e.$blueprint.$id'
 import { Route as ForgeRepoIndexRouteImport } from './pages/forge.$repo.index'
+import { Route as GraphBlueprintIdRouteImport } from './pages/graph.$blueprint.$id'
 import { Route as ForgeRepoCommitsShaRouteImport } from './pages/forge.$repo.commits.$sha'
 import { Route as ForgeRepoPullsNumberRouteImport } from './pages/forge.$repo.pulls.$number'
 import { Route as ForgeRepoPullsNewRouteImport } from './pages/forge.$repo.pulls.new'
@@ -139,6 +140,11 @@ const ForgeRepoIndexRoute = ForgeRepoIndexRouteImport.update({
   path: '/forge/$repo/',
   getParentRoute: () => rootRouteImport,
 } as any)
+const GraphBlueprintIdRoute = GraphBlueprintIdRouteImport.update({
+  id: '/graph/$blueprint/$id',
+  path: '/graph/$blueprint/$id',
+  getParentRoute: () => rootRouteImport,
+} as any)
 const ForgeRepoCommitsShaRoute = ForgeRepoCommitsShaRouteImport.update({
   id: '/forge/$repo/commits/$sha',
   path: '/forge/$repo/commits/$sha',
@@ -176,6 +182,7 @@ export interface FileRoutesByFullPath {
   '/forge/': typeof ForgeIndexRoute
   '/runs/': typeof RunsIndexRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
+  '/graph/$blueprint/$id': typeof GraphBlueprintIdRoute
   '/forge/$repo/': typeof ForgeRepoIndexRoute
   '/forge/$repo/commits/$sha': typeof ForgeRepoCommitsShaRoute
   '/forge/$repo/pulls/$number': typeof ForgeRepoPullsNumberRoute
@@ -202,6 +209,7 @@ export interface FileRoutesByTo {
   '/forge': typeof ForgeIndexRoute
   '/runs': typeof RunsIndexRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
+  '/graph/$blueprint/$id': typeof GraphBlueprintIdRoute
   '/forge/$repo': typeof ForgeRepoIndexRoute
   '/forge/$repo/commits/$sha': typeof ForgeRepoCommitsShaRoute
   '/forge/$repo/pulls/$number': typeof ForgeRepoPullsNumberRoute
@@ -229,6 +237,7 @@ export interface FileRoutesById {
   '/forge/': typeof ForgeIndexRoute
   '/runs/': typeof RunsIndexRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
+  '/graph/$blueprint/$id': typeof GraphBlueprintIdRoute
   '/forge/$repo/': typeof ForgeRepoIndexRoute
   '/forge/$repo/commits/$sha': typeof ForgeRepoCommitsShaRoute
   '/forge/$repo/pulls/$number': typeof ForgeRepoPullsNumberRoute
@@ -257,6 +266,7 @@ export interface FileRouteTypes {
     | '/forge/'
     | '/runs/'
     | '/e/$blueprint/$id'
+    | '/graph/$blueprint/$id'
     | '/forge/$repo/'
     | '/forge/$repo/commits/$sha'
     | '/forge/$repo/pulls/$number'
@@ -283,6 +293,7 @@ export interface FileRouteTypes {
     | '/forge'
     | '/runs'
     | '/e/$blueprint/$id'
+    | '/graph/$blueprint/$id'
     | '/forge/$repo'
     | '/forge/$repo/commits/$sha'
     | '/forge/$repo/pulls/$number'
@@ -309,6 +320,7 @@ export interface FileRouteTypes {
     | '/forge/'
     | '/runs/'
     | '/e/$blueprint/$id'
+    | '/graph/$blueprint/$id'
     | '/forge/$repo/'
     | '/forge/$repo/commits/$sha'
     | '/forge/$repo/pulls/$number'
@@ -336,6 +348,7 @@ export interface RootRouteChildren {
   ForgeIndexRoute: typeof ForgeIndexRoute
   RunsIndexRoute: typeof RunsIndexRoute
   EBlueprintIdRoute: typeof EBlueprintIdRoute
+  GraphBlueprintIdRoute: typeof GraphBlueprintIdRoute
   ForgeRepoIndexRoute: typeof ForgeRepoIndexRoute
   ForgeRepoCommitsShaRoute: typeof ForgeRepoCommitsShaRoute
   ForgeRepoPullsNumberRoute: typeof ForgeRepoPullsNumberRoute
@@ -491,6 +504,13 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof ForgeRepoIndexRouteImport
       parentRoute: typeof rootRouteImport
     }
+    '/graph/$blueprint/$id': {
+      id: '/graph/$blueprint/$id'
+      path: '/graph/$blueprint/$id'
+      fullPath: '/graph/$blueprint/$id'
+      preLoaderRoute: typeof GraphBlueprintIdRouteImport
+      parentRoute: typeof rootRouteImport
+    }
     '/forge/$repo/commits/$sha': {
       id: '/forge/$repo/commits/$sha'
       path: '/forge/$repo/commits/$sha'
@@ -536,6 +556,7 @@ const rootRouteChildren: RootRouteChildren = {
   ForgeIndexRoute: ForgeIndexRoute,
   RunsIndexRoute: RunsIndexRoute,
   EBlueprintIdRoute: EBlueprintIdRoute,
+  GraphBlueprintIdRoute: GraphBlueprintIdRoute,
   ForgeRepoIndexRoute: ForgeRepoIndexRoute,
   ForgeRepoCommitsShaRoute: ForgeRepoCommitsShaRoute,
   ForgeRepoPullsNumberRoute: ForgeRepoPullsNumberRoute,

@@ -97,7 +97,7 @@ async function look({ steps, services: made }, { page }, name) {
     await page.getByText('Owned by checkout').waitFor();
     await page.getByText('Recent activity').waitFor();
     await picture(page, 'entity');
-    await page.getByRole('tab', { name: 'Relations' }).click();
+    await page.getByRole('tab', { name: 'Graph' }).click();
     await page.locator('.react-flow__node').nth(3).waitFor();
     await picture(page, 'graph');
     await page.getByRole('tab', { name: 'Runs' }).click();

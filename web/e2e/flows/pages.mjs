@@ -50,7 +50,7 @@ function paths(name, services) {
   const all = ['/', '/create', '/create/create_service', '/catalog', '/catalog/Component', '/runs', '/forge'];
   all.push('/pulls', '/import', '/audit', '/insights', '/docs/api', '/account');
   if (!name) return all;
-  for (const tab of ['overview', 'relations', 'runs', 'deployments', 'checks', 'repository', 'activity']) {
+  for (const tab of ['overview', 'graph', 'runs', 'deployments', 'checks', 'repository', 'activity']) {
     all.push(`/e/Component/${name}?tab=${tab}`);
   }
   all.push(`/runs/${services[name].run}`, `/forge/${name}`, `/forge/${name}/pulls/1?tab=files`, '/forge/gitops');

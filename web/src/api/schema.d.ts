@@ -408,7 +408,7 @@ export interface paths {
         };
         /**
          * Events
-         * @description Events: hint {topic, id}: something changed, look again. Topics: run, entity, pull_request, instance, audit.
+         * @description Events: hint {topic, id}: something changed, look again. Topics: run, entity, pull_request, instance, audit, view.
          */
         get: operations["events"];
         put?: never;
@@ -522,6 +522,25 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/organization": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get organization */
+        get: operations["getOrganization"];
+        /** Put organization */
+        put: operations["putOrganization"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Patch organization */
+        patch: operations["patchOrganization"];
         trace?: never;
     };
     "/v1/plans/{id}": {
@@ -1249,6 +1268,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List views */
+        get: operations["listViews"];
+        put?: never;
+        /** Create view */
+        post: operations["createView"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/views/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Put view */
+        put: operations["putView"];
+        post?: never;
+        /** Delete view */
+        delete: operations["deleteView"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1286,6 +1341,29 @@ export interface components {
             roles: string[];
             teams: string[];
         };
+        Aggregation: {
+            calculationSpec: components["schemas"]["AggregationSpec"];
+            description?: string;
+            icon?: string;
+            pathFilter?: components["schemas"]["PathFilter"][];
+            query?: {
+                [key: string]: unknown;
+            };
+            target: string;
+            title?: string;
+            type?: string;
+        } & {
+            [key: string]: unknown;
+        };
+        AggregationSpec: {
+            averageOf?: string;
+            calculationBy: string;
+            func: string;
+            measureTimeBy?: string;
+            property?: string;
+        } & {
+            [key: string]: unknown;
+        };
         ApplyInput: {
             planId: string;
         };
@@ -1303,11 +1381,12 @@ export interface components {
         };
         Blueprint: {
             aggregationProperties?: {
-                [key: string]: unknown;
+                [key: string]: components["schemas"]["Aggregation"];
             };
             calculationProperties?: {
-                [key: string]: unknown;
+                [key: string]: components["schemas"]["Calculation"];
             };
+            changelogDestination?: components["schemas"]["ChangelogDestination"];
             /** Format: date-time */
             readonly createdAt: string;
             readonly createdBy: string;
@@ -1317,12 +1396,14 @@ export interface components {
             icon?: string;
             identifier: string;
             mirrorProperties?: {
-                [key: string]: unknown;
+                [key: string]: components["schemas"]["Mirror"];
             };
+            ownership?: components["schemas"]["Ownership"];
             relations?: {
                 [key: string]: components["schemas"]["BlueprintRelation"];
             };
             schema: components["schemas"]["BlueprintSchema"];
+            teamInheritance?: components["schemas"]["TeamInheritance"];
             title: string;
             /** Format: date-time */
             readonly updatedAt: string;
@@ -1406,6 +1487,25 @@ export interface components {
             /** @description Always true */
             ok: boolean;
         };
+        Calculation: {
+            calculation: string;
+            colorized?: boolean;
+            colors?: {
+                [key: string]: string;
+            };
+            dateFormat?: string;
+            description?: string;
+            format?: string;
+            icon?: string;
+            items?: {
+                [key: string]: unknown;
+            };
+            spec?: string;
+            title?: string;
+            type: string;
+        } & {
+            [key: string]: unknown;
+        };
         Call: {
             description: string;
             system: string;
@@ -1433,6 +1533,13 @@ export interface components {
             title: string;
             url?: string;
             verb: string;
+        };
+        ChangelogDestination: {
+            agent?: boolean;
+            type: string;
+            url?: string;
+        } & {
+            [key: string]: unknown;
         };
         Check: {
             expected?: string;
@@ -1558,6 +1665,9 @@ export interface components {
                 [key: string]: unknown;
             };
             relations: {
+                [key: string]: unknown;
+            };
+            scorecards: {
                 [key: string]: unknown;
             };
             team: string[];
@@ -1819,6 +1929,20 @@ export interface components {
             ok: boolean;
             reviewers: string[];
         };
+        Mirror: {
+            path: string;
+            title?: string;
+        } & {
+            [key: string]: unknown;
+        };
+        New: {
+            blueprint: string;
+            name: string;
+            /** @description Everybody can use it; only the owner can change it */
+            shared?: boolean;
+            /** @description The search part of the list's address, without the question mark */
+            state: string;
+        };
         NewComment: {
             body: string;
         };
@@ -1893,6 +2017,34 @@ export interface components {
             kind: string;
             name: string;
             verb: string;
+        };
+        OrganizationAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            organization: components["schemas"]["OrganizationAnswerOrganizationStruct"];
+        };
+        OrganizationAnswerOrganizationStruct: {
+            announcement?: unknown;
+            featureFlags: string[];
+            id: string;
+            isOnboarded: boolean;
+            name: string;
+            settings: {
+                [key: string]: unknown;
+            };
+        };
+        Ownership: {
+            path?: string;
+            title?: string;
+            type: string;
+        } & {
+            [key: string]: unknown;
+        };
+        PathFilter: {
+            fromBlueprint?: string;
+            path: string[];
+        } & {
+            [key: string]: unknown;
         };
         Person: {
             email: string;
@@ -2202,6 +2354,11 @@ export interface components {
             name: string;
             title: string;
         };
+        TeamInheritance: {
+            path: string;
+        } & {
+            [key: string]: unknown;
+        };
         TeamsAnswer: {
             /** @description Always true */
             ok: boolean;
@@ -2259,6 +2416,30 @@ export interface components {
             /** @description Always true */
             ok: boolean;
             users: components["schemas"]["User"][];
+        };
+        View: {
+            blueprint: string;
+            /** Format: date-time */
+            createdAt: string;
+            id: string;
+            mine: boolean;
+            name: string;
+            owner: string;
+            ownerName: string;
+            shared: boolean;
+            state: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        ViewAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            view: components["schemas"]["View"];
+        };
+        ViewsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            views: components["schemas"]["View"][];
         };
         WaitingFor: {
             key: string;
@@ -3474,6 +3655,105 @@ export interface operations {
                 };
                 content: {
                     "application/json": string;
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganizationAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    patchOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Failure */
@@ -5036,6 +5316,137 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UsersAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listViews: {
+        parameters: {
+            query?: {
+                /** @description Only the views of this blueprint */
+                blueprint?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViewsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["New"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViewAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["New"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViewAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Failure */

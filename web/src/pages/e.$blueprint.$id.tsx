@@ -1,8 +1,7 @@
 import { Tabs } from '@mantine/core';
-import { useMediaQuery } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { createFileRoute } from '@tanstack/react-router';
-import { useEffect, useRef } from 'react';
+import { useCallback, useEffect, useMemo, useRef } from 'react';
 import { blueprintQuery, entityQuery } from '~/api/queries';
 import type { Blueprint, Entity } from '~/api/types';
 import { Activity } from '~/features/entity/Activity';
@@ -11,21 +10,24 @@ import { Deployments } from '~/features/entity/Deployments';
 import { EntityHeader } from '~/features/entity/EntityHeader';
 import { EntityRuns } from '~/features/entity/EntityRuns';
 import { Overview } from '~/features/entity/Overview';
-import { Relations } from '~/features/entity/Relations';
 import { RepositorySummary } from '~/features/entity/RepositorySummary';
 import { parseTab, tabsFor, type Tab } from '~/features/entity/tabs';
+import { GraphPanel } from '~/features/graph/GraphPanel';
+import { graphSearch, parseGraph, type GraphSearch, type GraphState } from '~/features/graph/state';
 import { rememberEntity } from '~/lib/recent';
 import { t } from '~/strings';
+import { tc } from '~/strings/catalog';
+import { ButtonLink } from '~/ui/links';
 import { PageHeader } from '~/ui/PageHeader';
 import { ErrorState, Skeletons } from '~/ui/States';
 
-type Search = { tab?: Tab; view?: 'graph' | 'table'; env?: string };
+type Search = { tab?: Tab; env?: string } & GraphSearch;
 
 export const Route = createFileRoute('/e/$blueprint/$id')({
   validateSearch: (raw: Record<string, unknown>): Search => ({
     tab: parseTab(raw.tab),
-    view: raw.view === 'table' || raw.view === 'graph' ? raw.view : undefined,
     env: typeof raw.env === 'string' ? raw.env : undefined,
+    ...graphSearch(parseGraph(raw)),
   }),
   loader: ({ context, params }) =>
     Promise.all([
@@ -66,14 +68,21 @@ function Loaded({ blueprint, entity }: { blueprint: Blueprint; entity: Entity })
   useEffect(() => {
     rememberEntity({ blueprint: blueprint.identifier, identifier, title, icon: icon ?? blueprint.icon });
   }, [blueprint.identifier, blueprint.icon, identifier, title, icon]);
-  // A graph on a phone is a dot; its table says the same.
-  const phone = useMediaQuery('(max-width: 36em)', false, { getInitialValueInEffect: false });
   const shown = tabsFor(entity);
   const tab = search.tab && shown.includes(search.tab) ? search.tab : 'overview';
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => {
     list.current?.querySelector('[data-active]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }, [tab]);
+  const graphState = useMemo(() => parseGraph(search), [search]);
+  const onGraph = useCallback(
+    (part: Partial<GraphState>) =>
+      void navigate({
+        search: (before) => ({ tab: 'graph', ...graphSearch({ ...parseGraph(before), ...part }) }),
+        replace: true,
+      }),
+    [navigate],
+  );
   const go = (next: string | null) => void navigate({ search: { tab: parseTab(next) }, replace: true });
 
   return (
@@ -90,15 +99,21 @@ function Loaded({ blueprint, entity }: { blueprint: Blueprint; entity: Entity })
         <Tabs.Panel value="overview" pt="md">
           <Overview blueprint={blueprint} entity={entity} onTab={go} />
         </Tabs.Panel>
-        <Tabs.Panel value="relations" pt="md">
-          <Relations
+        <Tabs.Panel value="graph" pt="md">
+          <GraphPanel
             entity={entity}
-            view={search.view ?? (phone ? 'table' : 'graph')}
-            onView={(view) =>
-              void navigate({
-                search: { tab: 'relations', view },
-                replace: true,
-              })
+            state={graphState}
+            onState={onGraph}
+            actions={
+              <ButtonLink
+                size="compact-sm"
+                variant="default"
+                to="/graph/$blueprint/$id"
+                params={{ blueprint: entity.blueprint, id: identifier }}
+                search={graphSearch(graphState)}
+              >
+                {tc.graph.fullPage}
+              </ButtonLink>
             }
           />
         </Tabs.Panel>

@@ -75,7 +75,7 @@ function Related({ blueprint, entity, onTab }: Props) {
   return (
     <Section
       title={t.entity.relations}
-      action={<MoreLink label={t.entity.graph} onClick={() => onTab('relations')} />}
+      action={<MoreLink label={t.entity.graph} onClick={() => onTab('graph')} />}
     >
       {relations.length === 0 && incoming.length === 0 && (
         <Text size="sm" className="sph-muted" py={6}>

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Entity, Graph } from '~/api/types';
 import { worstState } from '~/features/home/ServiceCard';
 import type { Instance } from '~/api/types';
-import { mergeGraphs } from './mergeGraphs';
+import { mergeGraphs } from '~/features/graph/mergeGraphs';
 import { parseTab, tabsFor } from './tabs';
 
 const entity = (blueprint: string, properties: Record<string, unknown> = {}): Entity => ({
@@ -12,6 +12,7 @@ const entity = (blueprint: string, properties: Record<string, unknown> = {}): En
   team: [],
   properties,
   relations: {},
+  scorecards: {},
   createdAt: '',
   updatedAt: '',
   createdBy: '',
@@ -22,7 +23,7 @@ describe('tabsFor', () => {
   it('has deployments, checks and a repository only for what runs', () => {
     expect(tabsFor(entity('Component', { type: 'service' }))).toContain('deployments');
     expect(tabsFor(entity('Component', { type: 'library' }))).not.toContain('deployments');
-    expect(tabsFor(entity('System'))).toEqual(['overview', 'relations', 'runs', 'activity']);
+    expect(tabsFor(entity('System'))).toEqual(['overview', 'graph', 'runs', 'activity']);
   });
 
   it('reads a tab from the address only when there is one', () => {

@@ -1,14 +1,6 @@
 import type { Entity } from '~/api/types';
 
-export const tabs = [
-  'overview',
-  'relations',
-  'runs',
-  'deployments',
-  'checks',
-  'repository',
-  'activity',
-] as const;
+export const tabs = ['overview', 'graph', 'runs', 'deployments', 'checks', 'repository', 'activity'] as const;
 export type Tab = (typeof tabs)[number];
 
 /** The blueprint whose entities are services that can run. */
@@ -26,5 +18,6 @@ export function tabsFor(entity: Entity): Tab[] {
 }
 
 export function parseTab(value: unknown): Tab | undefined {
+  if (value === 'relations') return 'graph'; // its name in older links
   return tabs.find((tab) => tab === value && tab !== 'overview');
 }

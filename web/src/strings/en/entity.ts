@@ -84,12 +84,4 @@ export const entity = {
   allActivity: 'All activity',
 
   graph: 'Graph',
-  table: 'Table',
-  view: 'View',
-  graphLabel: (name: string) => `Relations of ${name}`,
-  graphHint: (nodes: string, edges: string) => `${nodes}, ${edges}`,
-  expand: (n: number, name: string) => `Show ${n} more around ${name}`,
-  relation: 'Relation',
-  from: 'From',
-  to: 'To',
 };
