@@ -154,32 +154,6 @@ func (a *API) revokeSession(ctx context.Context, in *idPath) (*Done, error) {
 	return &Done{}, a.auth.RevokeSession(ctx, who(ctx).ID, in.ID)
 }
 
-type usersInput struct {
-	PageInput
-	Q string `query:"q" maxLength:"200" doc:"Text in the name or the address"`
-}
-
-type usersAnswer struct {
-	Answer
-	Users []auth.User `json:"users"`
-	Next  string      `json:"next,omitempty"`
-}
-
-func (a *API) users(ctx context.Context, in *usersInput) (*usersAnswer, error) {
-	users, next, err := a.auth.Users(ctx, in.Q, in.limit(50, 200), in.From)
-	return &usersAnswer{Users: users, Next: next}, err
-}
-
-type teamsAnswer struct {
-	Answer
-	Teams []auth.Team `json:"teams"`
-}
-
-func (a *API) teams(ctx context.Context, _ *struct{}) (*teamsAnswer, error) {
-	teams, err := a.auth.Teams(ctx)
-	return &teamsAnswer{Teams: teams}, err
-}
-
 // PageInput is the query of every list.
 type PageInput struct {
 	From  string `query:"from" maxLength:"500" doc:"The next of the page before"`

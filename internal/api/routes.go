@@ -44,8 +44,6 @@ func (a *API) routes() []route {
 		{del, "/v1/tokens/{id}", "deleteToken", signedIn, nil, 0, domain, 0, do(a.deleteToken)},
 		{get, "/v1/sessions", "listSessions", signedIn, nil, 0, none, 0, do(a.sessions)},
 		{del, "/v1/sessions/{id}", "revokeSession", signedIn, nil, 0, domain, 0, do(a.revokeSession)},
-		{get, "/v1/users", "listUsers", signedIn, nil, 0, none, 0, do(a.users)},
-		{get, "/v1/teams", "listTeams", signedIn, nil, 0, none, 0, do(a.teams)},
 		{get, "/v1/audit", "listAuditEvents", "audit.read", a.auditObject, 0, none, 0, do(a.auditEvents)},
 		{get, "/v1/insights/first-answer", "firstAnswer", "insight.read", nil, 0, none, 0, do(a.firstAnswer)},
 

@@ -20,12 +20,23 @@ type Team struct {
 // maxTeams bounds the list of teams, which has no pages.
 const maxTeams = 1000
 
-var teamPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+// teamPattern is Port's: nearly every text. What would be mistaken in an
+// address, or cannot be seen, is left out.
+var teamPattern = regexp.MustCompile(`^[^;#/?\s\pC]([^;#/?\pC]*[^;#/?\s\pC])?$`)
+
+const (
+	maxTeamName = 100
+	teamNames   = "no ; # / ?, no space at its ends, at most 100 characters"
+)
+
+func validTeamName(name string) bool {
+	return teamPattern.MatchString(name) && clip(name, maxTeamName) == name
+}
 
 // CreateTeam makes a team without members. by is who does it.
 func (s *Service) CreateTeam(ctx context.Context, team Team, by string) (Team, error) {
-	if !teamPattern.MatchString(team.Name) {
-		return Team{}, fault.Field("name", "is not a team's name", "lower case letters, digits and dashes, at most 63")
+	if !validTeamName(team.Name) {
+		return Team{}, fault.Field("name", "is not a team's name", teamNames)
 	}
 	if team.Title == "" {
 		team.Title = team.Name

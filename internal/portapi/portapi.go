@@ -55,7 +55,8 @@ func New(d Deps) *Service { return &Service{Deps: d} }
 
 // Routes is everything this package answers.
 func (s *Service) Routes() []Route {
-	return slices.Concat(s.organizationRoutes(), s.authRoutes(), s.blueprintRoutes(), s.entityRoutes())
+	return slices.Concat(s.organizationRoutes(), s.authRoutes(), s.blueprintRoutes(), s.entityRoutes(),
+		s.teamRoutes(), s.userRoutes())
 }
 
 // Request is what a handler gets. The caller is known and may do what the
