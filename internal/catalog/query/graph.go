@@ -140,7 +140,7 @@ func (r Rule) target(subject map[string]any, env Env, relation string, o operand
 		if titles && !known {
 			return false, ErrGraph
 		}
-		if r.TargetProperty != "$title" && (side{value: id, wide: titles}).holds(r.Operator, o, env) || titles && (side{value: title, wide: true}).holds(r.Operator, o, env) {
+		if r.TargetProperty != "$title" && (side{value: id}).holds(r.Operator, o, env) || titles && (side{value: title, wide: true}).holds(r.Operator, o, env) {
 			return true, nil
 		}
 	}
