@@ -143,14 +143,8 @@ func (c *Catalog) deleteAll(ctx context.Context, tx *store.Tx, doomed []*stored,
 	for i, r := range doomed {
 		in[r.id], ids[i] = true, r.id
 	}
-	for i, r := range doomed {
-		v := w
-		if i > 0 && v.Cause == "" {
-			v.Cause = Ref(doomed[0].blueprint, doomed[0].Identifier)
-		}
-		if err := c.keepDeleted(ctx, tx, r, v); err != nil {
-			return err
-		}
+	if err := c.keepDeleted(ctx, tx, ids, w); err != nil {
+		return err
 	}
 	for _, r := range doomed {
 		if err := c.release(ctx, tx, r, in, w); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"sphera/internal/store"
 )
@@ -18,15 +17,31 @@ const (
 
 // state is an entity as its history keeps it.
 type state struct {
-	Title      string              `json:"title"`
-	Icon       string              `json:"icon"`
-	Team       []string            `json:"team"`
-	Properties map[string]any      `json:"properties"`
-	Relations  map[string][]string `json:"relations"`
-	Derived    map[string]any      `json:"derived"`
-	Scorecards map[string]any      `json:"scorecards"`
+	Title      string             `json:"title"`
+	Icon       string             `json:"icon"`
+	Team       []string           `json:"team"`
+	Properties map[string]any     `json:"properties"`
+	Relations  map[string]targets `json:"relations"`
+	Derived    map[string]any     `json:"derived"`
+	Scorecards map[string]any     `json:"scorecards"`
 	// Row is kept of what was deleted: the rest of what the row had.
 	Row *lastRow `json:"row,omitempty"`
+}
+
+// targets are the identifiers a relation points at; in JSON also one alone, or
+// null.
+type targets []string
+
+// UnmarshalJSON reads both shapes.
+func (t *targets) UnmarshalJSON(raw []byte) error {
+	var one string
+	if err := json.Unmarshal(raw, &one); err == nil {
+		if *t = nil; one != "" {
+			*t = targets{one}
+		}
+		return nil
+	}
+	return json.Unmarshal(raw, (*[]string)(t))
 }
 
 // lastRow is what a deleted entity needs to come back as it was.
@@ -52,7 +67,7 @@ func (b *comeback) prepare(r *stored) {
 
 // keepVersion adds the state of r, whose row was written, to its history.
 func (c *Catalog) keepVersion(ctx context.Context, tx *store.Tx, r *stored, verb string, w Write) error {
-	s := state{Title: r.Title, Icon: r.Icon, Team: r.Team, Properties: r.Properties, Relations: r.Relations}
+	s := stateOf(r)
 	version := int64(1)
 	if verb != verbCreate {
 		if w.back != nil {
@@ -72,24 +87,43 @@ func (c *Catalog) keepVersion(ctx context.Context, tx *store.Tx, r *stored, verb
 	return err
 }
 
-// keepDeleted adds the last state of r, whose row is still there, to its
-// history, and which relations of others point at it.
-func (c *Catalog) keepDeleted(ctx context.Context, tx *store.Tx, r *stored, w Write) error {
-	s := state{Title: r.Title, Icon: r.Icon, Team: r.Team, Properties: r.Properties, Relations: r.Relations}
-	row, err := s.readRow(ctx, tx, r.id)
-	if err != nil {
-		return err
-	}
-	s.Row = row
-	id, err := c.insertVersion(ctx, tx, r, row.Version+1, verbDelete, s, w)
-	if err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO entity_released (version, source, relation, position)
-		SELECT CAST($1 AS BIGINT), source, relation, position FROM entity_relations WHERE target = $2 AND source <> $2`, id, r.id); err != nil {
-		return fmt.Errorf("keep what points at %s: %w", Ref(r.blueprint, r.Identifier), err)
+// keepDeleted adds the last states of entities, whose rows and relations are
+// still there, to their history, and which relations of others point at them.
+// All after the first were deleted because of the first.
+func (c *Catalog) keepDeleted(ctx context.Context, tx *store.Tx, ids []int64, w Write) error {
+	for i, id := range ids {
+		r, err := scanStored(tx.QueryRowContext(ctx, "SELECT "+entityColumns+" FROM entities e WHERE e.id = $1", id))
+		if err != nil {
+			return fmt.Errorf("read what is to be deleted: %w", err)
+		}
+		if err := readRelations(ctx, tx, r); err != nil {
+			return err
+		}
+		s := stateOf(r)
+		if s.Row, err = s.readRow(ctx, tx, id); err != nil {
+			return err
+		}
+		version, err := c.insertVersion(ctx, tx, r, s.Row.Version+1, verbDelete, s, w)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO entity_released (version, source, relation, position)
+			SELECT CAST($1 AS BIGINT), source, relation, position FROM entity_relations WHERE target = $2 AND source <> $2`, version, id); err != nil {
+			return fmt.Errorf("keep what points at %s: %w", Ref(r.blueprint, r.Identifier), err)
+		}
+		if i == 0 && w.Cause == "" {
+			w.Cause = Ref(r.blueprint, r.Identifier)
+		}
 	}
 	return nil
+}
+
+func stateOf(r *stored) state {
+	s := state{Title: r.Title, Icon: r.Icon, Team: r.Team, Properties: r.Properties, Relations: make(map[string]targets, len(r.Relations))}
+	for name, ids := range r.Relations {
+		s.Relations[name] = ids
+	}
+	return s
 }
 
 // readRow reads the columns that a stored does not hold.
@@ -151,14 +185,3 @@ func (c *Catalog) keepBlueprint(ctx context.Context, tx *store.Tx, id, verb, doc
 	}
 	return nil
 }
-
-// KeepFor is how long the past is kept.
-type KeepFor struct {
-	// Versions of entities and blueprints that are still there.
-	Versions time.Duration
-	// Deleted is how long what was deleted can be restored.
-	Deleted time.Duration
-}
-
-// Kept is the usual KeepFor.
-func Kept() KeepFor { return KeepFor{Versions: 400 * 24 * time.Hour, Deleted: 30 * 24 * time.Hour} }
