@@ -81,9 +81,19 @@ type undoVersionInput struct {
 	Force     bool   `query:"force" doc:"Undo also what was changed again since"`
 }
 
-func (a *API) undoVersion(ctx context.Context, in *undoVersionInput) (*entityAnswer, error) {
+type undoneAnswer struct {
+	Answer
+	Entity catalog.Entity `json:"entity"`
+}
+
+// historyObject is the entity of the address with the teams that own it.
+func (a *API) historyObject(r *http.Request) (auth.Object, error) {
+	return a.owned(r.Context(), r.PathValue("bp"), r.PathValue("id"))
+}
+
+func (a *API) undoVersion(ctx context.Context, in *undoVersionInput) (*undoneAnswer, error) {
 	e, err := a.catalog.UndoVersion(ctx, in.Blueprint, in.ID, in.Version, catalog.Write{By: who(ctx).ID}, in.Force)
-	return &entityAnswer{Entity: e}, err
+	return &undoneAnswer{Entity: e}, err
 }
 
 type deletedInput struct {
@@ -154,12 +164,17 @@ func (a *API) deletedBlueprints(ctx context.Context, _ *struct{}) (*deletedBluep
 	return &deletedBlueprintsAnswer{Deleted: list}, err
 }
 
+type restoredBlueprintAnswer struct {
+	Answer
+	Blueprint catalog.Blueprint `json:"blueprint"`
+}
+
 func (a *API) restoreBlueprint(ctx context.Context, in *struct {
 	Blueprint string `path:"bp" maxLength:"200"`
 },
-) (*blueprintAnswer, error) {
+) (*restoredBlueprintAnswer, error) {
 	b, err := a.catalog.RestoreBlueprint(ctx, in.Blueprint, who(ctx).ID)
-	return &blueprintAnswer{Blueprint: b}, err
+	return &restoredBlueprintAnswer{Blueprint: b}, err
 }
 
 type provenanceAnswer struct {

@@ -10,7 +10,7 @@ func (a *API) historyRoutes() []route {
 		{get, entity + "/history", "listEntityVersions", "catalog.read", nil, 0, none, 0, do(a.entityVersions)},
 		{get, entity + "/at", "getEntityAt", "catalog.read", nil, 0, none, 0, do(a.entityAt)},
 		{get, entity + "/compare", "compareEntity", "catalog.read", nil, 0, none, 0, do(a.compareEntity)},
-		{post, entity + "/history/{version}/undo", "undoEntityVersion", "catalog.write", a.entityObject, 0, domain, 0, do(a.undoVersion)},
+		{post, entity + "/history/{version}/undo", "undoEntityVersion", "catalog.write", a.historyObject, 0, domain, 0, do(a.undoVersion)},
 		{get, entity + "/provenance", "getProvenance", "catalog.read", nil, 0, none, 0, do(a.provenance)},
 		{get, "/v1/deleted", "listDeletedEntities", "catalog.read", nil, 0, none, 0, do(a.deletedEntities)},
 		{post, "/v1/deleted/{versionId}/restore", "restoreEntity", "catalog.write", a.deletedObject, 0, domain, 0, do(a.restoreEntity)},
