@@ -14,7 +14,7 @@ import (
 
 // Version changes whenever the data of the same seed does, so that databases
 // kept between runs are made again.
-const Version = 1
+const Version = 2
 
 // Hub is how many packages the first team maintains: each of them mirrors its
 // chat, so that a change of that property changes Hub other entities.
@@ -204,6 +204,16 @@ func (d *Data) moment(blueprint string, i int, salt string, version int) string 
 func (d *Data) release(blueprint string, i, version int) string {
 	h := d.chance(blueprint, i, "release")
 	return fmt.Sprintf("%d.%d.%d", h%7, h>>8%30, int(h>>16%20)+version)
+}
+
+// codename is a word that few others have: catalogs are full of such names.
+func (d *Data) codename(blueprint string, i int) string {
+	h := d.chance(blueprint, i, "codename")
+	var b strings.Builder
+	for k := range 2 + h%3 {
+		b.WriteString(d.words.syllables[h>>(8*k+8)%uint64(len(d.words.syllables))])
+	}
+	return b.String()
 }
 
 func clamp(n, low, high int) int { return min(max(n, low), high) }

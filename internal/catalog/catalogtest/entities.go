@@ -79,7 +79,7 @@ func (d *Data) service(i, version int) catalog.NewEntity {
 		"language": d.pick("service", i, "language", d.words.tongues...), "lifecycle": d.pick("service", i, "lifecycle", "production", "experimental", "deprecated", "retired"),
 		"tier": d.pick("service", i, "tier", "bronze", "silver", "gold", "platinum"), "coverage": float64((int(d.chance("service", i, "coverage")%1000) + version*7) % 1000),
 		"replicas": float64(1 + i%12), "public": i%7 == 0, "repository": "https://github.com/company/" + e.Identifier, "onCall": d.words.people[i%len(d.words.people)],
-		"version": d.release("service", i, version), "deployedAt": d.moment("service", i, "deployed", version),
+		"codename": d.codename("service", i), "version": d.release("service", i, version), "deployedAt": d.moment("service", i, "deployed", version),
 	}
 	e.Relations = object{
 		"system": d.one("service", i, "system", "system"), "packages": d.few("service", i, "packages", 3, "package", d.counts["package"]), "dependsOn": d.few("service", i, "dependsOn", 2, "service", i),
@@ -160,7 +160,7 @@ func blueprints() []catalog.Blueprint {
 			"calculationProperties":{"coordinate":{"type":"string","calculation":".identifier + \"@\" + .properties.version"}}}`,
 		`{"identifier":"service","title":"Service","icon":"Microservice","schema":{"properties":{"language":{"type":"string"},"lifecycle":{"type":"string","enum":["production","experimental","deprecated","retired"]},
 			"tier":{"type":"string","enum":["bronze","silver","gold","platinum"]},"coverage":{"type":"number"},"replicas":{"type":"number"},"public":{"type":"boolean"},"repository":{"type":"string","format":"url"},"onCall":{"type":"string"},
-			"version":{"type":"string"},"deployedAt":{"type":"string","format":"date-time"}},"required":["language"]},
+			"codename":{"type":"string"},"version":{"type":"string"},"deployedAt":{"type":"string","format":"date-time"}},"required":["language"]},
 			"relations":{"system":{"target":"system"},"packages":{"target":"package","many":true},"dependsOn":{"target":"service","many":true}},
 			"mirrorProperties":{"systemLifecycle":{"path":"system.lifecycle"},"systemTier":{"path":"system.tier"}},
 			"calculationProperties":{"critical":{"type":"boolean","calculation":".properties.tier == \"gold\" or .properties.tier == \"platinum\""},"covered":{"type":"string","calculation":"if .properties.coverage > 800 then \"good\" elif .properties.coverage > 400 then \"fair\" else \"poor\" end"}}}`,

@@ -8,7 +8,7 @@ import (
 // words are what titles are made of. Business, part and kind are combined, so
 // that a word stands in many titles and a title is there once.
 type words struct {
-	business, part, kind, regions, tongues, people []string
+	business, part, kind, regions, tongues, people, syllables []string
 }
 
 func newWords() words {
@@ -24,10 +24,11 @@ func newWords() words {
 			Adapter Router Planner Matcher Resolver Validator Formatter Renderer Parser Loader Writer Reader Watcher Collector Aggregator Enricher Dispatcher
 			Scheduler Notifier Monitor Auditor Archiver Cleaner Migrator Simulator Estimator Optimizer Classifier Translator Tracker Registry Directory Portal
 			Console Dashboard Workflow Approval Settlement Reconciliation`),
-		kind:    strings.Fields(`Service Worker Backend Frontend Gateway Api Job Daemon Agent Operator Consumer Producer Webhook Bot Function Lambda Controller Store Hub Engine Server Proxy Tool App`),
-		regions: strings.Fields("eu-west-1 us-east-1 us-west-2 ap-south-1 eu-central-1 sa-east-1 af-south-1 me-south-1"),
-		tongues: strings.Fields("go java typescript python kotlin rust csharp ruby php scala"),
-		people:  strings.Fields("dana ido noa amir lea tom maya omer ruth gil adam eva yael ben sara jan mia paul nina max"),
+		kind:      strings.Fields(`Service Worker Backend Frontend Gateway Api Job Daemon Agent Operator Consumer Producer Webhook Bot Function Lambda Controller Store Hub Engine Server Proxy Tool App`),
+		regions:   strings.Fields("eu-west-1 us-east-1 us-west-2 ap-south-1 eu-central-1 sa-east-1 af-south-1 me-south-1"),
+		tongues:   strings.Fields("go java typescript python kotlin rust csharp ruby php scala"),
+		syllables: strings.Fields("ba be bo da du fa fi go ha jo ka ki la li lo ma mi mo na ne no pa ra ri ro sa se ta ti to va ve xi za zu bren dor fel gan kel lin mar nor ton vel wen zar"),
+		people:    strings.Fields("dana ido noa amir lea tom maya omer ruth gil adam eva yael ben sara jan mia paul nina max"),
 	}
 }
 

@@ -19,6 +19,7 @@ const (
 
 	wholeName  = 60.0
 	nameBegins = 25.0
+	idBegins   = 5.0
 	inOrder    = 8.0
 	covered    = 15.0
 
@@ -48,11 +49,11 @@ func newRanking(f Find, tokens []token) ranking {
 
 func (r ranking) score(c *candidate) float64 {
 	title, identifier, blueprint := words(c.Title), words(c.Identifier), words(c.Blueprint)
-	total := 0.0
+	total, titled := 0.0, 0.0
 	for _, t := range r.tokens {
-		best := property
-		best = max(best, t.in(title), t.in(identifier)*inIdentifier, t.in(blueprint)*inBlueprint)
-		total += best
+		of := t.in(title)
+		titled += of
+		total += max(property, of, t.in(identifier)*inIdentifier, t.in(blueprint)*inBlueprint)
 	}
 	total /= float64(len(r.tokens))
 	name, id := strings.Join(title, " "), strings.Join(identifier, " ")
@@ -64,11 +65,11 @@ func (r ranking) score(c *candidate) float64 {
 	case strings.HasPrefix(name, r.text):
 		total += nameBegins
 	case strings.HasPrefix(id, r.text):
-		total += nameBegins * inIdentifier
+		total += idBegins
 	case len(r.tokens) > 1 && strings.Contains(" "+name, " "+r.text):
 		total += inOrder
 	}
-	if n := len(name); n > 0 {
+	if n := len(name); n > 0 && titled > 0 {
 		total += covered * min(1, float64(len(r.text))/float64(n))
 	}
 	total += weight(blueprint)

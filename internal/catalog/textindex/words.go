@@ -84,7 +84,7 @@ func newWord(runes []rune, i int) bool {
 	}
 	rest := runes[i+1:]
 	plural := len(rest) > 0 && rest[0] == 's' && (len(rest) == 1 || !unicode.IsLetter(rest[1]))
-	return unicode.IsUpper(runes[i-1]) && len(rest) > 0 && unicode.IsLower(rest[0]) && !plural
+	return (unicode.IsUpper(runes[i-1]) || unicode.IsDigit(runes[i-1])) && len(rest) > 0 && unicode.IsLower(rest[0]) && !plural
 }
 
 func cutWord(w string) string {
