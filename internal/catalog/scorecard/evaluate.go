@@ -164,3 +164,20 @@ func tooLong(v any) bool {
 	raw, err := json.Marshal(v)
 	return err != nil || len(raw) > maxEvidenceBytes
 }
+
+// Document is the result as it is kept with the entity: plain JSON values.
+func (r Result) Document() map[string]any {
+	rules := make([]any, len(r.Rules))
+	for i, rule := range r.Rules {
+		evidence := make([]any, len(rule.Evidence))
+		for j, e := range rule.Evidence {
+			one := map[string]any{"property": e.Property, "operator": e.Operator, "actual": e.Actual, "passed": e.Passed}
+			if e.Expected != nil {
+				one["expected"] = e.Expected
+			}
+			evidence[j] = one
+		}
+		rules[i] = map[string]any{"identifier": rule.Identifier, "status": rule.Status, "level": rule.Level, "evidence": evidence}
+	}
+	return map[string]any{"level": r.Level, "rules": rules}
+}

@@ -1,0 +1,101 @@
+package catalog_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"sphera/internal/catalog"
+	"sphera/internal/fault"
+)
+
+const readyScorecard = `{"identifier":"ready","title":"Ready","own":{"kept":1.50},"rules":[
+  {"identifier":"r1","title":"Has a language","level":"Bronze","query":{"combinator":"and","conditions":[{"property":"lang","operator":"isNotEmpty"}]}},
+  {"identifier":"r2","title":"Covered","level":"Silver","query":{"combinator":"and","conditions":[{"property":"coverage","operator":">=","value":80}]}}]}`
+
+func scorecardNames(list []catalog.Scorecard) string {
+	var names []string
+	for _, s := range list {
+		names = append(names, s.Blueprint+"/"+s.Identifier)
+	}
+	return strings.Join(names, " ")
+}
+
+func TestScorecardsAreKept(t *testing.T) {
+	each(t, func(t *testing.T, c *fixture) {
+		ctx := context.Background()
+		c.blueprint(systemBlueprint)
+		c.blueprint(serviceBlueprint)
+		s, err := c.CreateScorecard(ctx, "svc", json.RawMessage(readyScorecard), "dana")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := compact(t, s)
+		for _, want := range []string{`"blueprint":"svc"`, `"own":{"kept":1.5`, `"paleBlue"`, `"createdAt":"2026-`, `"createdBy":"dana"`} {
+			if !strings.Contains(text, want) && !strings.Contains(strings.ReplaceAll(text, ": ", ":"), want) {
+				t.Errorf("%s is not in %s", want, text)
+			}
+		}
+		if _, err := c.CreateScorecard(ctx, "svc", json.RawMessage(readyScorecard), "dana"); !fault.Is(err, fault.Taken) {
+			t.Errorf("a second one: %v", err)
+		}
+		if _, err := c.CreateScorecard(ctx, "nope", json.RawMessage(readyScorecard), "dana"); !fault.Is(err, fault.NotFound) {
+			t.Errorf("of no blueprint: %v", err)
+		}
+		if _, err := c.CreateScorecard(ctx, "svc", json.RawMessage(`{"identifier":"x","title":"X","rules":[{}]}`), "dana"); !fault.Is(err, fault.Unprocessable) || len(details(err)) == 0 || !strings.HasPrefix(details(err)[0].Field, "/rules/0") {
+			t.Errorf("a broken one: %v %+v", err, details(err))
+		}
+		renamed, err := c.PutScorecard(ctx, "svc", "ready", json.RawMessage(strings.Replace(readyScorecard, `"ready"`, `"prod"`, 1)), "eve")
+		if err != nil || renamed.Identifier != "prod" || renamed.CreatedBy != "dana" || renamed.UpdatedBy != "eve" {
+			t.Errorf("renamed: %+v %v", renamed, err)
+		}
+		if _, err := c.Scorecard(ctx, "svc", "ready"); !fault.Is(err, fault.NotFound) {
+			t.Errorf("under its old name: %v", err)
+		}
+		if len(c.events("scorecard/svc/prod")) != 1 || len(c.events("scorecard/svc/ready")) != 1 {
+			t.Error("the changes are not audited")
+		}
+	})
+}
+
+func TestScorecardsAreReplacedAsAList(t *testing.T) {
+	each(t, func(t *testing.T, c *fixture) {
+		ctx := context.Background()
+		c.blueprint(systemBlueprint)
+		c.blueprint(serviceBlueprint)
+		card := func(id string) json.RawMessage {
+			return json.RawMessage(strings.Replace(readyScorecard, `"ready"`, `"`+id+`"`, 1))
+		}
+		if _, err := c.ReplaceScorecards(ctx, "svc", []json.RawMessage{card("b"), card("a")}, "dana"); err != nil {
+			t.Fatal(err)
+		}
+		list, err := c.ReplaceScorecards(ctx, "svc", []json.RawMessage{card("c"), card("a")}, "dana")
+		if err != nil || scorecardNames(list) != "svc/c svc/a" {
+			t.Errorf("got %s, %v", scorecardNames(list), err)
+		}
+		if _, err := c.ReplaceScorecards(ctx, "svc", []json.RawMessage{card("c"), card("c")}, "dana"); !fault.Is(err, fault.Unprocessable) {
+			t.Errorf("twice: %v", err)
+		}
+		all, err := c.Scorecards(ctx, "")
+		if err != nil || scorecardNames(all) != "svc/c svc/a" {
+			t.Errorf("all: %s, %v", scorecardNames(all), err)
+		}
+		deleted, err := c.DeletedScorecards(ctx, "svc")
+		if err != nil || len(deleted) != 1 || deleted[0].Identifier != "b" {
+			t.Fatalf("deleted: %+v, %v", deleted, err)
+		}
+		if _, err := c.RestoreScorecard(ctx, deleted[0].ID, "eve"); err != nil {
+			t.Fatal(err)
+		}
+		if list, err := c.Scorecards(ctx, "svc"); err != nil || scorecardNames(list) != "svc/c svc/a svc/b" {
+			t.Errorf("restored: %s, %v", scorecardNames(list), err)
+		}
+		if err := c.DeleteScorecard(ctx, "svc", "b", "dana"); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.DeleteScorecard(ctx, "svc", "b", "dana"); !fault.Is(err, fault.NotFound) {
+			t.Errorf("deleted twice: %v", err)
+		}
+	})
+}
