@@ -208,7 +208,7 @@ func (c *Catalog) saveBlueprint(ctx context.Context, tx *store.Tx, b Blueprint, 
 		text, store.Millis(at), by, b.Identifier); err != nil {
 		return b, "", fmt.Errorf("update blueprint %s: %w", b.Identifier, err)
 	}
-	if err := c.keepBlueprint(ctx, tx, b.Identifier, verbUpdate, text, by); err != nil {
+	if err := errors.Join(touchModel(ctx, tx), c.keepBlueprint(ctx, tx, b.Identifier, verbUpdate, text, by)); err != nil {
 		return b, "", err
 	}
 	if err := c.record(ctx, tx, "blueprint.update", b.Identifier, by, runID, changeDetail(flatBlueprint(oldDoc), flatBlueprint(doc))); err != nil {
@@ -224,7 +224,7 @@ func (c *Catalog) insertBlueprint(ctx context.Context, tx *store.Tx, b Blueprint
 	if _, err := tx.ExecContext(ctx, "INSERT INTO blueprints ("+blueprintColumns+") VALUES ($1, $2, $3, $3, $4, $4)", b.Identifier, text, at, by); err != nil {
 		return b, fmt.Errorf("insert blueprint %s: %w", b.Identifier, err)
 	}
-	if err := c.keepBlueprint(ctx, tx, b.Identifier, verbCreate, text, by); err != nil {
+	if err := errors.Join(touchModel(ctx, tx), c.keepBlueprint(ctx, tx, b.Identifier, verbCreate, text, by)); err != nil {
 		return b, err
 	}
 	doc, err := b.document()
@@ -275,7 +275,7 @@ func (c *Catalog) DeleteBlueprint(ctx context.Context, id, by string) error {
 		if err != nil {
 			return err
 		}
-		if err := c.keepBlueprint(ctx, tx, id, verbDelete, text, by); err != nil {
+		if err := errors.Join(touchModel(ctx, tx), c.keepBlueprint(ctx, tx, id, verbDelete, text, by)); err != nil {
 			return err
 		}
 		tx.Notify(BlueprintTopic, id)

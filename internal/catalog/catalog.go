@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"sphera/internal/audit"
@@ -20,14 +20,17 @@ const Topic = "entity"
 // BlueprintTopic is notified with the identifier of each blueprint that changed.
 const BlueprintTopic = "blueprint"
 
+// QueueTopic is notified when derived values are left to be worked out.
+const QueueTopic = "derive"
+
 // Catalog keeps blueprints and entities.
 type Catalog struct {
 	db  *store.DB
 	log *audit.Log
 	now func() time.Time
-	// schemas holds a *schema by blueprint.
-	schemas sync.Map
-	text    *textindex.Index
+	// compiled is the model that was read last.
+	compiled atomic.Pointer[model]
+	text     *textindex.Index
 }
 
 // New returns the catalog kept in db.
@@ -35,11 +38,17 @@ func New(db *store.DB, log *audit.Log, now func() time.Time) *Catalog {
 	return &Catalog{db: db, log: log, now: now, text: textindex.New(db)}
 }
 
-// write runs f in a transaction, again when another writer got between the
+// write runs f in a transaction that no other writer of the catalog runs beside,
+// again when another writer got between the
 // look and the insert: what f finds then decides.
 func (c *Catalog) write(ctx context.Context, f func(tx *store.Tx) error) error {
 	for attempt := 0; ; attempt++ {
-		err := c.db.Tx(ctx, f)
+		err := c.db.Tx(ctx, func(tx *store.Tx) error {
+			if err := lockCatalog(ctx, tx); err != nil {
+				return err
+			}
+			return f(tx)
+		})
 		if attempt < 3 && err != nil && store.IsUnique(err) {
 			continue
 		}
@@ -47,23 +56,9 @@ func (c *Catalog) write(ctx context.Context, f func(tx *store.Tx) error) error {
 	}
 }
 
-// shared locks the rows a SELECT reads against change and deletion on
-// PostgreSQL; on SQLite a write transaction is alone anyway.
-func shared(d store.Dialect) string {
-	if d == store.Postgres {
-		return " FOR SHARE"
-	}
-	return ""
-}
-
-// keyShared locks rows only against deletion, so that writers of the same
-// target do not wait for each other.
-func keyShared(d store.Dialect) string {
-	if d == store.Postgres {
-		return " FOR KEY SHARE"
-	}
-	return ""
-}
+// shared was the lock on what a transaction reads and relies on; write keeps
+// other writers of the catalog away now.
+func shared(store.Dialect) string { return "" }
 
 func noBlueprint(id string) *fault.Error {
 	return fault.New(fault.NotFound, "There is no blueprint %q.", id)

@@ -3,9 +3,11 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	"sphera/internal/audit"
 	"sphera/internal/fault"
 	"sphera/internal/store"
 )
@@ -16,6 +18,8 @@ const (
 	// maxDeleted bounds what one delete with dependents removes: a mass
 	// deletion is not a side effect.
 	maxDeleted = 1000
+	// maxReleased bounds how many entities lose a relation with one delete.
+	maxReleased = 20_000
 )
 
 // dependent is a relation that points at an entity.
@@ -88,152 +92,322 @@ func (c *Catalog) dependents(ctx context.Context, q store.Querier, id int64, lim
 // deleted too, and so is what requires those. Other relations that pointed at
 // something deleted are emptied.
 func (c *Catalog) DeleteEntity(ctx context.Context, blueprint, identifier, by, runID string, deleteDependents bool) error {
-	return c.write(ctx, func(tx *store.Tx) error {
-		r, err := readStored(ctx, tx, blueprint, identifier, tx.ForUpdate())
+	return c.DeleteOne(ctx, blueprint, identifier, DeleteOptions{Dependents: deleteDependents, By: by, RunID: runID})
+}
+
+// DeleteOne is DeleteEntity with all its options.
+func (c *Catalog) DeleteOne(ctx context.Context, blueprint, identifier string, o DeleteOptions) error {
+	return c.writeBatch(ctx, o.write(), func(b *batch) error {
+		d, err := b.delete(ctx, blueprint, []string{identifier}, o)
 		if err != nil {
 			return err
 		}
-		if r == nil {
+		if len(d.doomed) == 0 {
 			return noEntity(blueprint, identifier)
 		}
-		doomed := []*stored{r}
-		if deleteDependents {
-			if doomed, err = c.doomed(ctx, tx, r); err != nil {
+		for _, r := range d.doomed {
+			if err := c.record(ctx, b.tx, "entity.delete", Ref(r.s.Identifier, r.old.Identifier), o.By, o.RunID, changeDetail(r.old.flat(), nil)); err != nil {
 				return err
 			}
 		}
-		return c.deleteAll(ctx, tx, doomed, Write{By: by, RunID: runID})
+		for _, r := range d.released {
+			if err := b.recordRow(ctx, r); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
-// doomed lists what goes with r: all that points at it, then, step by step,
-// all that requires one of those.
-func (c *Catalog) doomed(ctx context.Context, tx *store.Tx, r *stored) ([]*stored, error) {
-	list := []*stored{r}
-	in := map[int64]bool{r.id: true}
-	for i := 0; i < len(list); i++ {
-		pointing, err := c.dependents(ctx, tx, list[i].id, maxDeleted+1)
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range pointing {
-			if in[d.id] || (i > 0 && !d.Required) {
-				continue
-			}
-			if len(list) == maxDeleted {
-				return nil, fault.New(fault.HasDependents, "More than %d entities would be deleted with %s %q (has_dependents). Delete them in smaller parts.", maxDeleted, r.blueprint, r.Identifier)
-			}
-			next, err := readStored(ctx, tx, d.Blueprint, d.Identifier, tx.ForUpdate())
-			if err != nil {
-				return nil, err
-			}
-			if next == nil {
-				continue
-			}
-			in[d.id] = true
-			list = append(list, next)
-		}
+// DeleteMany deletes entities of one blueprint in one transaction and returns
+// the identifiers of those it deleted; one that does not exist is no error.
+func (c *Catalog) DeleteMany(ctx context.Context, blueprint string, ids []string, o DeleteOptions) ([]string, error) {
+	if len(ids) > maxBatch {
+		return nil, fault.New(fault.TooLarge, "There are %d entities; at most %d are deleted at a time.", len(ids), maxBatch)
 	}
-	return list, nil
+	var deleted []string
+	err := c.writeBatch(ctx, o.write(), func(b *batch) error {
+		deleted = []string{}
+		d, err := b.delete(ctx, blueprint, ids, o)
+		if err != nil || len(d.doomed) == 0 {
+			return err
+		}
+		for _, r := range d.doomed[:d.asked] {
+			deleted = append(deleted, r.old.Identifier)
+		}
+		return b.recordDeletes(ctx, blueprint, d, o)
+	})
+	return deleted, err
 }
 
-func (c *Catalog) deleteAll(ctx context.Context, tx *store.Tx, doomed []*stored, w Write) error {
-	in := map[int64]bool{}
-	ids := make([]int64, len(doomed))
-	for i, r := range doomed {
-		in[r.id], ids[i] = true, r.id
-	}
-	if err := c.keepDeleted(ctx, tx, ids, w); err != nil {
-		return err
-	}
-	for _, r := range doomed {
-		if err := c.release(ctx, tx, r, in, w); err != nil {
-			return err
+// DeleteAllEntities deletes all entities of a blueprint, a part per
+// transaction, and tells after each part how many are gone.
+func (c *Catalog) DeleteAllEntities(ctx context.Context, blueprint string, o DeleteOptions, progress func(done int)) (int, error) {
+	const part = 500
+	o.emptying = blueprint
+	done := 0
+	for {
+		n := 0
+		err := c.writeBatch(ctx, o.write(), func(b *batch) error {
+			rows, err := b.tx.QueryContext(ctx, "SELECT e.identifier FROM entities e WHERE e.blueprint = $1 AND e.pending = 0 ORDER BY e.id LIMIT $2", blueprint, part)
+			ids, err := store.All(rows, err, scanString)
+			if err != nil {
+				return fmt.Errorf("list %s: %w", blueprint, err)
+			}
+			if n = len(ids); n == 0 {
+				return nil
+			}
+			d, err := b.delete(ctx, blueprint, ids, o)
+			if err != nil {
+				return err
+			}
+			return b.recordDeletes(ctx, blueprint, d, o)
+		})
+		if err != nil || n == 0 {
+			return done, err
+		}
+		if done += n; progress != nil {
+			progress(done)
 		}
 	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM entity_relations WHERE source IN ("+idList(ids)+")"); err != nil {
-		return fmt.Errorf("delete relations: %w", err)
+}
+
+func (o DeleteOptions) write() Write {
+	return Write{By: o.By, RunID: o.RunID, Datasource: o.Datasource, Cause: o.Cause}
+}
+
+// deletion is what a batch deletes, and what it takes from others for that.
+type deletion struct {
+	// doomed are the rows to delete; the first asked ones were named.
+	doomed   []*row
+	asked    int
+	released []*row
+}
+
+func (b *batch) delete(ctx context.Context, blueprint string, ids []string, o DeleteOptions) (*deletion, error) {
+	if b.m.blueprints[blueprint] == nil {
+		return nil, noBlueprint(blueprint)
 	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM entities WHERE id IN ("+idList(ids)+")"); err != nil {
-		return fmt.Errorf("delete entities: %w", err)
+	if err := b.named(ctx, blueprint, ids); err != nil {
+		return nil, err
 	}
-	for _, r := range doomed {
-		if err := c.record(ctx, tx, "entity.delete", Ref(r.blueprint, r.Identifier), w.By, w.RunID, changeDetail(r.flat(), nil)); err != nil {
+	d := &deletion{}
+	for _, id := range ids {
+		if r := b.byName[nameKey(blueprint, id)]; r != nil && r.now.pending == 0 && !r.gone {
+			r.gone = true
+			d.doomed = append(d.doomed, r)
+		}
+	}
+	d.asked = len(d.doomed)
+	if len(d.doomed) == 0 {
+		return d, nil
+	}
+	if o.Dependents {
+		if err := b.doom(ctx, d); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.release(ctx, d, o); err != nil {
+		return nil, err
+	}
+	if err := b.writeDeletes(ctx, d); err != nil {
+		return nil, err
+	}
+	return d, b.settle(ctx)
+}
+
+// pointing reads which rows point at targets, and over which relations.
+func (b *batch) pointing(ctx context.Context, targets []*row, limit int) (map[*row][]string, []*row, error) {
+	ids := make([]int64, len(targets))
+	for i, r := range targets {
+		ids[i] = r.now.id
+	}
+	rows, err := b.tx.QueryContext(ctx, "SELECT DISTINCT r.source, r.relation FROM entity_relations r WHERE r.target IN ("+idList(ids)+") ORDER BY r.source, r.relation LIMIT $1", limit)
+	type pair struct {
+		id       int64
+		relation string
+	}
+	list, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (pair, error) {
+		var p pair
+		return p, row.Scan(&p.id, &p.relation)
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("find dependents: %w", err)
+	}
+	var sources []int64
+	for _, p := range list {
+		sources = append(sources, p.id)
+	}
+	if err := b.load(ctx, sources); err != nil {
+		return nil, nil, err
+	}
+	over := map[*row][]string{}
+	var order []*row
+	for _, p := range list {
+		if r := b.rows[p.id]; r != nil && !r.gone {
+			if over[r] == nil {
+				order = append(order, r)
+			}
+			over[r] = append(over[r], p.relation)
+		}
+	}
+	return over, order, b.link(ctx, order)
+}
+
+// doom adds what goes with the doomed: all that points at them, then, step by
+// step, all that requires one of those.
+func (b *batch) doom(ctx context.Context, d *deletion) error {
+	frontier := d.doomed
+	for step := 0; len(frontier) > 0; step++ {
+		over, order, err := b.pointing(ctx, frontier, maxDeleted*10)
+		if err != nil {
 			return err
 		}
-		tx.Notify(Topic, Ref(r.blueprint, r.Identifier))
+		frontier = nil
+		for _, r := range order {
+			required := slices.ContainsFunc(over[r], func(name string) bool { return r.s.Relations[name].Required })
+			if step > 0 && !required {
+				continue
+			}
+			if len(d.doomed)-d.asked >= maxDeleted {
+				return fault.New(fault.HasDependents, "More than %d entities would be deleted with %s %q (has_dependents). Delete them in smaller parts.", maxDeleted, d.doomed[0].s.Identifier, d.doomed[0].old.Identifier)
+			}
+			r.gone = true
+			d.doomed = append(d.doomed, r)
+			frontier = append(frontier, r)
+		}
 	}
 	return nil
 }
 
-// release empties the relations of entities that stay and point at r.
-func (c *Catalog) release(ctx context.Context, tx *store.Tx, r *stored, doomed map[int64]bool, w Write) error {
-	const every = 1_000_000 // all of them: each gets its own audit event
-	pointing, err := c.dependents(ctx, tx, r.id, every)
+// release takes the doomed out of the relations of those that stay.
+func (b *batch) release(ctx context.Context, d *deletion, o DeleteOptions) error {
+	over, order, err := b.pointing(ctx, d.doomed, maxReleased+1)
 	if err != nil {
 		return err
 	}
-	pointing = slices.DeleteFunc(pointing, func(d dependent) bool { return doomed[d.id] })
+	if len(order) > maxReleased {
+		return fault.New(fault.HasDependents, "More than %d entities point at what would be deleted (has_dependents). Point them elsewhere first.", maxReleased)
+	}
 	var required []Hit
-	for _, d := range pointing {
-		if d.Required {
-			required = append(required, d.Hit)
+	for _, r := range order {
+		for _, name := range over[r] {
+			if r.s.Relations[name].Required && r.s.Identifier != o.emptying {
+				required = append(required, Hit{Blueprint: r.s.Identifier, Identifier: r.now.Identifier, Title: r.now.Title, Icon: r.now.Icon, Relation: name, Required: true})
+			}
 		}
 	}
 	if len(required) > 0 {
-		return hasDependents(r, required)
+		return hasDependents(d.doomed[0].old, required)
 	}
-	done := map[int64]bool{}
-	for _, d := range pointing {
-		if done[d.id] {
-			continue
+	cause := d.doomed[0].ref()
+	for _, r := range order {
+		relations, targets := maps.Clone(r.now.Relations), maps.Clone(r.now.targets)
+		for _, name := range over[r] {
+			relations[name], targets[name] = nil, nil
+			for i, id := range r.now.targets[name] {
+				if other := b.rows[id]; other == nil || !other.gone {
+					relations[name] = append(relations[name], r.now.Relations[name][i])
+					targets[name] = append(targets[name], id)
+				}
+			}
+			if len(relations[name]) == 0 {
+				delete(relations, name)
+				delete(targets, name)
+			}
+			r.change(fieldRelation(name))
 		}
-		done[d.id] = true
-		other, err := readStored(ctx, tx, d.Blueprint, d.Identifier, tx.ForUpdate())
+		r.now.Relations, r.now.targets = relations, targets
+		r.now.updated, r.now.updatedBy, r.now.digest = b.at, b.w.By, ""
+		r.verb, r.sent, r.cause = verbUpdate, true, cause
+		r.change("updatedAt", "updatedBy")
+		b.later(r, cause)
+		d.released = append(d.released, r)
+	}
+	return nil
+}
+
+// writeDeletes keeps the last state of the doomed, and which relations pointed
+// at them, and deletes them.
+func (b *batch) writeDeletes(ctx context.Context, d *deletion) error {
+	var before int64
+	if err := b.tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(id), 0) FROM entity_versions").Scan(&before); err != nil {
+		return fmt.Errorf("find the versions: %w", err)
+	}
+	if err := b.link(ctx, d.doomed); err != nil {
+		return err
+	}
+	ids := make([]int64, len(d.doomed))
+	versions := make([][]any, len(d.doomed))
+	for i, r := range d.doomed {
+		ids[i] = r.now.id
+		doc, err := deletedDoc(r.old)
 		if err != nil {
 			return err
 		}
-		if other == nil {
-			continue
+		cause := b.w.Cause
+		if i >= d.asked && cause == "" {
+			cause = Ref(d.doomed[0].s.Identifier, d.doomed[0].old.Identifier)
 		}
-		if err := c.forget(ctx, tx, other, r, w); err != nil {
-			return err
+		versions[i] = []any{r.now.id, r.old.version + 1, r.now.blueprint, r.old.Identifier, verbDelete, b.at, b.w.By, b.w.Datasource, b.w.RunID, cause, doc}
+		b.count(r)
+		b.counts.deleted++
+		r.now.targets, r.now.Relations, r.verb = map[string][]int64{}, map[string][]string{}, ""
+		for name := range r.old.targets {
+			r.change(fieldRelation(name))
+		}
+		r.change(fieldIdentifier)
+	}
+	if err := b.writeVersions(ctx, versions); err != nil {
+		return err
+	}
+	if err := b.c.text.Remove(ctx, b.tx, ids); err != nil {
+		return err
+	}
+	list := idList(ids)
+	_, err := b.tx.ExecContext(ctx, `INSERT INTO entity_released (version, source, relation, position)
+		SELECT v.id, r.source, r.relation, r.position FROM entity_versions v JOIN entity_relations r ON r.target = v.entity
+		WHERE v.id > $1 AND v.verb = 'delete' AND r.target IN (`+list+`) AND r.source <> r.target`, before)
+	if err != nil {
+		return fmt.Errorf("keep what points at the deleted: %w", err)
+	}
+	if err := b.writeLinks(ctx, d.released); err != nil {
+		return err
+	}
+	for _, statement := range []string{
+		"DELETE FROM entity_relations WHERE source IN (" + list + ")", "DELETE FROM derive_queue WHERE entity IN (" + list + ")", "DELETE FROM entities WHERE id IN (" + list + ")",
+	} {
+		if _, err := b.tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("delete entities: %w", err)
 		}
 	}
 	return nil
 }
 
-// forget takes target out of the relations of r.
-func (c *Catalog) forget(ctx context.Context, tx *store.Tx, r, target *stored, w Write) error {
-	b, err := readBlueprint(ctx, tx, r.blueprint, "")
+// deletedDoc is the last state of an entity, with what a restore needs.
+func deletedDoc(r *stored) (string, error) {
+	from, err := sortedJSON(r.provenance)
+	if err != nil {
+		return "", err
+	}
+	if len(r.provenance) == 0 {
+		from = "{}"
+	}
+	s := stateOf(r)
+	s.Row = &lastRow{
+		Created: r.created, CreatedBy: r.createdBy, Updated: r.updated, UpdatedBy: r.updatedBy, Datasource: r.datasource, Provenance: []byte(from), Version: r.version,
+	}
+	return sortedJSON(s)
+}
+
+// recordDeletes records one event for a delete of many.
+func (b *batch) recordDeletes(ctx context.Context, blueprint string, d *deletion, o DeleteOptions) error {
+	first, last, err := b.versionRange(ctx)
 	if err != nil {
 		return err
 	}
-	before := r.flat()
-	for name, relation := range b.Relations {
-		if relation.Target != target.blueprint || !slices.Contains(r.Relations[name], target.Identifier) {
-			continue
-		}
-		left := slices.DeleteFunc(slices.Clone(r.Relations[name]), func(id string) bool { return id == target.Identifier })
-		if r.Relations[name] = left; len(left) == 0 {
-			delete(r.Relations, name)
-		}
-	}
-	// Positions may keep a gap: only their order counts, and 0 must stay in use
-	// where a single relation has a value, which it has not after this.
-	if _, err := tx.ExecContext(ctx, "DELETE FROM entity_relations WHERE source = $1 AND target = $2", r.id, target.id); err != nil {
-		return fmt.Errorf("empty relations: %w", err)
-	}
-	if _, err := tx.ExecContext(ctx, "UPDATE entities SET updated_at = $1, updated_by = $2 WHERE id = $3", store.Millis(c.now()), w.By, r.id); err != nil {
-		return fmt.Errorf("empty relations: %w", err)
-	}
-	v := w
-	v.Cause = Ref(target.blueprint, target.Identifier)
-	if err := c.keepVersion(ctx, tx, r, verbUpdate, v); err != nil {
-		return err
-	}
-	tx.Notify(Topic, Ref(r.blueprint, r.Identifier))
-	return c.record(ctx, tx, "entity.update", Ref(r.blueprint, r.Identifier), w.By, w.RunID, changeDetail(before, r.flat()))
+	return b.c.record(ctx, b.tx, "entity.bulk-delete", blueprint, o.By, o.RunID, audit.Detail(
+		"deleted", len(d.doomed), "emptied", len(d.released), "derived", b.counts.derived, "firstVersion", first, "lastVersion", last))
 }
 
 func hasDependents(r *stored, required []Hit) *fault.Error {

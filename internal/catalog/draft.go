@@ -10,17 +10,25 @@ import (
 	"sphera/internal/catalog/property"
 )
 
-// schema is a blueprint ready to check entities. It is shared and never
-// changed.
+// schema is a blueprint ready to check entities and to derive values. It is
+// shared and never changed.
 type schema struct {
 	Blueprint
-	// doc is the text it was made from.
-	doc      string
+	// hash stands for the document it was made from.
+	hash     string
 	checkers map[string]*property.Checker
+	// slots are the columns of properties, by property.
+	slots        map[string]string
+	mirrors      []mirror
+	calculations []calculation
+	aggregations []*aggregation
+	facets       []string
+	// inherit is the path that owners are taken from; nil where they are set.
+	inherit []string
 }
 
 func newSchema(b Blueprint) (*schema, error) {
-	s := &schema{Blueprint: b, checkers: make(map[string]*property.Checker, len(b.Schema.Properties))}
+	s := &schema{Blueprint: b, facets: facetNames(b), checkers: make(map[string]*property.Checker, len(b.Schema.Properties))}
 	for name, p := range b.Schema.Properties {
 		checker, err := p.Compile()
 		if err != nil {
@@ -28,6 +36,7 @@ func newSchema(b Blueprint) (*schema, error) {
 		}
 		s.checkers[name] = checker
 	}
+	s.calculations = compileCalculations(b)
 	return s, nil
 }
 
@@ -41,16 +50,62 @@ type draft struct {
 	Relations  map[string][]string
 }
 
-func (d draft) equal(o draft) bool {
-	if d.Identifier != o.Identifier || d.Title != o.Title || d.Icon != o.Icon || !slices.Equal(d.Team, o.Team) {
-		return false
+func (d draft) equal(o draft) bool { return len(d.changes(o)) == 0 && d.Identifier == o.Identifier }
+
+// changes lists the fields in which two drafts differ, the identifier apart.
+func (d draft) changes(o draft) []string {
+	var out []string
+	if d.Title != o.Title {
+		out = append(out, fieldTitle)
 	}
-	if !maps.EqualFunc(d.Relations, o.Relations, slices.Equal[[]string]) {
-		return false
+	if d.Icon != o.Icon {
+		out = append(out, fieldIcon)
 	}
-	a, errA := sortedJSON(d.Properties)
-	b, errB := sortedJSON(o.Properties)
-	return errA == nil && errB == nil && a == b
+	if !slices.Equal(d.Team, o.Team) {
+		out = append(out, fieldTeam)
+	}
+	for _, name := range differing(d.Properties, o.Properties, sameJSON) {
+		out = append(out, fieldProperty(name))
+	}
+	for _, name := range differing(d.Relations, o.Relations, slices.Equal[[]string]) {
+		out = append(out, fieldRelation(name))
+	}
+	return out
+}
+
+// differing lists the keys that a and b do not have alike, sorted.
+func differing[V any](a, b map[string]V, same func(x, y V) bool) []string {
+	var out []string
+	for key, x := range a {
+		if y, ok := b[key]; !ok || !same(x, y) {
+			out = append(out, key)
+		}
+	}
+	for key := range b {
+		if _, ok := a[key]; !ok {
+			out = append(out, key)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// sameJSON compares decoded JSON values.
+func sameJSON(a, b any) bool {
+	switch a := a.(type) {
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		return ok && maps.EqualFunc(a, b, sameJSON)
+	case []any:
+		b, ok := b.([]any)
+		return ok && slices.EqualFunc(a, b, sameJSON)
+	default:
+		switch b.(type) {
+		case map[string]any, []any:
+			return false
+		}
+		return a == b
+	}
 }
 
 // draft makes the state that writing n over old leads to. old is nil for a new
@@ -87,8 +142,8 @@ func (s *schema) draft(old *draft, n NewEntity, merge bool) (draft, problems) {
 }
 
 func (s *schema) draftNames(d *draft, n NewEntity, p *problems) {
-	if n.Blueprint != "" && n.Blueprint != s.Identifier {
-		p.add("/blueprint", fmt.Sprintf("is %q", n.Blueprint), fmt.Sprintf("%q, as in the address", s.Identifier))
+	if n.other != "" {
+		p.add("/blueprint", fmt.Sprintf("is %q", cut(n.other)), fmt.Sprintf("%q, as in the address", s.Identifier))
 	}
 	if !validEntityIdentifier(d.Identifier) {
 		p.add("/identifier", fmt.Sprintf("%q is not an identifier", cut(d.Identifier)), entityRule)
@@ -270,26 +325,45 @@ func (s *schema) checkRequired(d draft, p *problems) {
 }
 
 // entity is the draft as it is answered: with explicit nulls.
-func (s *schema) entity(d draft) Entity {
-	e := Entity{Scorecards: map[string]any{},
+func (s *schema) entity(d draft, derived map[string]any) Entity {
+	e := Entity{
 		Identifier: d.Identifier, Title: d.Title, Icon: d.Icon, Blueprint: s.Identifier, Team: d.Team,
-		Properties: make(map[string]any, len(s.Schema.Properties)), Relations: make(map[string]any, len(s.Relations)),
+		Properties: s.properties(d, derived), Relations: s.relations(d), Scorecards: map[string]any{},
 	}
+	return e
+}
+
+func (s *schema) properties(d draft, derived map[string]any) map[string]any {
+	out := make(map[string]any, len(s.Schema.Properties)+len(s.mirrors)+len(s.calculations)+len(s.aggregations))
 	for name := range s.Schema.Properties {
-		e.Properties[name] = d.Properties[name]
+		out[name] = d.Properties[name]
 	}
+	for name := range s.MirrorProperties {
+		out[name] = derived[name]
+	}
+	for name := range s.CalculationProperties {
+		out[name] = derived[name]
+	}
+	for name := range s.AggregationProperties {
+		out[name] = derived[name]
+	}
+	return out
+}
+
+func (s *schema) relations(d draft) map[string]any {
+	out := make(map[string]any, len(s.Relations))
 	for name, r := range s.Relations {
 		targets := d.Relations[name]
 		switch {
 		case r.Many && targets == nil:
-			e.Relations[name] = []string{}
+			out[name] = []string{}
 		case r.Many:
-			e.Relations[name] = targets
+			out[name] = targets
 		case len(targets) == 0:
-			e.Relations[name] = nil
+			out[name] = nil
 		default:
-			e.Relations[name] = targets[0]
+			out[name] = targets[0]
 		}
 	}
-	return e
+	return out
 }

@@ -2,19 +2,8 @@ package catalog
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
-	"sphera/internal/catalog/property"
-	"sphera/internal/fault"
 	"sphera/internal/store"
-
-	"github.com/google/uuid"
 )
 
 // Entity returns one entity.
@@ -33,32 +22,17 @@ func (c *Catalog) Entity(ctx context.Context, blueprint, identifier string) (Ent
 	return r.entity(s), nil
 }
 
-// schema reads a blueprint and makes it ready to check entities. What was made
-// of a document is kept as long as the document stays the same, which every
-// use compares: replicas need not tell each other.
-func (c *Catalog) schema(ctx context.Context, q store.Querier, blueprint, lock string) (*schema, error) {
-	var doc string
-	err := q.QueryRowContext(ctx, "SELECT doc FROM blueprints WHERE identifier = $1"+lock, blueprint).Scan(&doc)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, noBlueprint(blueprint)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read blueprint %s: %w", blueprint, err)
-	}
-	if known, ok := c.schemas.Load(blueprint); ok && known.(*schema).doc == doc {
-		return known.(*schema), nil
-	}
-	var b Blueprint
-	if err := json.Unmarshal([]byte(doc), &b); err != nil {
-		return nil, fmt.Errorf("stored blueprint %s: %w", blueprint, err)
-	}
-	b.complete()
-	s, err := newSchema(b)
+// schema is a blueprint ready to check entities. The lock is taken for callers
+// that will write what the blueprint says.
+func (c *Catalog) schema(ctx context.Context, q store.Querier, blueprint, _ string) (*schema, error) {
+	m, err := c.model(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	s.doc = doc
-	c.schemas.Store(blueprint, s)
+	s := m.blueprints[blueprint]
+	if s == nil {
+		return nil, noBlueprint(blueprint)
+	}
 	return s, nil
 }
 
@@ -66,32 +40,24 @@ func (c *Catalog) schema(ctx context.Context, q store.Querier, blueprint, lock s
 // reports whether the entity is new. A write that changes nothing leaves no
 // trace.
 func (c *Catalog) PutEntity(ctx context.Context, blueprint string, n NewEntity, w Write) (Entity, bool, error) {
-	if n.Identifier == "" {
-		id, err := uuid.NewV7()
-		if err != nil {
-			return Entity{}, false, fmt.Errorf("make an identifier: %w", err)
-		}
-		n.Identifier = id.String()
+	if n.Blueprint != "" && n.Blueprint != blueprint {
+		n.other = n.Blueprint
 	}
-	var out Entity
-	var created bool
-	err := c.write(ctx, func(tx *store.Tx) error {
-		s, err := c.schema(ctx, tx, blueprint, shared(tx.Dialect))
-		if err != nil {
-			return err
-		}
-		old, err := readStored(ctx, tx, blueprint, n.Identifier, tx.ForUpdate())
-		if err != nil {
-			return err
-		}
-		if old != nil && !w.Upsert {
-			return fault.New(fault.Taken, "There is a %s %q already (identifier_taken).", blueprint, n.Identifier)
-		}
-		created = old == nil
-		out, err = c.saveEntity(ctx, tx, s, old, n, w)
-		return err
-	})
-	return out, created, err
+	n.Blueprint = blueprint
+	var item Item
+	p, err := newPut(n, &item, 0)
+	if err != nil {
+		return Entity{}, false, err
+	}
+	left, err := c.unchanged(ctx, []*put{p}, w)
+	if err != nil {
+		return Entity{}, false, err
+	}
+	if len(left) == 0 {
+		e, err := c.Entity(ctx, blueprint, n.Identifier)
+		return e, false, err
+	}
+	return c.putOne(ctx, p, w)
 }
 
 // ReplaceEntity writes an existing entity as a whole: what is not sent is
@@ -111,163 +77,97 @@ func (c *Catalog) changeEntity(ctx context.Context, blueprint, identifier string
 	if n.Identifier == "" {
 		n.Identifier = identifier
 	}
-	var out Entity
-	err := c.write(ctx, func(tx *store.Tx) error {
-		s, err := c.schema(ctx, tx, blueprint, shared(tx.Dialect))
-		if err != nil {
-			return err
-		}
-		old, err := readStored(ctx, tx, blueprint, identifier, tx.ForUpdate())
-		if err != nil {
-			return err
-		}
-		if old == nil {
-			return noEntity(blueprint, identifier)
-		}
-		if n.Identifier != identifier {
-			taken, err := readStored(ctx, tx, blueprint, n.Identifier, "")
-			if err != nil {
-				return err
-			}
-			if taken != nil {
-				return fault.New(fault.Taken, "There is a %s %q already (identifier_taken).", blueprint, n.Identifier)
-			}
-		}
-		out, err = c.saveEntity(ctx, tx, s, old, n, w)
-		return err
-	})
-	return out, err
-}
-
-// saveEntity checks n against the blueprint and the entities it points at, and
-// writes it with its audit event.
-func (c *Catalog) saveEntity(ctx context.Context, tx *store.Tx, s *schema, old *stored, n NewEntity, w Write) (Entity, error) {
-	var before *draft
-	if old != nil {
-		before = &old.draft
+	if n.Blueprint != "" && n.Blueprint != blueprint {
+		n.other = n.Blueprint
 	}
-	d, problems := s.draft(before, n, w.Merge)
-	targets, err := resolveTargets(ctx, tx, s, before, d, &problems)
+	n.Blueprint = blueprint
+	var item Item
+	p, err := newPut(n, &item, 0)
 	if err != nil {
 		return Entity{}, err
 	}
-	if len(problems) > 0 {
-		return Entity{}, problems.fault(fmt.Sprintf("%s %q was not saved", s.Identifier, cut(n.Identifier)))
-	}
-	if text, err := sortedJSON(d.Properties); err != nil || len(text) > maxDocument {
-		return Entity{}, fault.New(fault.TooLarge, "The properties of %s %q have %d bytes; at most %d are kept.", s.Identifier, d.Identifier, len(text), maxDocument)
-	}
-	if old != nil && old.equal(d) {
-		return old.entity(s), nil
-	}
-	at := store.Millis(c.now())
-	r := &stored{blueprint: s.Identifier, draft: d, created: at, updated: at, createdBy: w.By, updatedBy: w.By}
-	if old != nil {
-		r.id, r.created, r.createdBy = old.id, old.created, old.createdBy
-	}
-	if w.ValidationOnly {
-		return r.entity(s), nil
-	}
-	if w.back != nil {
-		w.back.prepare(r)
-	}
-	if err := c.writeEntity(ctx, tx, old, r, targets, w); err != nil {
-		return Entity{}, err
-	}
-	tx.Notify(Topic, Ref(s.Identifier, d.Identifier))
-	return r.entity(s), nil
+	p.at, p.must = identifier, true
+	e, _, err := c.putOne(ctx, p, w)
+	return e, err
 }
 
-func (c *Catalog) writeEntity(ctx context.Context, tx *store.Tx, old, r *stored, targets map[string][]int64, w Write) error {
-	if old == nil {
-		if err := insertRow(ctx, tx, r); err != nil {
+// putOne writes one entity, with an audit event that shows what changed.
+func (c *Catalog) putOne(ctx context.Context, p *put, w Write) (Entity, bool, error) {
+	w.Answer = true
+	err := c.writeBatch(ctx, w, func(b *batch) error {
+		p.reset()
+		if err := b.write(ctx, []*put{p}); err != nil {
 			return err
 		}
-	} else if err := updateRow(ctx, tx, r, old.Team); err != nil {
-		return err
+		if p.item.Err != nil {
+			return p.item.Err
+		}
+		return b.recordOne(ctx, p.row)
+	})
+	if err != nil {
+		return Entity{}, false, err
 	}
-	return c.writeLinks(ctx, tx, old, r, targets, w)
+	return *p.item.Entity, p.item.Created, nil
 }
 
-// writeLinks writes the relations that differ, and the audit event.
-func (c *Catalog) writeLinks(ctx context.Context, tx *store.Tx, old, r *stored, targets map[string][]int64, w Write) error {
-	if err := c.indexText(ctx, tx, []*stored{old}, []*stored{r}); err != nil {
-		return err
-	}
-	var before map[string][]string
-	var flatBefore map[string]any
-	verb := "entity.create"
-	if w.back != nil {
-		verb = "entity.restore"
-	}
-	if old != nil {
-		verb, before, flatBefore = "entity.update", old.Relations, old.flat()
-		if old.Identifier != r.Identifier {
-			flatBefore["identifier"] = old.Identifier
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(before)) {
-		if _, kept := r.Relations[name]; !kept {
-			if err := writeRelation(ctx, tx, r.id, name, true, nil); err != nil {
+// recordOne records what a single write did to a row, and to the related ones
+// it made.
+func (b *batch) recordOne(ctx context.Context, r *row) error {
+	for _, one := range b.fresh {
+		if one != r {
+			if err := b.recordRow(ctx, one); err != nil {
 				return err
 			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Relations)) {
-		was, had := before[name]
-		if had && slices.Equal(was, r.Relations[name]) {
-			continue
-		}
-		ids := make([]int64, 0, len(r.Relations[name]))
-		for i, target := range r.Relations[name] {
-			id := targets[name][i]
-			if id == 0 && target == r.Identifier {
-				id = r.id // a new entity that points at itself
-			}
-			ids = append(ids, id)
-		}
-		if err := writeRelation(ctx, tx, r.id, name, had, ids); err != nil {
-			return err
-		}
-	}
-	if err := c.keepVersion(ctx, tx, r, strings.TrimPrefix(verb, "entity."), w); err != nil {
-		return err
-	}
-	after := r.flat()
-	if _, renamed := flatBefore["identifier"]; renamed {
-		after["identifier"] = r.Identifier
-	}
-	return c.record(ctx, tx, verb, Ref(r.blueprint, r.Identifier), w.By, w.RunID, changeDetail(flatBefore, after))
+	return b.recordRow(ctx, r)
 }
 
-// resolveTargets finds the database ids of the relations' targets. Relations
-// that did not change are not looked up again.
-func resolveTargets(ctx context.Context, tx *store.Tx, s *schema, before *draft, d draft, p *problems) (map[string][]int64, error) {
-	out := make(map[string][]int64, len(d.Relations))
-	for _, name := range slices.Sorted(maps.Keys(d.Relations)) {
-		wanted := d.Relations[name]
-		if before != nil && slices.Equal(before.Relations[name], wanted) {
-			continue
-		}
-		r := s.Relations[name]
-		found, err := findIDs(ctx, tx, r.Target, wanted)
-		if err != nil {
-			return nil, err
-		}
-		ids := make([]int64, len(wanted))
-		for i, target := range wanted {
-			id, ok := found[target]
-			itself := r.Target == s.Identifier && target == d.Identifier
-			if !ok && !itself {
-				at := "/relations/" + property.Escape(name)
-				if r.Many {
-					at += fmt.Sprintf("/%d", i)
-				}
-				p.add(at, fmt.Sprintf("there is no %s %q", r.Target, cut(target)), "the identifier of an existing "+r.Target)
-			}
-			ids[i] = id
-		}
-		out[name] = ids
+func (b *batch) recordRow(ctx context.Context, r *row) error {
+	if r.first == nil || !r.sent {
+		return nil // as it was
 	}
-	return out, nil
+	verb := "entity.create"
+	if b.w.back != nil {
+		verb = "entity.restore"
+	}
+	var before map[string]any
+	after := r.now.flat()
+	if old := r.first.old; old != nil {
+		verb, before = "entity.update", old.flat()
+		if old.Identifier != r.now.Identifier {
+			before["identifier"], after["identifier"] = old.Identifier, r.now.Identifier
+		}
+	}
+	return b.c.record(ctx, b.tx, verb, r.ref(), b.w.By, b.w.RunID, changeDetail(before, after))
+}
+
+// saveEntity writes n over old, nil for a new entity, in a transaction that
+// does more than that.
+func (c *Catalog) saveEntity(ctx context.Context, tx *store.Tx, s *schema, old *stored, n NewEntity, w Write) (Entity, error) {
+	w.Answer = true
+	b, err := c.newBatch(ctx, tx, w)
+	if err != nil {
+		return Entity{}, err
+	}
+	var item Item
+	n.Blueprint = s.Identifier
+	if old != nil && n.Identifier == "" {
+		n.Identifier = old.Identifier
+	}
+	p, err := newPut(n, &item, 0)
+	if err != nil {
+		return Entity{}, err
+	}
+	if old != nil {
+		p.at, p.must = old.Identifier, true
+	}
+	if err := b.write(ctx, []*put{p}); err != nil {
+		return Entity{}, err
+	}
+	if item.Err != nil {
+		return Entity{}, item.Err
+	}
+	b.notify()
+	return *item.Entity, b.recordOne(ctx, p.row)
 }

@@ -23,9 +23,6 @@ const (
 	maxFindings   = 1000
 )
 
-// errRollback ends an import that must leave nothing behind.
-var errRollback = errors.New("import is rolled back")
-
 // Import reads blueprints and entities from files in Port's JSON. It adds and
 // changes what the files say and removes nothing: keys that a file does not
 // have stay as they are, null clears. What is unambiguous is repaired and
@@ -95,6 +92,8 @@ type importer struct {
 	names    map[string]bool
 	repairs  []Finding
 	refusals []Finding
+	// batch holds what was written.
+	batch *batch
 }
 
 // blueprintItem is one blueprint of an import.

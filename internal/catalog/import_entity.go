@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sphera/internal/catalog/property"
+	"sphera/internal/fault"
 	"sphera/internal/store"
 )
 
@@ -228,60 +229,35 @@ func (in *importer) inferBlueprint(item *entityItem) {
 	}
 }
 
-// applyEntities writes all rows before any relation, so that entities may
-// point at each other in circles.
+// applyEntities writes what was planned, in one batch: entities may point at
+// each other in circles.
 func (in *importer) applyEntities(ctx context.Context) error {
-	ids := map[string]int64{}
-	for _, item := range in.entities {
-		switch item.verb {
-		case verbCreate:
-			if err := insertRow(ctx, in.tx, item.row); err != nil {
-				return err
-			}
-		case verbUpdate:
-			if err := updateRow(ctx, in.tx, item.row, item.old.Team); err != nil {
-				return err
-			}
-		}
-		ids[Ref(item.blueprint, item.sent.Identifier)] = item.row.id
+	m, err := in.c.readModel(ctx, in.tx, false) // the blueprints may be of this import
+	if err != nil {
+		return err
 	}
-	w := Write{By: in.o.By, RunID: in.o.RunID}
+	in.batch = in.c.batchOf(in.tx, m, Write{Upsert: true, Merge: true, By: in.o.By, RunID: in.o.RunID})
+	var list []*put
+	var items []*entityItem
 	for _, item := range in.entities {
 		if item.verb == verbUnchanged {
 			continue
 		}
-		targets, err := in.targetIDs(ctx, item, ids)
+		n := item.sent
+		n.Blueprint, n.other = item.blueprint, ""
+		p, err := newPut(n, &Item{}, 0)
 		if err != nil {
 			return err
 		}
-		if err := in.c.writeLinks(ctx, in.tx, item.old, item.row, targets, w); err != nil {
-			return err
+		list, items = append(list, p), append(items, item)
+	}
+	if err := in.batch.write(ctx, list); err != nil {
+		return err
+	}
+	for i, p := range list {
+		if f, ok := fault.As(p.item.Err); ok {
+			in.refuse(items[i].file, items[i].root, "", f.Message, "Mend it and import again.")
 		}
 	}
 	return nil
-}
-
-func (in *importer) targetIDs(ctx context.Context, item *entityItem, ids map[string]int64) (map[string][]int64, error) {
-	out := map[string][]int64{}
-	for name, targets := range item.row.Relations {
-		blueprint := in.known[item.blueprint].Relations[name].Target
-		var look []string
-		for _, target := range targets {
-			if ids[Ref(blueprint, target)] == 0 {
-				look = append(look, target)
-			}
-		}
-		found, err := findIDs(ctx, in.tx, blueprint, look)
-		if err != nil {
-			return nil, err
-		}
-		for _, target := range targets {
-			id := ids[Ref(blueprint, target)]
-			if id == 0 {
-				id = found[target]
-			}
-			out[name] = append(out[name], id)
-		}
-	}
-	return out, nil
 }

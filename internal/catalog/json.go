@@ -3,7 +3,10 @@ package catalog
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
+	"strings"
 
 	"sphera/internal/catalog/property"
 )
@@ -255,39 +258,52 @@ func (n *NewEntity) UnmarshalJSON(raw []byte) error {
 // rest sees only nil, bool, float64, string, []any and map[string]any; it is
 // also a deep copy. Negative zero becomes zero: PostgreSQL does not keep it.
 func normalJSON(in map[string]any) (map[string]any, error) {
-	if len(in) == 0 {
-		return map[string]any{}, nil
-	}
-	raw, err := json.Marshal(in)
-	if err != nil {
-		return nil, fmt.Errorf("is not JSON: %w", err)
-	}
-	var out map[string]any
-	if err := json.Unmarshal(raw, &out); err != nil {
-		return nil, fmt.Errorf("is not JSON: %w", err)
-	}
-	for key, value := range out {
-		out[key] = positiveZero(value)
+	out := make(map[string]any, len(in))
+	for key, value := range in {
+		v, err := normalValue(value)
+		if err != nil {
+			return nil, err
+		}
+		out[strings.ToValidUTF8(key, "\uFFFD")] = v
 	}
 	return out, nil
 }
 
-func positiveZero(v any) any {
+func normalValue(v any) (any, error) {
 	switch v := v.(type) {
+	case nil, bool:
+		return v, nil
+	case string:
+		return strings.ToValidUTF8(v, "\uFFFD"), nil
 	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, errors.New("is not JSON: a number is not finite")
+		}
 		if v == 0 {
-			return float64(0)
+			v = 0 // not negative zero
 		}
+		return v, nil
 	case []any:
-		for i := range v {
-			v[i] = positiveZero(v[i])
+		out := make([]any, len(v))
+		for i, item := range v {
+			var err error
+			if out[i], err = normalValue(item); err != nil {
+				return nil, err
+			}
 		}
+		return out, nil
 	case map[string]any:
-		for key := range v {
-			v[key] = positiveZero(v[key])
-		}
+		return normalJSON(v)
 	}
-	return v
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("is not JSON: %w", err)
+	}
+	var out any
+	if err := json.Unmarshal(raw, &out); err != nil {
+		return nil, fmt.Errorf("is not JSON: %w", err)
+	}
+	return normalValue(out)
 }
 
 // sortedJSON encodes v with sorted keys.

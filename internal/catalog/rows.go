@@ -17,38 +17,79 @@ type stored struct {
 	id        int64
 	blueprint string
 	draft
+	derived              map[string]any
+	scorecards           map[string]any
 	created, updated     int64
 	createdBy, updatedBy string
+	datasource           string
+	version              int64
+	// targets are the ids behind Relations, in the same order.
+	targets map[string][]int64
+
+	// Only the write path reads these.
+	provenance provenance
+	digest     string
+	pending    int64
 }
 
 func (r *stored) entity(s *schema) Entity {
-	e := s.entity(r.draft)
+	e := s.entity(r.draft, r.derived)
+	if r.scorecards != nil {
+		e.Scorecards = r.scorecards
+	}
 	e.CreatedAt, e.UpdatedAt, e.CreatedBy, e.UpdatedBy = store.Time(r.created), store.Time(r.updated), r.createdBy, r.updatedBy
+	e.Datasource = r.datasource
 	return e
 }
 
-const entityColumns = "e.id, e.blueprint, e.identifier, e.title, e.icon, e.team, e.properties, e.created_at, e.updated_at, e.created_by, e.updated_by"
+const (
+	entityColumns = "e.id, e.blueprint, e.identifier, e.title, e.icon, e.team, e.properties, e.derived, e.scorecards, e.created_at, e.updated_at, e.created_by, e.updated_by, e.datasource, e.version"
+	writeColumns  = entityColumns + ", e.provenance, e.digest, e.pending"
+)
 
+// scanStored reads entityColumns.
 func scanStored(row interface{ Scan(...any) error }) (*stored, error) {
-	r := &stored{}
-	r.Relations = map[string][]string{}
-	var team, properties []byte
-	err := row.Scan(&r.id, &r.blueprint, &r.Identifier, &r.Title, &r.Icon, &team, &properties, &r.created, &r.updated, &r.createdBy, &r.updatedBy)
+	return scanInto(row)
+}
+
+// scanWhole reads writeColumns.
+func scanWhole(row interface{ Scan(...any) error }) (*stored, error) {
+	var from []byte
+	var digest string
+	var pending int64
+	r, err := scanInto(row, &from, &digest, &pending)
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(team, &r.Team); err != nil {
-		return nil, fmt.Errorf("teams of %s: %w", Ref(r.blueprint, r.Identifier), err)
+	r.digest, r.pending = digest, pending
+	return r, decode(from, &r.provenance, r)
+}
+
+func scanInto(row interface{ Scan(...any) error }, more ...any) (*stored, error) {
+	r := &stored{}
+	r.Relations = map[string][]string{}
+	var team, properties, derived, scorecards []byte
+	dest := []any{
+		&r.id, &r.blueprint, &r.Identifier, &r.Title, &r.Icon, &team, &properties, &derived, &scorecards,
+		&r.created, &r.updated, &r.createdBy, &r.updatedBy, &r.datasource, &r.version,
 	}
-	if err := json.Unmarshal(properties, &r.Properties); err != nil {
-		return nil, fmt.Errorf("properties of %s: %w", Ref(r.blueprint, r.Identifier), err)
+	if err := row.Scan(append(dest, more...)...); err != nil {
+		return nil, err
 	}
-	return r, nil
+	return r, errors.Join(decode(team, &r.Team, r), decode(properties, &r.Properties, r), decode(derived, &r.derived, r), decode(scorecards, &r.scorecards, r))
+}
+
+// decode reads a document of a row; most derived documents are empty.
+func decode[T any](raw []byte, into *T, r *stored) error {
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("a document of %s: %w", Ref(r.blueprint, r.Identifier), err)
+	}
+	return nil
 }
 
 // readStored reads one entity with its relations; nil when there is none.
 func readStored(ctx context.Context, q store.Querier, blueprint, identifier, lock string) (*stored, error) {
-	r, err := scanStored(q.QueryRowContext(ctx, "SELECT "+entityColumns+" FROM entities e WHERE e.blueprint = $1 AND e.identifier = $2"+lock, blueprint, identifier))
+	r, err := scanStored(q.QueryRowContext(ctx, "SELECT "+entityColumns+" FROM entities e WHERE e.blueprint = $1 AND e.identifier = $2 AND e.pending = 0"+lock, blueprint, identifier))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil //nolint:nilnil // absence is an answer here
 	}
@@ -67,21 +108,23 @@ func readRelations(ctx context.Context, q store.Querier, list ...*stored) error 
 	ids := make([]int64, len(list))
 	for i, r := range list {
 		ids[i], byID[r.id] = r.id, r
+		r.targets = map[string][]int64{}
 	}
-	rows, err := q.QueryContext(ctx, `SELECT r.source, r.relation, t.identifier FROM entity_relations r JOIN entities t ON t.id = r.target
+	rows, err := q.QueryContext(ctx, `SELECT r.source, r.relation, r.target, t.identifier FROM entity_relations r JOIN entities t ON t.id = r.target
 		WHERE r.source IN (`+idList(ids)+`) ORDER BY r.source, r.relation, r.position`)
 	if err != nil {
 		return fmt.Errorf("read relations: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var source int64
-		var relation, target string
-		if err := rows.Scan(&source, &relation, &target); err != nil {
+		var source, target int64
+		var relation, identifier string
+		if err := rows.Scan(&source, &relation, &target, &identifier); err != nil {
 			return fmt.Errorf("read relations: %w", err)
 		}
 		r := byID[source]
-		r.Relations[relation] = append(r.Relations[relation], target)
+		r.Relations[relation] = append(r.Relations[relation], identifier)
+		r.targets[relation] = append(r.targets[relation], target)
 	}
 	return rows.Err()
 }
@@ -91,127 +134,33 @@ func idList(ids []int64) string {
 	if len(ids) == 0 {
 		return "-1"
 	}
-	var b strings.Builder
+	b := make([]byte, 0, len(ids)*8)
 	for i, id := range ids {
 		if i > 0 {
-			b.WriteByte(',')
+			b = append(b, ',')
 		}
-		b.WriteString(strconv.FormatInt(id, 10))
+		b = strconv.AppendInt(b, id, 10)
 	}
-	return b.String()
+	return string(b)
 }
 
-// insertRow writes a new entity without its relations and sets r.id.
-func insertRow(ctx context.Context, tx *store.Tx, r *stored) error {
-	team, properties, err := r.encode()
-	if err != nil {
-		return err
+// among is a condition that column is one of values, as one parameter so that
+// the statement stays the same.
+func among(d store.Dialect, column string, arg int) string {
+	mark := "$" + strconv.Itoa(arg)
+	if d == store.SQLite {
+		return column + " IN (SELECT value FROM json_each(" + mark + "))"
 	}
-	find, search := texts(r.draft)
-	if r.id != 0 {
-		return reinsertRow(ctx, tx, r, team, properties)
-	}
-	err = tx.QueryRowContext(ctx, `INSERT INTO entities (blueprint, identifier, title, title_fold, icon, team, properties, find_text, search_text, created_at, updated_at, created_by, updated_by)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id`,
-		r.blueprint, r.Identifier, r.Title, fold(r.Title), r.Icon, team, properties, find, search, r.created, r.updated, r.createdBy, r.updatedBy).Scan(&r.id)
-	if err != nil {
-		return fmt.Errorf("insert entity %s: %w", Ref(r.blueprint, r.Identifier), err)
-	}
-	return writeTeams(ctx, tx, r.id, nil, r.Team)
+	return column + " = ANY(" + mark + ")"
 }
 
-// updateRow writes the new state of an entity without its relations.
-func updateRow(ctx context.Context, tx *store.Tx, r *stored, before []string) error {
-	team, properties, err := r.encode()
-	if err != nil {
-		return err
+// valuesArg is the parameter for among.
+func valuesArg(d store.Dialect, values []string) (any, error) {
+	if d == store.Postgres {
+		return values, nil
 	}
-	find, search := texts(r.draft)
-	_, err = tx.ExecContext(ctx, `UPDATE entities SET identifier = $1, title = $2, title_fold = $3, icon = $4, team = $5, properties = $6,
-		find_text = $7, search_text = $8, updated_at = $9, updated_by = $10 WHERE id = $11`,
-		r.Identifier, r.Title, fold(r.Title), r.Icon, team, properties, find, search, r.updated, r.updatedBy, r.id)
-	if err != nil {
-		return fmt.Errorf("update entity %s: %w", Ref(r.blueprint, r.Identifier), err)
-	}
-	return writeTeams(ctx, tx, r.id, before, r.Team)
+	return sortedJSON(values)
 }
 
-func (r *stored) encode() (team, properties string, err error) {
-	if team, err = sortedJSON(r.Team); err != nil {
-		return "", "", err
-	}
-	properties, err = sortedJSON(r.Properties)
-	return team, properties, err
-}
-
-func writeTeams(ctx context.Context, tx *store.Tx, id int64, before, after []string) error {
-	if strings.Join(before, "\x00") == strings.Join(after, "\x00") {
-		return nil
-	}
-	if len(before) > 0 {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM entity_teams WHERE entity = $1", id); err != nil {
-			return fmt.Errorf("write owners: %w", err)
-		}
-	}
-	for _, team := range after {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO entity_teams (entity, team) VALUES ($1, $2)", id, team); err != nil {
-			return fmt.Errorf("write owners: %w", err)
-		}
-	}
-	return nil
-}
-
-// writeRelation replaces the targets of one relation.
-func writeRelation(ctx context.Context, tx *store.Tx, source int64, relation string, replace bool, targets []int64) error {
-	if replace {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM entity_relations WHERE source = $1 AND relation = $2", source, relation); err != nil {
-			return fmt.Errorf("write relation %s: %w", relation, err)
-		}
-	}
-	const batch = 100
-	for start := 0; start < len(targets); start += batch {
-		part := targets[start:min(start+batch, len(targets))]
-		var values []string
-		args := []any{relation}
-		for i, target := range part {
-			args = append(args, target)
-			values = append(values, fmt.Sprintf("(%d, $1, %d, $%d)", source, start+i, len(args)))
-		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO entity_relations (source, relation, position, target) VALUES "+strings.Join(values, ", "), args...); err != nil {
-			return fmt.Errorf("write relation %s: %w", relation, err)
-		}
-	}
-	return nil
-}
-
-// findIDs resolves identifiers of one blueprint and keeps the rows from being
-// deleted until the transaction ends.
-func findIDs(ctx context.Context, tx *store.Tx, blueprint string, identifiers []string) (map[string]int64, error) {
-	found := make(map[string]int64, len(identifiers))
-	const batch = 200
-	for start := 0; start < len(identifiers); start += batch {
-		part := identifiers[start:min(start+batch, len(identifiers))]
-		args := []any{blueprint}
-		var marks []string
-		for _, identifier := range part {
-			args = append(args, identifier)
-			marks = append(marks, "$"+strconv.Itoa(len(args)))
-		}
-		rows, err := tx.QueryContext(ctx, "SELECT id, identifier FROM entities WHERE blueprint = $1 AND identifier IN ("+strings.Join(marks, ", ")+")"+keyShared(tx.Dialect), args...)
-		type pair struct {
-			id         int64
-			identifier string
-		}
-		pairs, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (pair, error) {
-			var p pair
-			return p, row.Scan(&p.id, &p.identifier)
-		})
-		if err != nil {
-			return nil, fmt.Errorf("find %s: %w", blueprint, err)
-		}
-		for _, p := range pairs {
-			found[p.identifier] = p.id
-		}
-	}
-	return found, nil
-}
+// oneOf joins condition parts.
+func ors(parts []string) string { return "(" + strings.Join(parts, " OR ") + ")" }

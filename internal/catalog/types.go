@@ -127,6 +127,9 @@ type DeleteOptions struct {
 	RunID      string
 	Datasource string
 	Cause      string
+	// emptying is a blueprint all of whose entities go, so that they do not
+	// hold each other.
+	emptying string
 }
 
 // NewEntity is an entity as sent: absent and null differ. In a merge an empty
@@ -144,6 +147,8 @@ type NewEntity struct {
 	IdentifierQuery json.RawMessage `json:"-"`
 	// clear names the fields that were sent as null.
 	clear map[string]bool
+	// other is a blueprint that was sent and is not the one of the address.
+	other string
 }
 
 // Query selects entities of one blueprint.

@@ -1,0 +1,4 @@
+-- Relations are written before the entities they start from, so that what
+-- hangs on them can be worked out first; see internal/catalog/flush.go.
+-- only postgres: ALTER TABLE entity_relations ALTER CONSTRAINT entity_relations_source_fkey DEFERRABLE INITIALLY IMMEDIATE;
+-- only postgres: ALTER TABLE entity_relations ALTER CONSTRAINT entity_relations_target_fkey DEFERRABLE INITIALLY IMMEDIATE;
