@@ -119,7 +119,10 @@ func BenchmarkRead(b *testing.B) {
 		{"page-3-rules-sorted", search(catalog.Query{Blueprint: "svc", Rules: rules, Sort: "tier", Desc: true})},
 		{"page-text", search(catalog.Query{Blueprint: "svc", Text: "service 7"})},
 		{"page-team", search(catalog.Query{Blueprint: "svc", Rules: []catalog.Rule{{Property: "$team", Operator: "=", Value: "team-3"}}})},
-		{"find", func(ctx context.Context, c *fixture) error { _, err := c.Find(ctx, "number 77", catalog.FindOptions{}); return err }},
+		{"find", func(ctx context.Context, c *fixture) error {
+			_, err := c.Find(ctx, "number 77", catalog.FindOptions{})
+			return err
+		}},
 		{"graph-depth-3-200", func(ctx context.Context, c *fixture) error {
 			_, err := c.Graph(ctx, "svc", "service-77", 3, 200)
 			return err

@@ -205,10 +205,10 @@ func (b *batch) writeRows(ctx context.Context, s *schema, list []*row) ([][]any,
 	common := []field{
 		{"title", kindText}, {"title_fold", kindText}, {"icon", kindText}, {"team", kindJSON}, {"properties", kindJSON}, {"derived", kindJSON},
 		{"scorecards", kindJSON}, {"provenance", kindJSON}, {"version", kindInt}, {"digest", kindText}, {"datasource", kindText},
-		{"updated_at", kindInt}, {"updated_by", kindText}, {"identifier", kindText}, {"find_text", kindText}, {"search_text", kindText},
+		{"updated_at", kindInt}, {"updated_by", kindText}, {"identifier", kindText},
 	}
 	common = append(common, slots...)
-	insertFields := append([]field{{"id", kindInt}, {"blueprint", kindText}, {"created_at", kindInt}, {"created_by", kindText}, {"pending", kindInt}}, common...)
+	insertFields := append([]field{{"id", kindInt}, {"blueprint", kindText}, {"created_at", kindInt}, {"created_by", kindText}, {"pending", kindInt}, {"find_text", kindText}, {"search_text", kindText}}, common...)
 	updateFields := append([]field{{"id", kindInt}}, common...)
 	var inserts, updates, versions [][]any
 	for _, r := range list {
@@ -217,11 +217,10 @@ func (b *batch) writeRows(ctx context.Context, s *schema, list []*row) ([][]any,
 		if err != nil {
 			return nil, err
 		}
-		find, search := texts(r.now.draft)
 		n := &r.now
 		values := []any{
 			n.Title, fold(n.Title), n.Icon, e.team, e.properties, e.derived, e.scorecards, e.provenance, n.version, n.digest, n.datasource,
-			n.updated, n.updatedBy, n.Identifier, find, search,
+			n.updated, n.updatedBy, n.Identifier,
 		}
 		if len(slots) > 0 {
 			held := slotValues(s.slots, n.Properties, n.derived)
@@ -230,7 +229,7 @@ func (b *batch) writeRows(ctx context.Context, s *schema, list []*row) ([][]any,
 			}
 		}
 		if r.fresh {
-			inserts = append(inserts, append([]any{n.id, n.blueprint, n.created, n.createdBy, n.pending}, values...))
+			inserts = append(inserts, append([]any{n.id, n.blueprint, n.created, n.createdBy, n.pending, "", ""}, values...))
 		} else {
 			updates = append(updates, append([]any{n.id}, values...))
 		}

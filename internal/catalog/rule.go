@@ -324,7 +324,7 @@ func (b *builder) relation(r Rule, relation Relation) (string, *badRule) {
 			return "", bad
 		}
 		return strings.Replace(link, "entity_relations l", "entity_relations l JOIN entities t ON t.id = l.target", 1) +
-			" AND t.find_text LIKE " + b.arg("%"+like(fold(value))+"%") + " ESCAPE '!')", nil
+			" AND (t.title_fold LIKE " + b.arg("%"+like(fold(value))+"%") + " ESCAPE '!' OR LOWER(t.identifier) LIKE " + b.arg("%"+like(fold(value))+"%") + " ESCAPE '!'))", nil
 	}
 	return "", unfit(r, "a relation", "=, !=, in, notIn, contains, isEmpty, isNotEmpty")
 }
