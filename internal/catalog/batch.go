@@ -95,6 +95,8 @@ type batch struct {
 	idsLeft int64
 
 	derive deriveState
+	// due is when verdicts on entities may change by themselves.
+	due map[int64]int64
 	// marks are digests and datasources of rows that stay as they are.
 	marks      [][]any
 	facets     facetDelta
@@ -113,7 +115,7 @@ func (c *Catalog) newBatch(ctx context.Context, tx *store.Tx, w Write) (*batch, 
 func (c *Catalog) batchOf(tx *store.Tx, m *model, w Write) *batch {
 	b := &batch{
 		c: c, tx: tx, m: m, w: w, at: store.Millis(c.now()),
-		rows: map[int64]*row{}, byName: map[string]*row{}, statements: map[string]*preparedStatement{},
+		rows: map[int64]*row{}, byName: map[string]*row{}, due: map[int64]int64{}, statements: map[string]*preparedStatement{},
 	}
 	b.derive.init(b)
 	return b

@@ -74,7 +74,7 @@ func (b *batch) settle(ctx context.Context) error {
 			return err
 		}
 		if len(b.derive.counting) == 0 {
-			return b.facets.apply(ctx, b.tx)
+			return b.close(ctx)
 		}
 		if err := b.countAll(ctx); err != nil {
 			return err
@@ -93,6 +93,14 @@ func (b *batch) settle(ctx context.Context) error {
 		}
 	}
 	if err := b.leave(ctx, left, ""); err != nil {
+		return err
+	}
+	return b.close(ctx)
+}
+
+// close writes what was collected beside the rows.
+func (b *batch) close(ctx context.Context) error {
+	if err := setVerdictsDue(ctx, b.tx, b.due); err != nil {
 		return err
 	}
 	return b.facets.apply(ctx, b.tx)
@@ -319,7 +327,8 @@ func (b *batch) deriveRow(ctx context.Context, r *row) error {
 	}
 	r.calculate(ctx, derived)
 	b.put(r, derived)
-	return b.score(r)
+	b.score(r)
+	return nil
 }
 
 // put replaces the derived values of a row.

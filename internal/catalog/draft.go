@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sphera/internal/catalog/property"
+	"sphera/internal/catalog/scorecard"
 )
 
 // schema is a blueprint ready to check entities and to derive values. It is
@@ -23,6 +24,7 @@ type schema struct {
 	calculations []calculation
 	aggregations []*aggregation
 	facets       []string
+	scorecards   []*scorecard.Scorecard
 	// inherit is the path that owners are taken from; nil where they are set.
 	inherit []string
 }

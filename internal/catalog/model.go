@@ -39,6 +39,7 @@ const (
 	fieldTitle      = "title"
 	fieldIcon       = "icon"
 	fieldTeam       = "team"
+	fieldScorecards = "scorecards"
 )
 
 func fieldProperty(name string) string { return "properties." + name }
@@ -115,6 +116,13 @@ func loadModel(ctx context.Context, q store.Querier) (*model, error) {
 		sum := sha256.Sum256([]byte(d.doc))
 		s.hash = hex.EncodeToString(sum[:6])
 		m.blueprints[d.id] = s
+	}
+	cards, err := loadScorecards(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	for id, s := range m.blueprints {
+		s.scorecards = cards[id]
 	}
 	m.compile()
 	return m, nil
