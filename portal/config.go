@@ -28,6 +28,8 @@ type config struct {
 	dataDir         string
 	databaseURL     string
 	databaseURLFile string
+	secretKey       string
+	secretKeyFile   string
 	logLevel        string
 	workers         int
 	lease           time.Duration
@@ -46,6 +48,8 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.dataDir, "data-dir", "", "folder for the database, the repositories and what services run from (default $XDG_DATA_HOME/sphera)")
 	f.StringVar(&c.databaseURL, "database-url", "", "postgres://... (default: a SQLite file in the data folder)")
 	f.StringVar(&c.databaseURLFile, "database-url-file", "", "file that holds the database URL, so that its password stands in no command line")
+	f.StringVar(&c.secretKey, "secret-key", "", "key that stored secrets are sealed with, base64 of 32 bytes (default: secret.key in the data folder, made at the first start)")
+	f.StringVar(&c.secretKeyFile, "secret-key-file", "", "file that holds the key, so that it stands in no command line")
 	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.IntVar(&c.workers, "workers", 16, "runs worked on at the same time")
 	f.DurationVar(&c.lease, "lease", 6*time.Second, "how long a replica may be silent before others take over its runs and services")
@@ -138,6 +142,16 @@ func (c *config) complete(env func(string) string) error {
 		return fmt.Errorf("find the data folder: %w", err)
 	}
 	c.dataDir = dir
+	if c.secretKeyFile != "" {
+		if c.secretKey != "" {
+			return usage("--secret-key and --secret-key-file exclude each other")
+		}
+		raw, err := os.ReadFile(c.secretKeyFile)
+		if err != nil {
+			return usage("read the secret key: %v", err)
+		}
+		c.secretKey = string(raw)
+	}
 	if c.databaseURLFile != "" {
 		if c.databaseURL != "" {
 			return usage("--database-url and --database-url-file exclude each other")

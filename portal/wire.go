@@ -54,6 +54,7 @@ type parts struct {
 	runtime   *runtime.Process
 	flags     *flag.Projects
 	secrets   *secret.Slots
+	vault     *secret.Vault
 	insights  *insight.Insights
 	views     *view.Views
 	contracts *golden.Contracts
@@ -95,6 +96,11 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 	p.views = view.Open(p.db, p.audit, p.now)
 	p.flags = flag.New(p.db, p.audit, p.now)
 	p.secrets = secret.New(p.db, p.audit, p.now)
+	sealer, err := secret.OpenSealer(c.dataDir, c.secretKey)
+	if err != nil {
+		return err
+	}
+	p.vault = secret.NewVault(p.db, p.audit, p.now, sealer)
 	p.runs = run.New(p.db, p.audit, p.log, run.Options{
 		Now: p.now, Workers: c.workers, Lease: c.lease, Heartbeat: c.lease / 4, Instance: instance,
 		Exclusive: p.db.Dialect == store.SQLite, Metrics: p.metrics,
@@ -165,7 +171,8 @@ func (p *parts) address() string {
 func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*api.API, error) {
 	return api.New(api.Deps{
 		DB: p.db, Audit: p.audit, Auth: p.auth, Runs: p.runs, Forge: p.forge, Catalog: p.catalog, Sources: p.sources, Runtime: p.runtime,
-		Contracts: p.contracts, Insights: p.insights, Views: p.views, Log: p.log, Now: p.now, Metrics: p.metrics,
+		Contracts: p.contracts, Insights: p.insights, Views: p.views,
+		Vault: p.vault, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,
 	}, api.Options{
 		Version: version, Secure: isHTTPS(c.publicURL), TrustedOrigins: c.trustedOrigins, TrustedProxies: proxies, Demo: demo,
 		Ready: func() error {

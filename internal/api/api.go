@@ -24,6 +24,7 @@ import (
 	"sphera/internal/portapi"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
+	"sphera/internal/secret"
 	"sphera/internal/source"
 	"sphera/internal/store"
 	"sphera/internal/view"
@@ -48,6 +49,9 @@ type Deps struct {
 	Contracts *golden.Contracts
 	Insights  *insight.Insights
 	Views     *view.Views
+	Vault     *secret.Vault
+	// PublicURL is where people and programs reach the portal.
+	PublicURL func() string
 	Log       *slog.Logger
 	Now       func() time.Time
 	// Metrics are served at /metrics and receive the API's own.
@@ -123,6 +127,7 @@ func New(d Deps, o Options) (*API, error) {
 			}
 			return ids, nil
 		},
+		Vault: d.Vault, PublicURL: d.PublicURL,
 	})
 	a.stopping, a.stop = context.WithCancel(context.Background())
 	a.metrics = newMetrics(d.Metrics)

@@ -81,13 +81,17 @@ func start(t *testing.T, db *store.DB, o Options) *harness {
 	h.auth = auth.New(db, events, time.Now)
 	d := Deps{
 		DB: db, Audit: events, Auth: h.auth, Catalog: catalog.New(db, events, time.Now), Insights: insight.New(db, time.Now), Views: view.Open(db, events, time.Now),
-		Log: log, Now: time.Now, Metrics: prometheus.NewRegistry(),
+		Log: log, Now: time.Now, Metrics: prometheus.NewRegistry(), PublicURL: func() string { return "http://portal.example" },
 	}
+	sealer, err := secret.OpenSealer(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Vault = secret.NewVault(db, events, time.Now, sealer)
 	d.Sources = source.New(db, d.Catalog, events, time.Now)
 	d.Runs = run.New(db, events, log, run.Options{Now: time.Now, Exclusive: db.Dialect == store.SQLite})
 	process := runtime.NewProcess(db, events, log, filepath.Join(t.TempDir(), "runtime"), runtime.ProcessOptions{Now: time.Now})
 	d.Runtime = process
-	var err error
 	d.Forge, err = forge.NewBuiltin(db, events, filepath.Join(t.TempDir(), "git"), forge.BuiltinOptions{
 		Now: time.Now, Logger: log, PublicURL: func() string { return "http://localhost" },
 		OnEvent: func(context.Context, *store.Tx, forge.Event) error { return nil },

@@ -56,6 +56,11 @@ func ruleFor(verb string) (rule, bool) {
 			id: "infrastructure-shapes-catalog", everything: admins,
 			alternative: "Run the import with --dry-run to see what it would do, and send the files to somebody with the role.",
 		}, true
+	case "page.write", "workflow.write", "integration.read", "integration.write", "secret.read", "secret.write":
+		return rule{
+			id: "infrastructure-shapes-portal", everything: admins,
+			alternative: "Ask somebody who looks after the portal to change it.",
+		}, true
 	case "action.plan", "action.run":
 		return rule{
 			id: "owners-run-actions", everything: admins, owned: []string{Developer}, free: true,

@@ -84,7 +84,8 @@ func (s *Service) createBlueprint(ctx context.Context, r *Request) (int, any, er
 	if err != nil {
 		return 0, nil, err
 	}
-	return 0, BlueprintAnswer{Blueprint: saved}, err
+	list := !r.Query.Has("create_catalog_page") || r.Bool("create_catalog_page")
+	return 0, BlueprintAnswer{Blueprint: saved}, s.createCatalogPages(ctx, actor(r), saved.Identifier, saved.Title, saved.Icon, list)
 }
 
 // putBlueprint replaces. Another identifier in the body is a rename.
@@ -144,7 +145,10 @@ func patched(old catalog.Blueprint, sent map[string]json.RawMessage) (catalog.Bl
 }
 
 func (s *Service) deleteBlueprint(ctx context.Context, r *Request) (int, any, error) {
-	return 0, nil, s.Catalog.DeleteBlueprint(ctx, r.Path["bp"], r.Caller.ID)
+	if err := s.Catalog.DeleteBlueprint(ctx, r.Path["bp"], r.Caller.ID); err != nil {
+		return 0, nil, err
+	}
+	return 0, nil, s.deleteCatalogPages(ctx, actor(r), r.Path["bp"])
 }
 
 func (s *Service) rename(key string, f func(ctx context.Context, blueprint, old, name, by string) (catalog.Blueprint, error)) Handler {

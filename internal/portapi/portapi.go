@@ -24,6 +24,9 @@ import (
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
 	"sphera/internal/fault"
+	"sphera/internal/integration"
+	"sphera/internal/resource"
+	"sphera/internal/secret"
 	"sphera/internal/source"
 	"sphera/internal/store"
 )
@@ -41,6 +44,10 @@ type Deps struct {
 	Now     func() time.Time
 	// Actions lists the identifiers of what can be run.
 	Actions func(ctx context.Context) ([]string, error)
+	// Vault keeps secret values.
+	Vault *secret.Vault
+	// PublicURL is where clients reach the portal.
+	PublicURL func() string
 	// Version is the program's.
 	Version string
 }
@@ -48,15 +55,19 @@ type Deps struct {
 // Service is the handlers of all groups.
 type Service struct {
 	Deps
+	documents *resource.Store
+	reports   *integration.Reports
 }
 
 // New returns the handlers.
-func New(d Deps) *Service { return &Service{Deps: d} }
+func New(d Deps) *Service {
+	return &Service{Deps: d, documents: resource.New(d.Audit, d.Now), reports: integration.New(d.DB, d.Now)}
+}
 
 // Routes is everything this package answers.
 func (s *Service) Routes() []Route {
 	return slices.Concat(s.organizationRoutes(), s.authRoutes(), s.blueprintRoutes(), s.entityRoutes(),
-		s.teamRoutes(), s.userRoutes())
+		s.teamRoutes(), s.userRoutes(), s.documentRoutes())
 }
 
 // Request is what a handler gets. The caller is known and may do what the

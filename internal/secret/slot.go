@@ -1,6 +1,5 @@
-// Package secret keeps the secret slots of services: the names a service
-// expects in each environment. There are no values yet; encryption, versions
-// and delivery join it here.
+// Package secret keeps secret values, sealed (Vault), and the secret slots of
+// services: the names a service expects in each environment.
 package secret
 
 import (
