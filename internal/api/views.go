@@ -29,7 +29,7 @@ type viewAnswer struct {
 }
 
 type newViewInput struct {
-	Body view.New `nameHint:"NewView"`
+	Body view.NewView
 }
 
 type viewPath struct {
@@ -37,8 +37,8 @@ type viewPath struct {
 }
 
 type putViewInput struct {
-	ID   string   `path:"id" maxLength:"100"`
-	Body view.New `nameHint:"NewView"`
+	ID   string `path:"id" maxLength:"100"`
+	Body view.NewView
 }
 
 func (a *API) listViews(ctx context.Context, in *viewsInput) (*viewsAnswer, error) {

@@ -46,8 +46,8 @@ type View struct {
 	UpdatedAt time.Time `json:"updatedAt"`
 }
 
-// New is a view as it is sent.
-type New struct {
+// NewView is a view as it is sent.
+type NewView struct {
 	Name      string `json:"name" minLength:"1" maxLength:"100"`
 	Blueprint string `json:"blueprint" minLength:"1" maxLength:"200"`
 	State     string `json:"state" maxLength:"8192" doc:"The search part of the list's address, without the question mark"`
@@ -90,7 +90,7 @@ func (v *Views) List(ctx context.Context, blueprint string, who Person) ([]View,
 }
 
 // Create saves a view.
-func (v *Views) Create(ctx context.Context, in New, who Person) (View, error) {
+func (v *Views) Create(ctx context.Context, in NewView, who Person) (View, error) {
 	if err := check(&in); err != nil {
 		return View{}, err
 	}
@@ -119,7 +119,7 @@ func (v *Views) Create(ctx context.Context, in New, who Person) (View, error) {
 
 // Update replaces name, state and whether it is shared; a view stays with its
 // blueprint.
-func (v *Views) Update(ctx context.Context, id string, in New, who Person) (View, error) {
+func (v *Views) Update(ctx context.Context, id string, in NewView, who Person) (View, error) {
 	if err := check(&in); err != nil {
 		return View{}, err
 	}
@@ -201,7 +201,7 @@ func room(ctx context.Context, tx *store.Tx, blueprint, owner string) error {
 	return nil
 }
 
-func check(in *New) error {
+func check(in *NewView) error {
 	in.Name = strings.TrimSpace(in.Name)
 	switch {
 	case in.Name == "":
@@ -214,7 +214,7 @@ func check(in *New) error {
 	return nil
 }
 
-func taken(err error, in New) error {
+func taken(err error, in NewView) error {
 	if store.IsUnique(err) {
 		return fault.New(fault.Taken, "You have a view named %q of %s already.", in.Name, in.Blueprint).With("name", "is taken", "another name")
 	}

@@ -54,11 +54,11 @@ func names(t *testing.T, views *view.Views, blueprint string, who view.Person) s
 func TestAPrivateViewIsItsOwners(t *testing.T) {
 	each(t, func(t *testing.T, _ *store.DB, views *view.Views, _ *catalog.Catalog) {
 		ctx := context.Background()
-		private, err := views.Create(ctx, view.New{Name: " Mine ", Blueprint: "Component", State: "q=pay"}, dana)
+		private, err := views.Create(ctx, view.NewView{Name: " Mine ", Blueprint: "Component", State: "q=pay"}, dana)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := views.Create(ctx, view.New{Name: "All", Blueprint: "Component", Shared: true}, noa); err != nil {
+		if _, err := views.Create(ctx, view.NewView{Name: "All", Blueprint: "Component", Shared: true}, noa); err != nil {
 			t.Fatal(err)
 		}
 		if got := names(t, views, "Component", dana); got != "Mine:true All:false" {
@@ -81,11 +81,11 @@ func TestAPrivateViewIsItsOwners(t *testing.T) {
 func TestASharedViewIsChangedByItsOwnerAndAdministrators(t *testing.T) {
 	each(t, func(t *testing.T, _ *store.DB, views *view.Views, _ *catalog.Catalog) {
 		ctx := context.Background()
-		v, err := views.Create(ctx, view.New{Name: "Tier 1", Blueprint: "Component", Shared: true}, dana)
+		v, err := views.Create(ctx, view.NewView{Name: "Tier 1", Blueprint: "Component", Shared: true}, dana)
 		if err != nil {
 			t.Fatal(err)
 		}
-		in := view.New{Name: "Tier one", Blueprint: "Component", State: "sort=tier", Shared: true}
+		in := view.NewView{Name: "Tier one", Blueprint: "Component", State: "sort=tier", Shared: true}
 		if _, err := views.Update(ctx, v.ID, in, noa); !fault.Is(err, fault.Forbidden) {
 			t.Errorf("somebody else changed it: %v", err)
 		}
@@ -107,36 +107,36 @@ func TestASharedViewIsChangedByItsOwnerAndAdministrators(t *testing.T) {
 func TestWhatIsWrongIsNamed(t *testing.T) {
 	each(t, func(t *testing.T, _ *store.DB, views *view.Views, _ *catalog.Catalog) {
 		ctx := context.Background()
-		first, err := views.Create(ctx, view.New{Name: "A", Blueprint: "Component"}, dana)
+		first, err := views.Create(ctx, view.NewView{Name: "A", Blueprint: "Component"}, dana)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := views.Create(ctx, view.New{Name: "A", Blueprint: "System"}, dana); err != nil {
+		if _, err := views.Create(ctx, view.NewView{Name: "A", Blueprint: "System"}, dana); err != nil {
 			t.Errorf("the same name of another blueprint: %v", err)
 		}
 		for name, c := range map[string]struct {
-			in   view.New
+			in   view.NewView
 			code fault.Code
 		}{
-			"taken":             {view.New{Name: "A", Blueprint: "Component"}, fault.Taken},
-			"no name":           {view.New{Name: "  ", Blueprint: "Component"}, fault.Unprocessable},
-			"long name":         {view.New{Name: strings.Repeat("x", 101), Blueprint: "Component"}, fault.Unprocessable},
-			"long state":        {view.New{Name: "B", Blueprint: "Component", State: strings.Repeat("x", 9000)}, fault.Unprocessable},
-			"unknown blueprint": {view.New{Name: "B", Blueprint: "Nothing"}, fault.Unprocessable},
+			"taken":             {view.NewView{Name: "A", Blueprint: "Component"}, fault.Taken},
+			"no name":           {view.NewView{Name: "  ", Blueprint: "Component"}, fault.Unprocessable},
+			"long name":         {view.NewView{Name: strings.Repeat("x", 101), Blueprint: "Component"}, fault.Unprocessable},
+			"long state":        {view.NewView{Name: "B", Blueprint: "Component", State: strings.Repeat("x", 9000)}, fault.Unprocessable},
+			"unknown blueprint": {view.NewView{Name: "B", Blueprint: "Nothing"}, fault.Unprocessable},
 		} {
 			if _, err := views.Create(ctx, c.in, dana); !fault.Is(err, c.code) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if _, err := views.Update(ctx, first.ID, view.New{Name: "A", Blueprint: "System"}, dana); !fault.Is(err, fault.Unprocessable) {
+		if _, err := views.Update(ctx, first.ID, view.NewView{Name: "A", Blueprint: "System"}, dana); !fault.Is(err, fault.Unprocessable) {
 			t.Errorf("moved to another blueprint: %v", err)
 		}
 		for i := range 99 {
-			if _, err := views.Create(ctx, view.New{Name: fmt.Sprint("v", i), Blueprint: "Component"}, dana); err != nil {
+			if _, err := views.Create(ctx, view.NewView{Name: fmt.Sprint("v", i), Blueprint: "Component"}, dana); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := views.Create(ctx, view.New{Name: "one too many", Blueprint: "Component"}, dana); !fault.Is(err, fault.Unprocessable) {
+		if _, err := views.Create(ctx, view.NewView{Name: "one too many", Blueprint: "Component"}, dana); !fault.Is(err, fault.Unprocessable) {
 			t.Errorf("more than one person may keep: %v", err)
 		}
 	})
@@ -145,7 +145,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 func TestViewsGoWithTheirBlueprint(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB, views *view.Views, c *catalog.Catalog) {
 		ctx := context.Background()
-		if _, err := views.Create(ctx, view.New{Name: "A", Blueprint: "Component"}, dana); err != nil {
+		if _, err := views.Create(ctx, view.NewView{Name: "A", Blueprint: "Component"}, dana); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.DeleteBlueprint(ctx, "Component", "u1"); err != nil {

@@ -28,9 +28,11 @@ import { Route as DocsApiRouteImport } from './pages/docs.api'
 import { Route as ForgeIndexRouteImport } from './pages/forge.index'
 import { Route as RunsIndexRouteImport } from './pages/runs.index'
 import { Route as RunsIdRouteImport } from './pages/runs.$id'
+import { Route as CatalogBlueprintNewRouteImport } from './pages/catalog.$blueprint_.new'
 import { Route as EBlueprintIdRouteImport } from './pages/e.$blueprint.$id'
 import { Route as ForgeRepoIndexRouteImport } from './pages/forge.$repo.index'
 import { Route as GraphBlueprintIdRouteImport } from './pages/graph.$blueprint.$id'
+import { Route as EBlueprintIdEditRouteImport } from './pages/e.$blueprint.$id_.edit'
 import { Route as ForgeRepoCommitsShaRouteImport } from './pages/forge.$repo.commits.$sha'
 import { Route as ForgeRepoPullsNumberRouteImport } from './pages/forge.$repo.pulls.$number'
 import { Route as ForgeRepoPullsNewRouteImport } from './pages/forge.$repo.pulls.new'
@@ -130,6 +132,11 @@ const RunsIdRoute = RunsIdRouteImport.update({
   path: '/runs/$id',
   getParentRoute: () => rootRouteImport,
 } as any)
+const CatalogBlueprintNewRoute = CatalogBlueprintNewRouteImport.update({
+  id: '/catalog/$blueprint_/new',
+  path: '/catalog/$blueprint/new',
+  getParentRoute: () => rootRouteImport,
+} as any)
 const EBlueprintIdRoute = EBlueprintIdRouteImport.update({
   id: '/e/$blueprint/$id',
   path: '/e/$blueprint/$id',
@@ -143,6 +150,11 @@ const ForgeRepoIndexRoute = ForgeRepoIndexRouteImport.update({
 const GraphBlueprintIdRoute = GraphBlueprintIdRouteImport.update({
   id: '/graph/$blueprint/$id',
   path: '/graph/$blueprint/$id',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const EBlueprintIdEditRoute = EBlueprintIdEditRouteImport.update({
+  id: '/e/$blueprint/$id_/edit',
+  path: '/e/$blueprint/$id/edit',
   getParentRoute: () => rootRouteImport,
 } as any)
 const ForgeRepoCommitsShaRoute = ForgeRepoCommitsShaRouteImport.update({
@@ -181,9 +193,11 @@ export interface FileRoutesByFullPath {
   '/create/': typeof CreateIndexRoute
   '/forge/': typeof ForgeIndexRoute
   '/runs/': typeof RunsIndexRoute
+  '/catalog/$blueprint/new': typeof CatalogBlueprintNewRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
   '/graph/$blueprint/$id': typeof GraphBlueprintIdRoute
   '/forge/$repo/': typeof ForgeRepoIndexRoute
+  '/e/$blueprint/$id/edit': typeof EBlueprintIdEditRoute
   '/forge/$repo/commits/$sha': typeof ForgeRepoCommitsShaRoute
   '/forge/$repo/pulls/$number': typeof ForgeRepoPullsNumberRoute
   '/forge/$repo/pulls/new': typeof ForgeRepoPullsNewRoute
@@ -208,9 +222,11 @@ export interface FileRoutesByTo {
   '/create': typeof CreateIndexRoute
   '/forge': typeof ForgeIndexRoute
   '/runs': typeof RunsIndexRoute
+  '/catalog/$blueprint/new': typeof CatalogBlueprintNewRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
   '/graph/$blueprint/$id': typeof GraphBlueprintIdRoute
   '/forge/$repo': typeof ForgeRepoIndexRoute
+  '/e/$blueprint/$id/edit': typeof EBlueprintIdEditRoute
   '/forge/$repo/commits/$sha': typeof ForgeRepoCommitsShaRoute
   '/forge/$repo/pulls/$number': typeof ForgeRepoPullsNumberRoute
   '/forge/$repo/pulls/new': typeof ForgeRepoPullsNewRoute
@@ -236,9 +252,11 @@ export interface FileRoutesById {
   '/create/': typeof CreateIndexRoute
   '/forge/': typeof ForgeIndexRoute
   '/runs/': typeof RunsIndexRoute
+  '/catalog/$blueprint_/new': typeof CatalogBlueprintNewRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
   '/graph/$blueprint/$id': typeof GraphBlueprintIdRoute
   '/forge/$repo/': typeof ForgeRepoIndexRoute
+  '/e/$blueprint/$id_/edit': typeof EBlueprintIdEditRoute
   '/forge/$repo/commits/$sha': typeof ForgeRepoCommitsShaRoute
   '/forge/$repo/pulls/$number': typeof ForgeRepoPullsNumberRoute
   '/forge/$repo/pulls/new': typeof ForgeRepoPullsNewRoute
@@ -265,9 +283,11 @@ export interface FileRouteTypes {
     | '/create/'
     | '/forge/'
     | '/runs/'
+    | '/catalog/$blueprint/new'
     | '/e/$blueprint/$id'
     | '/graph/$blueprint/$id'
     | '/forge/$repo/'
+    | '/e/$blueprint/$id/edit'
     | '/forge/$repo/commits/$sha'
     | '/forge/$repo/pulls/$number'
     | '/forge/$repo/pulls/new'
@@ -292,9 +312,11 @@ export interface FileRouteTypes {
     | '/create'
     | '/forge'
     | '/runs'
+    | '/catalog/$blueprint/new'
     | '/e/$blueprint/$id'
     | '/graph/$blueprint/$id'
     | '/forge/$repo'
+    | '/e/$blueprint/$id/edit'
     | '/forge/$repo/commits/$sha'
     | '/forge/$repo/pulls/$number'
     | '/forge/$repo/pulls/new'
@@ -319,9 +341,11 @@ export interface FileRouteTypes {
     | '/create/'
     | '/forge/'
     | '/runs/'
+    | '/catalog/$blueprint_/new'
     | '/e/$blueprint/$id'
     | '/graph/$blueprint/$id'
     | '/forge/$repo/'
+    | '/e/$blueprint/$id_/edit'
     | '/forge/$repo/commits/$sha'
     | '/forge/$repo/pulls/$number'
     | '/forge/$repo/pulls/new'
@@ -347,9 +371,11 @@ export interface RootRouteChildren {
   CreateIndexRoute: typeof CreateIndexRoute
   ForgeIndexRoute: typeof ForgeIndexRoute
   RunsIndexRoute: typeof RunsIndexRoute
+  CatalogBlueprintNewRoute: typeof CatalogBlueprintNewRoute
   EBlueprintIdRoute: typeof EBlueprintIdRoute
   GraphBlueprintIdRoute: typeof GraphBlueprintIdRoute
   ForgeRepoIndexRoute: typeof ForgeRepoIndexRoute
+  EBlueprintIdEditRoute: typeof EBlueprintIdEditRoute
   ForgeRepoCommitsShaRoute: typeof ForgeRepoCommitsShaRoute
   ForgeRepoPullsNumberRoute: typeof ForgeRepoPullsNumberRoute
   ForgeRepoPullsNewRoute: typeof ForgeRepoPullsNewRoute
@@ -490,6 +516,13 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof RunsIdRouteImport
       parentRoute: typeof rootRouteImport
     }
+    '/catalog/$blueprint_/new': {
+      id: '/catalog/$blueprint_/new'
+      path: '/catalog/$blueprint/new'
+      fullPath: '/catalog/$blueprint/new'
+      preLoaderRoute: typeof CatalogBlueprintNewRouteImport
+      parentRoute: typeof rootRouteImport
+    }
     '/e/$blueprint/$id': {
       id: '/e/$blueprint/$id'
       path: '/e/$blueprint/$id'
@@ -509,6 +542,13 @@ declare module '@tanstack/react-router' {
       path: '/graph/$blueprint/$id'
       fullPath: '/graph/$blueprint/$id'
       preLoaderRoute: typeof GraphBlueprintIdRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/e/$blueprint/$id_/edit': {
+      id: '/e/$blueprint/$id_/edit'
+      path: '/e/$blueprint/$id/edit'
+      fullPath: '/e/$blueprint/$id/edit'
+      preLoaderRoute: typeof EBlueprintIdEditRouteImport
       parentRoute: typeof rootRouteImport
     }
     '/forge/$repo/commits/$sha': {
@@ -555,9 +595,11 @@ const rootRouteChildren: RootRouteChildren = {
   CreateIndexRoute: CreateIndexRoute,
   ForgeIndexRoute: ForgeIndexRoute,
   RunsIndexRoute: RunsIndexRoute,
+  CatalogBlueprintNewRoute: CatalogBlueprintNewRoute,
   EBlueprintIdRoute: EBlueprintIdRoute,
   GraphBlueprintIdRoute: GraphBlueprintIdRoute,
   ForgeRepoIndexRoute: ForgeRepoIndexRoute,
+  EBlueprintIdEditRoute: EBlueprintIdEditRoute,
   ForgeRepoCommitsShaRoute: ForgeRepoCommitsShaRoute,
   ForgeRepoPullsNumberRoute: ForgeRepoPullsNumberRoute,
   ForgeRepoPullsNewRoute: ForgeRepoPullsNewRoute,

@@ -1,7 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { createFileRoute } from '@tanstack/react-router';
 import { blueprintQuery } from '~/api/queries';
-import { BuilderPage, builderTabs, type BuilderTab } from '~/features/builder/BuilderPage';
+import { BuilderPage } from '~/features/builder/BuilderPage';
+import { builderTabs, type BuilderTab } from '~/features/builder/tabs';
 import { t } from '~/strings';
 import { PageHeader } from '~/ui/PageHeader';
 import { ErrorState, Skeletons } from '~/ui/States';

@@ -1,6 +1,7 @@
 import { createFileRoute } from '@tanstack/react-router';
 import { useState } from 'react';
-import { BuilderPage, type BuilderTab } from '~/features/builder/BuilderPage';
+import { BuilderPage } from '~/features/builder/BuilderPage';
+import type { BuilderTab } from '~/features/builder/tabs';
 
 export const Route = createFileRoute('/blueprints/new')({ component: New });
 

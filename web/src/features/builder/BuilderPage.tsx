@@ -23,23 +23,7 @@ import { RenameDialog } from './RenameDialog';
 import { ReviewDialog } from './ReviewDialog';
 import { Scorecards } from './Scorecards';
 import { Settings } from './Settings';
-
-export type BuilderTab =
-  | 'settings'
-  | 'properties'
-  | 'relations'
-  | 'derived'
-  | 'scorecards'
-  | 'json'
-  | 'playground';
-export const builderTabs: BuilderTab[] = [
-  'settings',
-  'properties',
-  'relations',
-  'derived',
-  'json',
-  'playground',
-];
+import { builderTabs, type BuilderTab } from './tabs';
 
 const tabLabels: Record<BuilderTab, string> = {
   settings: t.builder.settings,

@@ -7,10 +7,11 @@ import { dependentsQuery } from '~/api/services';
 import type { Action, Blueprint, Entity, Hit } from '~/api/types';
 import { toneOfEnum } from '~/features/catalog/PropertyValue';
 import { t } from '~/strings';
+import { tc } from '~/strings/catalog';
 import { CopyButton, Pill } from '~/ui/bits';
 import { confirm } from '~/ui/confirm';
 import { NamedIcon } from '~/ui/entityIcon';
-import { IconArrowBackUp, IconChevronDown, IconRocket, IconTrash } from '~/ui/icons';
+import { IconArrowBackUp, IconChevronDown, IconPencil, IconRocket, IconTrash } from '~/ui/icons';
 import { PageHeader } from '~/ui/PageHeader';
 import { toastDone, toastError } from '~/ui/toast';
 import { canRun } from './tabs';
@@ -74,6 +75,13 @@ function Actions({ entity }: { entity: Entity }) {
             <ActionItem key={action.identifier} action={action} entity={entity} />
           ))}
           {listed.length > 0 && <Menu.Divider />}
+          <MenuLink
+            leftSection={<IconPencil size={16} aria-hidden />}
+            to="/e/$blueprint/$id/edit"
+            params={{ blueprint: entity.blueprint, id: entity.identifier }}
+          >
+            {tc.form.edit}
+          </MenuLink>
           <RemoveItem entity={entity} />
         </Menu.Dropdown>
       </Menu>

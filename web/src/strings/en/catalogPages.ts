@@ -1,1 +1,2 @@
 export { graph } from './graph';
+export { form } from './entityForm';
