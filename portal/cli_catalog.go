@@ -49,21 +49,63 @@ func (c *cli) catalogCommand() *cobra.Command {
 		return c.listEntities(ctx, args[0], search, limit)
 	})
 
-	var dryRun bool
+	var dryRun, createMissing bool
+	var format, blueprint string
 	load := &cobra.Command{
-		Use: "import PATH...", Short: "Import blueprints and entities from JSON and YAML files", Args: cobra.MinimumNArgs(1),
-		Long: `Import blueprints and entities from JSON and YAML files; folders are searched.
+		Use: "import PATH...", Short: "Import blueprints and entities from files", Args: cobra.MinimumNArgs(1),
+		Long: `Import blueprints and entities from files; folders are searched. JSON is read as
+Port writes it, YAML as Backstage's catalog-info.yaml, CSV as a table with a
+header whose rows are entities.
 
-What is unambiguous is repaired and said with file, line and column; with one
-thing that is not, nothing is saved. --dry-run shows all that and saves nothing.`,
+It adds and changes what the files say and removes nothing. What is unambiguous
+is repaired and said with file, line and column; with one thing that is not,
+nothing is saved. --dry-run shows all that and saves nothing.`,
+		Example: "  sphera catalog import model/ --dry-run\n  sphera catalog import catalog-info.yaml\n  sphera catalog import services.csv --blueprint Component",
 	}
 	load.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would happen")
-	load.RunE = c.action(func(ctx context.Context, args []string) error { return c.importFiles(ctx, args, dryRun) })
+	load.Flags().StringVar(&format, "format", "", "port, backstage or csv; taken from the names of the files when not given")
+	load.Flags().StringVar(&blueprint, "blueprint", "", "what the rows of a CSV file are")
+	load.Flags().BoolVar(&createMissing, "create-missing", false, "make bare entities of what relations point at and what does not exist")
+	load.RunE = c.action(func(ctx context.Context, args []string) error {
+		query := url.Values{}
+		for name, on := range map[string]bool{"dry_run": dryRun, "create_missing": createMissing} {
+			if on {
+				query.Set(name, "true")
+			}
+		}
+		for name, value := range map[string]string{"format": format, "blueprint": blueprint} {
+			if value != "" {
+				query.Set(name, value)
+			}
+		}
+		return c.sendFiles(ctx, args, "import", query)
+	})
+
+	var plan, prune bool
+	apply := &cobra.Command{
+		Use: "apply PATH...", Short: "Make the catalog as files say", Args: cobra.MinimumNArgs(1),
+		Long: `Make blueprints and entities exactly as the files of an export say: what a file
+leaves out of a thing is cleared. --plan shows what would change and changes
+nothing. With --prune, entities that the files do not have are deleted, of those
+blueprints that the files are about.`,
+		Example: "  sphera catalog export catalog/\n  sphera catalog apply catalog/ --plan",
+	}
+	apply.Flags().BoolVar(&plan, "plan", false, "only say what would change")
+	apply.Flags().BoolVar(&prune, "prune", false, "delete what the files do not have")
+	apply.RunE = c.action(func(ctx context.Context, args []string) error {
+		query := url.Values{}
+		for name, on := range map[string]bool{"plan": plan, "prune": prune} {
+			if on {
+				query.Set(name, "true")
+			}
+		}
+		return c.sendFiles(ctx, args, "apply", query)
+	})
 
 	save := &cobra.Command{Use: "export DIR", Short: "Write the whole catalog as files into an empty folder", Args: cobra.ExactArgs(1)}
 	save.RunE = c.action(func(ctx context.Context, args []string) error { return c.exportFiles(ctx, args[0]) })
 
-	command.AddCommand(get, list, load, save)
+	command.AddCommand(get, list, load, apply, save)
 	return command
 }
 
@@ -189,7 +231,8 @@ type importFile struct {
 	Content string `json:"content"`
 }
 
-func (c *cli) importFiles(ctx context.Context, paths []string, dryRun bool) error {
+// sendFiles imports or applies what paths name.
+func (c *cli) sendFiles(ctx context.Context, paths []string, verb string, query url.Values) error {
 	files, err := collect(paths)
 	if err != nil {
 		return err
@@ -198,14 +241,10 @@ func (c *cli) importFiles(ctx context.Context, paths []string, dryRun bool) erro
 	if err != nil {
 		return err
 	}
-	query := url.Values{}
-	if dryRun {
-		query.Set("dry_run", "true")
-	}
 	var answer struct {
 		Report catalog.Report `json:"report"`
 	}
-	if err := r.call(ctx, http.MethodPost, apiPath("v1", "import"), query, map[string]any{"files": files}, &answer); err != nil {
+	if err := r.call(ctx, http.MethodPost, apiPath("v1", verb), query, map[string]any{"files": files}, &answer); err != nil {
 		return err
 	}
 	if c.json() {
@@ -225,6 +264,9 @@ func (c *cli) showReport(report catalog.Report) {
 			s, colour := sign(item.Verb)
 			switch item.Verb {
 			case "unchanged":
+				if len(report.Entities) > 20 {
+					continue // what stays is counted in the summary
+				}
 				s, colour = "=", grey
 			case "refused":
 				s, colour = "✗", red
@@ -253,7 +295,7 @@ func (c *cli) findings(title, colour string, list []catalog.Finding) {
 	}
 }
 
-// collect reads the JSON and YAML files that paths name; folders are searched.
+// collect reads the files that paths name; folders are searched.
 func collect(paths []string) ([]importFile, error) {
 	var out []importFile
 	total := 0
@@ -273,7 +315,7 @@ func collect(paths []string) ([]importFile, error) {
 			if err != nil {
 				return usage("%s cannot be read: %v", path, err)
 			}
-			known := slices.Contains([]string{".json", ".yaml", ".yml"}, strings.ToLower(filepath.Ext(path)))
+			known := slices.Contains([]string{".json", ".yaml", ".yml", ".csv", ".tsv"}, strings.ToLower(filepath.Ext(path)))
 			if d.Type().IsRegular() && (known || path == root) {
 				return add(path)
 			}
@@ -284,7 +326,7 @@ func collect(paths []string) ([]importFile, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, usage("no .json, .yaml or .yml file in %s", strings.Join(paths, ", "))
+		return nil, usage("no .json, .yaml or .csv file in %s", strings.Join(paths, ", "))
 	}
 	return out, nil
 }

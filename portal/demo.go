@@ -20,6 +20,7 @@ import (
 	"sphera/internal/fault"
 	"sphera/internal/forge"
 	"sphera/internal/golden"
+	"sphera/internal/importer"
 
 	"github.com/spf13/cobra"
 )
@@ -269,7 +270,7 @@ func seedCatalog(ctx context.Context, p *parts) error {
 		for _, f := range files {
 			in = append(in, catalog.ImportFile{Name: f.Name, Content: f.Content})
 		}
-		report, err := p.catalog.Import(ctx, in, catalog.ImportOptions{By: systemActor})
+		report, err := importer.New(p.catalog).Import(ctx, in, importer.Options{By: systemActor})
 		if err != nil {
 			return fmt.Errorf("import the catalog: %w", err)
 		}

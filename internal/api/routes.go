@@ -52,6 +52,8 @@ func (a *API) routes() []route {
 		{get, "/v1/blueprints/{bp}/entities/{id}/graph", "getGraph", "catalog.read", nil, 0, none, 0, do(a.graph)},
 		{get, "/v1/blueprints/{bp}/entities/{id}/dependents", "listDependents", "catalog.read", nil, 0, none, 0, do(a.dependents)},
 		{post, "/v1/import", "importCatalog", "catalog.read", nil, large, domain, 0, do(a.importFiles)},
+		{post, "/v1/convert", "convertFiles", "catalog.read", nil, large, asks, 0, do(a.convertFiles)},
+		{post, "/v1/apply", "applyFiles", "catalog.read", nil, large, domain, 0, do(a.applyFiles)},
 		{get, "/v1/export", "exportCatalog", "catalog.read", nil, 0, none, 0, do(a.export)},
 
 		{get, "/v1/actions", "listActions", signedIn, nil, 0, none, 0, do(a.listActions)},

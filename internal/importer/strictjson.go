@@ -1,4 +1,4 @@
-package catalog
+package importer
 
 import (
 	"fmt"
@@ -102,19 +102,19 @@ type reader struct {
 	text         string
 	pos          int
 	line, column int
-	repairs      []Finding
-	refusals     []Finding
+	repairs      []catalog.Finding
+	refusals     []catalog.Finding
 }
 
 // syntaxError ends the reading of a file.
-type syntaxError struct{ Finding }
+type syntaxError struct{ catalog.Finding }
 
 func (e *syntaxError) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Problem)
 }
 
 // readJSON reads a file; root is nil when it could not be read.
-func readJSON(file string, content []byte) (root *node, repairs, refusals []Finding) {
+func readJSON(file string, content []byte) (root *node, repairs, refusals []catalog.Finding) {
 	r := &reader{file: file, text: string(content), line: 1, column: 1}
 	if !utf8.ValidString(r.text) {
 		valid := 0
@@ -126,11 +126,11 @@ func readJSON(file string, content []byte) (root *node, repairs, refusals []Find
 			valid += size
 		}
 		r.advance(valid)
-		return nil, nil, []Finding{r.finding("is not UTF-8 from here on", "Save the file as UTF-8.").Finding}
+		return nil, nil, []catalog.Finding{r.finding("is not UTF-8 from here on", "Save the file as UTF-8.").Finding}
 	}
 	if rest, ok := strings.CutPrefix(r.text, "\ufeff"); ok {
 		r.text = rest
-		r.repairs = append(r.repairs, Finding{File: file, Line: 1, Column: 1, Problem: "starts with a byte order mark", Done: "left it out"})
+		r.repairs = append(r.repairs, catalog.Finding{File: file, Line: 1, Column: 1, Problem: "starts with a byte order mark", Done: "left it out"})
 	}
 	root, err := r.document()
 	if err != nil {
@@ -156,7 +156,7 @@ func (r *reader) document() (*node, *syntaxError) {
 }
 
 func (r *reader) finding(problem, advice string) *syntaxError {
-	return &syntaxError{Finding{File: r.file, Line: r.line, Column: r.column, Problem: problem, Done: advice}}
+	return &syntaxError{catalog.Finding{File: r.file, Line: r.line, Column: r.column, Problem: problem, Done: advice}}
 }
 
 func (r *reader) shown() string {
@@ -248,7 +248,7 @@ func (r *reader) readObject(n *node, depth int) *syntaxError {
 			return err
 		}
 		if first, twice := seen[m.key]; twice {
-			r.refusals = append(r.refusals, Finding{
+			r.refusals = append(r.refusals, catalog.Finding{
 				File: r.file, Line: m.line, Column: m.column, Problem: fmt.Sprintf("has the key %q twice; it is also on line %d, column %d", cut(m.key), first.line, first.column),
 				Done: "Keep one of them.",
 			})
@@ -339,7 +339,7 @@ func (r *reader) readString() (string, *syntaxError) {
 		case strings.ContainsRune(end, c):
 			r.advance(size)
 			if open != '"' {
-				r.repairs = append(r.repairs, Finding{
+				r.repairs = append(r.repairs, catalog.Finding{
 					File: r.file, Line: line, Column: column, Problem: fmt.Sprintf("typographic quotes %c%c around %q", open, c, cut(b.String())), Done: "read as straight quotes",
 				})
 			}
@@ -349,7 +349,7 @@ func (r *reader) readString() (string, *syntaxError) {
 				return "", err
 			}
 		case c < ' ':
-			return "", &syntaxError{Finding{File: r.file, Line: line, Column: column, Problem: "has text that is not closed on its line", Done: "Close the text with a double quote; a line break inside text is written \\n."}}
+			return "", &syntaxError{catalog.Finding{File: r.file, Line: line, Column: column, Problem: "has text that is not closed on its line", Done: "Close the text with a double quote; a line break inside text is written \\n."}}
 		case open != '"' && (c == '"' || r.typographic() != 0):
 			return "", r.finding(fmt.Sprintf("has the quote %c inside text that %c opened: where the text ends is not clear", c, open), "Put straight quotes around the text, and \\\" inside it.")
 		default:
@@ -357,7 +357,7 @@ func (r *reader) readString() (string, *syntaxError) {
 			r.advance(size)
 		}
 	}
-	return "", &syntaxError{Finding{File: r.file, Line: line, Column: column, Problem: "has text that is never closed", Done: "Close the text with a double quote."}}
+	return "", &syntaxError{catalog.Finding{File: r.file, Line: line, Column: column, Problem: "has text that is never closed", Done: "Close the text with a double quote."}}
 }
 
 func (r *reader) readEscape(b *strings.Builder) *syntaxError {
