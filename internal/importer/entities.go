@@ -12,9 +12,6 @@ import (
 	"sphera/internal/catalog/property"
 )
 
-// part is how many entities are written at a time.
-const part = 500
-
 // putEntities finds each entity's blueprint and what it points at, and writes
 // all of them, the targets before what points at them.
 func (in *load) putEntities(ctx context.Context) error {
@@ -39,28 +36,16 @@ func (in *load) putEntities(ctx context.Context) error {
 	if err := in.checkTargets(ctx, good, files); err != nil {
 		return err
 	}
-	rank := in.ranks()
-	slices.SortStableFunc(good, func(a, b *entityItem) int { return rank[a.Entity.Blueprint] - rank[b.Entity.Blueprint] })
-	existing, err := in.existing(ctx, files)
-	if err != nil {
-		return err
-	}
-	for start := 0; start < len(good); start += part {
-		if err := in.put(ctx, good[start:min(start+part, len(good))], existing); err != nil {
-			return err
-		}
-	}
-	return nil
+	return in.put(ctx, good)
 }
 
-func (in *load) put(ctx context.Context, items []*entityItem, existing map[string]map[string]bool) error {
+// put writes entities in one go: they may point at each other in circles.
+func (in *load) put(ctx context.Context, items []*entityItem) error {
 	list := make([]catalog.NewEntity, len(items))
 	for i, item := range items {
 		list[i] = item.Entity
 	}
-	// What is among the files and comes later is made now, bare, and filled in
-	// then: entities may point at each other in circles.
-	results, err := in.b.Put(ctx, list, catalog.Write{Upsert: true, Merge: !in.o.Replace, CreateMissing: true, By: in.o.By, RunID: in.o.RunID})
+	results, err := in.b.Put(ctx, list, in.write())
 	if err != nil {
 		return err
 	}
@@ -71,7 +56,7 @@ func (in *load) put(ctx context.Context, items []*entityItem, existing map[strin
 			if !in.refuseFault(item.Thing, r.Err) {
 				return r.Err
 			}
-		case !existing[item.Entity.Blueprint][item.Entity.Identifier]:
+		case r.Created:
 			item.verb = verbCreate
 		case r.Changed:
 			item.verb = verbUpdate
@@ -80,6 +65,10 @@ func (in *load) put(ctx context.Context, items []*entityItem, existing map[strin
 		}
 	}
 	return nil
+}
+
+func (in *load) write() catalog.Write {
+	return catalog.Write{Upsert: true, Merge: !in.o.Replace, CreateMissing: true, By: in.o.By, RunID: in.o.RunID}
 }
 
 // blueprintOf makes sure that an entity has a blueprint that was not refused.
@@ -203,19 +192,6 @@ func targets(v any) []string {
 	}
 }
 
-// existing says which of the entities are in the catalog.
-func (in *load) existing(ctx context.Context, files map[string]map[string]*entityItem) (map[string]map[string]bool, error) {
-	out := map[string]map[string]bool{}
-	for _, blueprint := range slices.Sorted(maps.Keys(files)) {
-		there, err := in.b.Existing(ctx, blueprint, slices.Sorted(maps.Keys(files[blueprint])))
-		if err != nil {
-			return nil, err
-		}
-		out[blueprint] = there
-	}
-	return out, nil
-}
-
 // ranks orders the blueprints so that targets come first as far as that can
 // be: a circle has no first.
 func (in *load) ranks() map[string]int {
@@ -251,18 +227,22 @@ func (in *load) prune(ctx context.Context) error {
 		}
 		keep[item.Entity.Blueprint][item.Entity.Identifier] = true
 	}
-	for _, blueprint := range slices.Sorted(maps.Keys(keep)) {
+	rank := in.ranks()
+	order := slices.Collect(maps.Keys(keep))
+	// What points at others goes before them.
+	slices.SortFunc(order, func(a, b string) int { return rank[b] - rank[a] })
+	for _, blueprint := range order {
 		gone, err := in.b.Others(ctx, blueprint, keep[blueprint])
 		if err != nil {
 			return err
 		}
-		for _, id := range gone {
-			if err := in.b.Delete(ctx, blueprint, id, in.o.By, in.o.RunID); err != nil {
-				if !in.refuseFault(Thing{File: "catalog"}, err) {
-					return err
-				}
-				continue
+		if err := in.b.Delete(ctx, blueprint, gone, catalog.DeleteOptions{By: in.o.By, RunID: in.o.RunID}); err != nil {
+			if !in.refuseFault(Thing{File: "catalog"}, err) {
+				return err
 			}
+			continue
+		}
+		for _, id := range gone {
 			in.deleted = append(in.deleted, catalog.ImportItem{Blueprint: blueprint, Identifier: id, Verb: verbDelete})
 		}
 	}

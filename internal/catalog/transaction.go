@@ -1,0 +1,163 @@
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"sphera/internal/fault"
+	"sphera/internal/store"
+)
+
+// maxAtOnce bounds one Put of a transaction, which holds all of them in memory.
+const maxAtOnce = 10_000
+
+// Transaction changes blueprints and entities as one.
+type Transaction struct {
+	c  *Catalog
+	tx *store.Tx
+}
+
+// Atomically runs f in a transaction: all of what f did is saved, or with an
+// error nothing. f may run again when another writer came between.
+func (c *Catalog) Atomically(ctx context.Context, f func(t *Transaction) error) error {
+	return c.write(ctx, func(tx *store.Tx) error {
+		if err := lockCatalog(ctx, tx); err != nil {
+			return err
+		}
+		return f(&Transaction{c: c, tx: tx})
+	})
+}
+
+// Blueprints lists the blueprints.
+func (t *Transaction) Blueprints(ctx context.Context) ([]Blueprint, error) {
+	return readBlueprints(ctx, t.tx)
+}
+
+// BlueprintItem is what PutBlueprints did with one blueprint.
+type BlueprintItem struct {
+	Blueprint Blueprint
+	// Verb is create, update or unchanged.
+	Verb string
+	// Err is a fault; nil when it is saved.
+	Err error
+}
+
+// PutBlueprints creates or replaces blueprints that may point at each other.
+// What is wrong with one of them is told in its item.
+func (t *Transaction) PutBlueprints(ctx context.Context, list []Blueprint, by, runID string) ([]BlueprintItem, error) {
+	names, err := blueprintNames(ctx, t.tx)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range list {
+		names[b.Identifier] = true
+	}
+	items := make([]BlueprintItem, len(list))
+	for i, b := range list {
+		if bad := checkBlueprint(b, func(id string) bool { return names[id] }); len(bad) > 0 {
+			items[i].Err = bad.fault(fmt.Sprintf("Blueprint %q was not saved", b.Identifier))
+			continue
+		}
+		items[i].Blueprint, items[i].Verb, err = t.c.saveBlueprint(ctx, t.tx, b, by, runID)
+		if _, ours := fault.As(err); err != nil && !ours {
+			return nil, err
+		}
+		items[i].Err = err
+	}
+	return items, nil
+}
+
+// Put writes entities that may point at each other, in any order; see PutMixed.
+func (t *Transaction) Put(ctx context.Context, list []NewEntity, w Write) ([]Item, error) {
+	if len(list) > maxAtOnce {
+		return nil, fault.New(fault.TooLarge, "There are %d entities; at most %d are written at a time.", len(list), maxAtOnce)
+	}
+	items := make([]Item, len(list))
+	puts := make([]*put, len(list))
+	for i, n := range list {
+		var err error
+		if puts[i], err = newPut(n, &items[i], i); err != nil {
+			return nil, err
+		}
+	}
+	b, err := t.c.newBatch(ctx, t.tx, w)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.write(ctx, puts); err != nil {
+		return nil, err
+	}
+	if err := b.recordBulk(ctx, puts); err != nil {
+		return nil, err
+	}
+	b.notify()
+	return items, nil
+}
+
+// Existing says which of the identifiers a blueprint has.
+func (t *Transaction) Existing(ctx context.Context, blueprint string, identifiers []string) (map[string]bool, error) {
+	found, err := findIDs(ctx, t.tx, blueprint, identifiers)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]bool, len(found))
+	for id := range found {
+		out[id] = true
+	}
+	return out, nil
+}
+
+// Others lists the identifiers a blueprint has besides those in keep.
+func (t *Transaction) Others(ctx context.Context, blueprint string, keep map[string]bool) ([]string, error) {
+	rows, err := t.tx.QueryContext(ctx, "SELECT e.identifier FROM entities e WHERE e.blueprint = $1 AND e.pending = 0 ORDER BY e.identifier", blueprint)
+	all, err := store.All(rows, err, scanString)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", blueprint, err)
+	}
+	out := []string{}
+	for _, id := range all {
+		if !keep[id] {
+			out = append(out, id)
+		}
+	}
+	return out, nil
+}
+
+// Record appends an audit event to the transaction.
+func (t *Transaction) Record(ctx context.Context, verb, object, by, runID string, detail json.RawMessage) error {
+	return t.c.record(ctx, t.tx, verb, object, by, runID, detail)
+}
+
+// Document is the blueprint as it is kept and exported: without what the
+// catalog itself adds.
+func (b Blueprint) Document() (map[string]any, error) { return b.document() }
+
+// Fits says whether an entity could be one of this blueprint.
+func (b Blueprint) Fits(n NewEntity) bool {
+	s, err := newSchema(b)
+	if err != nil {
+		return false
+	}
+	n.Blueprint = b.Identifier
+	_, bad := s.draft(nil, n, false)
+	return len(bad) == 0
+}
+
+// Delete deletes entities of a blueprint; one that others require is refused,
+// and with it all of them.
+func (t *Transaction) Delete(ctx context.Context, blueprint string, identifiers []string, o DeleteOptions) error {
+	b, err := t.c.newBatch(ctx, t.tx, o.write())
+	if err != nil {
+		return err
+	}
+	d, err := b.delete(ctx, blueprint, identifiers, o)
+	if err != nil || len(d.doomed) == 0 {
+		return err
+	}
+	if err := b.recordDeletes(ctx, blueprint, d, o); err != nil {
+		return err
+	}
+	b.notify()
+	return nil
+}
