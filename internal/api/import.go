@@ -44,14 +44,14 @@ func (a *API) importFiles(ctx context.Context, in *importInput) (*reportAnswer, 
 	return a.load(ctx, in.Body, importer.Options{DryRun: in.DryRun, Format: in.Format, Blueprint: in.Blueprint, CreateMissing: in.CreateMissing})
 }
 
-type applyInput struct {
+type applyFilesInput struct {
 	Plan  bool      `query:"plan" doc:"Say what would happen and save nothing"`
 	Prune bool      `query:"prune" doc:"Delete the entities that the files do not have, of the blueprints they are about"`
 	Body  filesBody `nameHint:"ApplyInput"`
 }
 
 // applyFiles makes the catalog as the files say.
-func (a *API) applyFiles(ctx context.Context, in *applyInput) (*reportAnswer, error) {
+func (a *API) applyFiles(ctx context.Context, in *applyFilesInput) (*reportAnswer, error) {
 	return a.load(ctx, in.Body, importer.Options{DryRun: in.Plan, Replace: true, Prune: in.Prune})
 }
 

@@ -12,8 +12,6 @@ import (
 	"sphera/internal/catalog"
 )
 
-var update = flag.Bool("update", false, "write the golden files") //nolint:gochecknoglobals // go test's own way
-
 func golden(t *testing.T, name string, r Reading) {
 	t.Helper()
 	var b bytes.Buffer
@@ -37,7 +35,7 @@ func golden(t *testing.T, name string, r Reading) {
 		fmt.Fprintf(&b, "refused %s:%d:%d %s: %s -> %s\n", f.File, f.Line, f.Column, f.Path, f.Problem, f.Done)
 	}
 	path := "testdata/" + name + ".golden"
-	if *update {
+	if flag.Lookup("update").Value.String() == "true" {
 		if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"sphera/internal/catalog"
 )
 
 // maxNesting bounds how deep a file may be nested.
@@ -249,7 +251,7 @@ func (r *reader) readObject(n *node, depth int) *syntaxError {
 		}
 		if first, twice := seen[m.key]; twice {
 			r.refusals = append(r.refusals, catalog.Finding{
-				File: r.file, Line: m.line, Column: m.column, Problem: fmt.Sprintf("has the key %q twice; it is also on line %d, column %d", cut(m.key), first.line, first.column),
+				File: r.file, Line: m.line, Column: m.column, Problem: fmt.Sprintf("has the key %q twice; it is also on line %d, column %d", short(m.key), first.line, first.column),
 				Done: "Keep one of them.",
 			})
 		}
@@ -340,7 +342,7 @@ func (r *reader) readString() (string, *syntaxError) {
 			r.advance(size)
 			if open != '"' {
 				r.repairs = append(r.repairs, catalog.Finding{
-					File: r.file, Line: line, Column: column, Problem: fmt.Sprintf("typographic quotes %c%c around %q", open, c, cut(b.String())), Done: "read as straight quotes",
+					File: r.file, Line: line, Column: column, Problem: fmt.Sprintf("typographic quotes %c%c around %q", open, c, short(b.String())), Done: "read as straight quotes",
 				})
 			}
 			return b.String(), nil
@@ -404,7 +406,7 @@ func (r *reader) readNumber(n *node) *syntaxError {
 	v, err := strconv.ParseFloat(text, 64)
 	switch {
 	case !validNumber(text):
-		return r.finding("has "+cut(text)+" where a number is expected", "Numbers have digits, at most one point between digits, and no leading zero or plus.")
+		return r.finding("has "+short(text)+" where a number is expected", "Numbers have digits, at most one point between digits, and no leading zero or plus.")
 	case err != nil || math.IsInf(v, 0):
 		return r.finding("has a number that is too large", "Numbers go up to about 1e308.")
 	}
