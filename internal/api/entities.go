@@ -50,23 +50,6 @@ func (a *API) searchEntities(ctx context.Context, in *searchEntitiesInput) (*ent
 	return &entitiesAnswer{Entities: page.Entities, Next: page.Next, Total: page.Total}, err
 }
 
-type graphInput struct {
-	Blueprint string `path:"bp" maxLength:"200"`
-	ID        string `path:"id" maxLength:"500"`
-	Depth     int    `query:"depth" default:"2" minimum:"1" maximum:"5"`
-	Limit     int    `query:"limit" default:"100" minimum:"1" maximum:"500" doc:"Nodes at most"`
-}
-
-type graphAnswer struct {
-	Answer
-	Graph catalog.Graph `json:"graph"`
-}
-
-func (a *API) graph(ctx context.Context, in *graphInput) (*graphAnswer, error) {
-	g, err := a.catalog.Graph(ctx, in.Blueprint, in.ID, in.Depth, in.Limit)
-	return &graphAnswer{Graph: g}, err
-}
-
 type dependentsAnswer struct {
 	Answer
 	Dependents []catalog.Hit `json:"dependents"`

@@ -49,7 +49,6 @@ func (a *API) routes() []route {
 
 		{post, "/v1/blueprints/{bp}/entities/search", "searchEntities", "catalog.read", nil, normal, asks, 0, do(a.searchEntities)},
 		{get, "/v1/blueprints/{bp}/entities.csv", "exportEntities", "catalog.read", nil, 0, none, 0, raw(csvDoc, a.entitiesCSV)},
-		{get, "/v1/blueprints/{bp}/entities/{id}/graph", "getGraph", "catalog.read", nil, 0, none, 0, do(a.graph)},
 		{get, "/v1/blueprints/{bp}/entities/{id}/dependents", "listDependents", "catalog.read", nil, 0, none, 0, do(a.dependents)},
 		{post, "/v1/import", "importCatalog", "catalog.read", nil, large, domain, 0, do(a.importFiles)},
 		{post, "/v1/convert", "convertFiles", "catalog.read", nil, large, asks, 0, do(a.convertFiles)},

@@ -124,7 +124,7 @@ func BenchmarkRead(b *testing.B) {
 			return err
 		}},
 		{"graph-depth-3-200", func(ctx context.Context, c *fixture) error {
-			_, err := c.Graph(ctx, "svc", "service-77", 3, 200)
+			_, err := c.Graph(ctx, "svc", "service-77", catalog.GraphOptions{Depth: 3, Limit: 200})
 			return err
 		}},
 	} {

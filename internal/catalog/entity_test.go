@@ -244,7 +244,7 @@ func TestGraph_ProductsToCart(t *testing.T) {
 	each(t, func(t *testing.T, c *fixture) {
 		ctx := context.Background()
 		c.load(modelFiles(t))
-		g, err := c.Graph(ctx, "System", "Products", 4, 100)
+		g, err := c.Graph(ctx, "System", "Products", catalog.GraphOptions{Depth: 4, Limit: 100})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -283,15 +283,15 @@ func TestGraph_ProductsToCart(t *testing.T) {
 			t.Errorf("more %v in a complete graph", g.More)
 		}
 
-		near, err := c.Graph(ctx, "System", "Products", 1, 100)
+		near, err := c.Graph(ctx, "System", "Products", catalog.GraphOptions{Depth: 1, Limit: 100})
 		if err != nil || len(near.Nodes) != 3 || near.More["Component/ProductsService"] != 1 || near.More["Domain/Orders"] != 1 {
 			t.Errorf("one step: %+v (%v)", near, err)
 		}
-		few, err := c.Graph(ctx, "Component", "CartService", 2, 3)
+		few, err := c.Graph(ctx, "Component", "CartService", catalog.GraphOptions{Depth: 2, Limit: 3})
 		if err != nil || len(few.Nodes) != 3 || few.More["Component/CartService"] != 3 {
 			t.Errorf("three nodes: %+v (%v)", few, err)
 		}
-		if _, err := c.Graph(ctx, "System", "none", 1, 1); !fault.Is(err, fault.NotFound) {
+		if _, err := c.Graph(ctx, "System", "none", catalog.GraphOptions{Depth: 1, Limit: 1}); !fault.Is(err, fault.NotFound) {
 			t.Errorf("graph of nothing: %v", err)
 		}
 	})
@@ -305,7 +305,7 @@ func TestGraph_HubIsBounded(t *testing.T) {
 		for i := range 300 {
 			c.must("svc", fmt.Sprintf(`{"identifier":"s%03d","properties":{"lang":"go"},"relations":{"system":"hub"}}`, i))
 		}
-		g, err := c.Graph(context.Background(), "system", "hub", 5, 30)
+		g, err := c.Graph(context.Background(), "system", "hub", catalog.GraphOptions{Depth: 5, Limit: 30})
 		if err != nil || len(g.Nodes) != 30 || len(g.Edges) != 29 || g.More["system/hub"] != 271 {
 			t.Errorf("%d nodes, %d edges, more %v (%v)", len(g.Nodes), len(g.Edges), g.More, err)
 		}

@@ -1,11 +1,11 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"slices"
-	"strconv"
 
+	"sphera/internal/fault"
 	"sphera/internal/store"
 )
 
@@ -14,7 +14,25 @@ const (
 	maxDepth     = 5
 	defaultNodes = 100
 	maxNodes     = 500
+	// expandPage is how many neighbours one expansion adds.
+	expandPage = 50
+	// firstOfGroup is how many neighbours of the same relation are shown at
+	// once of a node that is not in the middle, so that one hub does not fill
+	// the graph.
+	firstOfGroup = 5
 )
+
+// GraphOptions bound a graph.
+type GraphOptions struct {
+	// Depth is how many relations away, 2 when 0; Limit how many nodes, 100
+	// when 0.
+	Depth, Limit int
+	// Expand names a node whose next neighbours are wanted, instead of the
+	// whole: "Blueprint/identifier". From is the next of the answer before.
+	Expand, From string
+	// Relation and Way ("in" or "out") narrow an expansion.
+	Relation, Way string
+}
 
 // link is a relation between two database ids.
 type link struct {
@@ -22,146 +40,209 @@ type link struct {
 	relation       string
 }
 
-// Graph returns what is connected with an entity, in both directions, up to
-// depth steps away and limit nodes. Nodes come nearest first; More counts per
-// node the neighbours that were left out.
-func (c *Catalog) Graph(ctx context.Context, blueprint, identifier string, depth, limit int) (Graph, error) {
-	if depth <= 0 {
-		depth = defaultDepth
+// Graph returns what is connected with an entity, in both directions, within
+// bounds. Nodes come nearest first. Nothing is left out unsaid: More and Hidden
+// count the relations of each node that are not shown.
+func (c *Catalog) Graph(ctx context.Context, blueprint, identifier string, o GraphOptions) (Graph, error) {
+	if o.Depth <= 0 {
+		o.Depth = defaultDepth
 	}
-	if limit <= 0 {
-		limit = defaultNodes
+	if o.Expand != "" {
+		return c.expand(ctx, o)
 	}
-	depth, limit = min(depth, maxDepth), min(limit, maxNodes)
-	root, err := readStored(ctx, c.db.Read(), blueprint, identifier, "")
+	if o.Limit <= 0 {
+		o.Limit = defaultNodes
+	}
+	depth, limit := min(o.Depth, maxDepth), min(o.Limit, maxNodes)
+	root, err := c.nodeID(ctx, blueprint, identifier)
 	if err != nil {
 		return Graph{}, err
 	}
-	if root == nil {
-		return Graph{}, noEntity(blueprint, identifier)
-	}
-	ids := []int64{root.id}
-	depthOf := map[int64]int{root.id: 0}
-	for start, step := 0, 1; step <= depth && start < len(ids) && len(ids) < limit; step++ {
-		frontier := ids[start:]
-		start = len(ids)
-		links, err := neighbours(ctx, c.db.Read(), frontier, limit)
+	w := &walk{c: c, ids: []int64{root}, depth: map[int64]int{root: 0}}
+	for step, start := 1, 0; start < len(w.ids); step++ {
+		frontier := w.ids[start:]
+		start = len(w.ids)
+		groups, err := w.groups(ctx, frontier, max(firstOfGroup, limit/len(frontier)))
 		if err != nil {
 			return Graph{}, err
 		}
-		for _, l := range links {
-			for _, id := range []int64{l.target, l.source} {
-				if _, seen := depthOf[id]; !seen && len(ids) < limit {
-					depthOf[id] = step
-					ids = append(ids, id)
-				}
+		if step > depth {
+			break // these only say what is hidden
+		}
+		w.grow(groups, max(firstOfGroup, limit/(4*len(frontier))), limit)
+	}
+	for known := 0; known < len(w.all) && len(w.ids) < limit; { // room is left: show more of the hubs
+		known = len(w.all)
+		before := len(w.ids)
+		w.grow(slices.DeleteFunc(slices.Clone(w.all), func(g group) bool { return w.depth[g.node] >= depth }), limit, limit)
+		if _, err := w.groups(ctx, w.ids[before:], firstOfGroup); err != nil {
+			return Graph{}, err
+		}
+	}
+	return w.graph(ctx)
+}
+
+// walk is a graph while it grows.
+type walk struct {
+	c     *Catalog
+	ids   []int64
+	depth map[int64]int
+	all   []group
+}
+
+// grow adds neighbours, most of each group at most, of each relation of each
+// node one after the other, so that everything is there before much of anything
+// is.
+func (w *walk) grow(groups []group, most, limit int) {
+	for turn, left := 0, true; left && turn < most && len(w.ids) < limit; turn++ {
+		left = false
+		for _, g := range groups {
+			if turn >= len(g.others) || len(w.ids) >= limit {
+				continue
+			}
+			left = true
+			if _, seen := w.depth[g.others[turn]]; !seen {
+				w.depth[g.others[turn]] = w.depth[g.node] + 1
+				w.ids = append(w.ids, g.others[turn])
 			}
 		}
 	}
-	return c.graph(ctx, ids, depthOf)
 }
 
-// neighbours returns the relations of the frontier, at most limit per node and
-// direction, in the order of the frontier.
-func neighbours(ctx context.Context, q store.Querier, frontier []int64, limit int) ([]link, error) {
-	list := idList(frontier)
-	most := strconv.Itoa(limit)
-	rows, err := q.QueryContext(ctx, `SELECT source, relation, target, origin FROM (
-		SELECT source, relation, target, source AS origin, 0 AS way, ROW_NUMBER() OVER (PARTITION BY source ORDER BY relation, position) AS n FROM entity_relations WHERE source IN (`+list+`)
-		UNION ALL
-		SELECT source, relation, target, target AS origin, 1 AS way, ROW_NUMBER() OVER (PARTITION BY target ORDER BY relation, source) AS n FROM entity_relations WHERE target IN (`+list+`)
-		) AS l WHERE n <= `+most+` ORDER BY way, n, relation, source, target`)
-	type from struct {
-		link
-		origin int64
+// groups reads the neighbours of nodes, in the order of the nodes.
+func (w *walk) groups(ctx context.Context, frontier []int64, first int) ([]group, error) {
+	if len(frontier) == 0 {
+		return nil, nil
 	}
-	links, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (from, error) {
-		var l from
-		return l, row.Scan(&l.source, &l.relation, &l.target, &l.origin)
-	})
+	groups, err := w.c.neighbours(ctx, frontier, first)
 	if err != nil {
-		return nil, fmt.Errorf("read the graph: %w", err)
+		return nil, err
 	}
 	rank := make(map[int64]int, len(frontier))
 	for i, id := range frontier {
 		rank[id] = i
 	}
-	slices.SortStableFunc(links, func(a, b from) int { return rank[a.origin] - rank[b.origin] })
-	out := make([]link, len(links))
-	for i, l := range links {
-		out[i] = l.link
-	}
-	return out, nil
+	slices.SortStableFunc(groups, func(a, b group) int { return rank[a.node] - rank[b.node] })
+	w.all = append(w.all, groups...)
+	return groups, nil
 }
 
-// graph reads what is shown of the nodes, the relations among them, and how
-// many neighbours each has besides.
-func (c *Catalog) graph(ctx context.Context, ids []int64, depthOf map[int64]int) (Graph, error) {
-	g := Graph{Nodes: []Node{}, Edges: []Edge{}, More: map[string]int{}}
-	list := idList(ids)
-	rows, err := c.db.Read().QueryContext(ctx, "SELECT id, blueprint, identifier, title, icon FROM entities WHERE id IN ("+list+")")
-	type found struct {
-		id int64
-		Node
-	}
-	nodes, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (found, error) {
-		var n found
-		return n, row.Scan(&n.id, &n.Blueprint, &n.Identifier, &n.Title, &n.Icon)
-	})
-	if err != nil {
-		return g, fmt.Errorf("read the graph: %w", err)
-	}
-	rank := make(map[int64]int, len(ids))
-	for i, id := range ids {
-		rank[id] = i
-	}
-	slices.SortFunc(nodes, func(a, b found) int { return rank[a.id] - rank[b.id] })
-	name := make(map[int64]string, len(nodes))
-	for _, n := range nodes {
-		n.ID, n.Depth = Ref(n.Blueprint, n.Identifier), depthOf[n.id]
-		name[n.id] = n.ID
-		g.Nodes = append(g.Nodes, n.Node)
-	}
-	inside, err := readLinks(ctx, c.db.Read(), "SELECT source, relation, target FROM entity_relations WHERE source IN ("+list+") AND target IN ("+list+") ORDER BY source, relation, position")
+// graph reads what is shown of the nodes and the relations among them, and
+// tells what is hidden.
+func (w *walk) graph(ctx context.Context) (Graph, error) {
+	names, g, err := w.c.readNodes(ctx, w.ids, w.depth)
 	if err != nil {
 		return g, err
 	}
-	shown := map[[2]int64]bool{}
-	for _, l := range inside {
-		g.Edges = append(g.Edges, Edge{From: name[l.source], To: name[l.target], Relation: l.relation})
-		shown[[2]int64{l.source, l.target}], shown[[2]int64{l.target, l.source}] = true, true
-	}
-	rows, err = c.db.Read().QueryContext(ctx, `SELECT node, COUNT(*) FROM (
-		SELECT source AS node, target AS other FROM entity_relations WHERE source IN (`+list+`)
-		UNION SELECT target, source FROM entity_relations WHERE target IN (`+list+`)) AS n GROUP BY node`)
-	type count struct{ id, n int64 }
-	counts, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (count, error) {
-		var n count
-		return n, row.Scan(&n.id, &n.n)
-	})
+	inside, err := w.c.linksAmong(ctx, w.ids)
 	if err != nil {
-		return g, fmt.Errorf("count neighbours: %w", err)
+		return g, err
 	}
-	visible := map[int64]int{}
-	for pair := range shown {
-		visible[pair[0]]++
+	type slot struct {
+		node     int64
+		in       bool
+		relation string
 	}
-	for _, n := range counts {
-		if left := int(n.n) - visible[n.id]; left > 0 {
-			g.More[name[n.id]] = left
+	shown := map[slot]int{}
+	for _, l := range inside {
+		if names[l.source] == "" || names[l.target] == "" {
+			continue
+		}
+		g.Edges = append(g.Edges, Edge{From: names[l.source], To: names[l.target], Relation: l.relation})
+		shown[slot{l.source, false, l.relation}]++
+		shown[slot{l.target, true, l.relation}]++
+	}
+	for _, group := range w.all {
+		left := group.count - shown[slot{group.node, group.in, group.relation}]
+		if name := names[group.node]; left > 0 && name != "" {
+			g.hide(Hidden{Node: name, Relation: group.relation, In: group.in, Count: left, AtLeast: group.atLeast})
 		}
 	}
 	return g, nil
 }
 
-func readLinks(ctx context.Context, q store.Querier, query string) ([]link, error) {
-	rows, err := q.QueryContext(ctx, query)
-	links, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (link, error) {
-		var l link
-		return l, row.Scan(&l.source, &l.relation, &l.target)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the graph: %w", err)
+func (g *Graph) hide(h Hidden) {
+	g.Hidden = append(g.Hidden, h)
+	g.More[h.Node] += h.Count
+}
+
+// expand is a node with its next neighbours: those it points at, then those
+// that point at it, by relation.
+func (c *Catalog) expand(ctx context.Context, o GraphOptions) (Graph, error) {
+	blueprint, identifier, ok := splitRef(o.Expand)
+	if !ok {
+		return Graph{}, fault.Field("expand", "is not the id of a node", "Blueprint/identifier")
 	}
-	return links, nil
+	if o.Way != "" && o.Way != "in" && o.Way != "out" {
+		return Graph{}, fault.Field("way", "is neither in nor out", "in or out")
+	}
+	id, err := c.nodeID(ctx, blueprint, identifier)
+	if err != nil {
+		return Graph{}, err
+	}
+	at, err := readPlace(o)
+	if err != nil {
+		return Graph{}, err
+	}
+	limit := o.Limit
+	if limit <= 0 {
+		limit = expandPage
+	}
+	links, next, err := c.nextLinks(ctx, id, o, at, min(limit, maxNodes))
+	if err != nil {
+		return Graph{}, err
+	}
+	ids, depth := []int64{id}, map[int64]int{id: 0}
+	for _, l := range links {
+		for _, other := range []int64{l.source, l.target} {
+			if _, seen := depth[other]; !seen {
+				depth[other] = 1
+				ids = append(ids, other)
+			}
+		}
+	}
+	names, g, err := c.readNodes(ctx, ids, depth)
+	if err != nil {
+		return g, err
+	}
+	for _, l := range links {
+		if names[l.source] != "" && names[l.target] != "" {
+			g.Edges = append(g.Edges, Edge{From: names[l.source], To: names[l.target], Relation: l.relation})
+		}
+	}
+	if next == nil {
+		return g, nil
+	}
+	g.Next, err = next.encode(o)
+	if err != nil {
+		return g, err
+	}
+	left, err := c.leftBehind(ctx, id, o, *next)
+	for _, h := range left {
+		h.Node = names[id]
+		g.hide(h)
+	}
+	return g, err
+}
+
+// nodeID is the database id of an entity that may be seen.
+func (c *Catalog) nodeID(ctx context.Context, blueprint, identifier string) (int64, error) {
+	rows, err := c.db.Read().QueryContext(ctx, "SELECT id FROM entities WHERE blueprint = $1 AND identifier = $2 AND pending = 0", blueprint, identifier)
+	ids, err := store.All(rows, err, scanID)
+	if err != nil {
+		return 0, err
+	}
+	if len(ids) == 0 {
+		return 0, noEntity(blueprint, identifier)
+	}
+	return ids[0], nil
+}
+
+func scanID(row interface{ Scan(...any) error }) (int64, error) {
+	var id int64
+	return id, row.Scan(&id)
+}
+
+func compareLinks(a, b link) int {
+	return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.relation, b.relation), cmp.Compare(a.target, b.target))
 }

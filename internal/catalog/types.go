@@ -184,8 +184,23 @@ type Page struct {
 type Graph struct {
 	Nodes []Node `json:"nodes"`
 	Edges []Edge `json:"edges"`
-	// More counts the neighbours that were left out, by node id.
-	More map[string]int `json:"more"`
+	// More counts the relations that are not shown, by node id; Hidden says which.
+	More   map[string]int `json:"more"`
+	Hidden []Hidden       `json:"hidden"`
+	// Next is where to go on with an expansion; empty at its end.
+	Next string `json:"next,omitempty"`
+}
+
+// Hidden counts relations of a node that are not shown: "+970 more".
+type Hidden struct {
+	Node string `json:"node"`
+	// Relation is empty where it is more than one.
+	Relation string `json:"relation,omitempty"`
+	// In is true for relations of others that point at the node.
+	In    bool `json:"in"`
+	Count int  `json:"count"`
+	// AtLeast is true where there are more than were counted.
+	AtLeast bool `json:"atLeast,omitempty"`
 }
 
 // Node is an entity in a graph; ID is "Blueprint/identifier".
@@ -203,6 +218,8 @@ type Edge struct {
 	From     string `json:"from"`
 	To       string `json:"to"`
 	Relation string `json:"relation"`
+	// Required is set in an impact: the relation must not be empty.
+	Required bool `json:"required,omitempty"`
 }
 
 // Hit is one result of a search over all blueprints.

@@ -1,0 +1,336 @@
+package catalog
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sphera/internal/fault"
+	"sphera/internal/store"
+)
+
+// maxCounted is how far the neighbours of one node and direction are counted:
+// what a hub has beyond is "at least".
+const maxCounted = 1000
+
+// group are the neighbours of a node over one relation in one direction.
+type group struct {
+	node     int64
+	in       bool
+	relation string
+	others   []int64 // the first
+	count    int
+	atLeast  bool
+}
+
+// neighbours returns, for each node, relation and direction, how many
+// neighbours there are and the first of them. It reads at most maxCounted rows
+// of a node and direction at a time, so that hubs cost no more than others.
+func (c *Catalog) neighbours(ctx context.Context, ids []int64, first int) ([]group, error) {
+	visible, err := c.visible(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []group
+	for _, in := range []bool{false, true} {
+		// A hub may have so many of one relation that others were not reached.
+		after := make(map[int64]string, len(ids))
+		for _, id := range ids {
+			after[id] = ""
+		}
+		for turn := 0; len(after) > 0 && turn < 8; turn++ {
+			groups, err := c.someGroups(ctx, after, in, first, visible)
+			if err != nil {
+				return nil, err
+			}
+			seen := map[int64]int{}
+			last := map[int64]int{}
+			for _, g := range groups {
+				seen[g.node] += g.count
+				out = append(out, g)
+				last[g.node] = len(out) - 1
+			}
+			clear(after)
+			for id, n := range seen {
+				if n >= maxCounted {
+					g := &out[last[id]]
+					g.atLeast = true
+					after[id] = g.relation
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// visible is the condition on the other end of a relation while an import is
+// under way, and empty else: it costs a look at each row.
+func (c *Catalog) visible(ctx context.Context) (string, error) {
+	n, err := countRows(ctx, c.db.Read(), "SELECT COUNT(*) FROM (SELECT 1 AS one FROM entities WHERE pending <> 0 LIMIT 1) AS p")
+	if err != nil || n == 0 {
+		return "", err
+	}
+	return " AND EXISTS (SELECT 1 FROM entities o WHERE o.id = %s AND o.pending = 0)", nil
+}
+
+// someGroups reads the groups of nodes whose relation comes after a name.
+func (c *Catalog) someGroups(ctx context.Context, after map[int64]string, in bool, first int, visible string) ([]group, error) {
+	node, other := "source", "target"
+	if in {
+		node, other = "target", "source"
+	}
+	if visible != "" {
+		visible = fmt.Sprintf(visible, "r."+other)
+	}
+	type place struct {
+		ID    int64  `json:"i"`
+		After string `json:"a"`
+	}
+	places := make([]place, 0, len(after))
+	for id, name := range after {
+		places = append(places, place{id, name})
+	}
+	raw, err := json.Marshal(places)
+	if err != nil {
+		return nil, err
+	}
+	most := strconv.Itoa(maxCounted)
+	id, from := "s.value ->> 'i'", "s.value ->> 'a'"
+	each, list, row := "json_each($1) AS s", "json_group_array", "json_array"
+	if c.db.Dialect == store.Postgres {
+		id, from = "s.i", "s.a"
+		each, list, row = "jsonb_to_recordset(CAST($1 AS JSONB)) AS s (i BIGINT, a TEXT)", "jsonb_agg", "jsonb_build_array"
+	}
+	rows, err := c.db.Read().QueryContext(ctx, `SELECT `+id+`, (SELECT `+list+`(`+row+`(g.relation, g.other, g.total)) FROM (
+		SELECT relation, other, ROW_NUMBER() OVER (PARTITION BY relation ORDER BY other) AS n, COUNT(*) OVER (PARTITION BY relation) AS total FROM (
+			SELECT r.relation, r.`+other+` AS other FROM entity_relations r WHERE r.`+node+` = `+id+` AND r.relation > `+from+visible+`
+			ORDER BY r.relation, r.`+other+` LIMIT `+most+`) AS l) AS g WHERE g.n <= $2) FROM `+each, string(raw), first)
+	lists, err := store.All(rows, err, func(row interface{ Scan(...any) error }) ([]group, error) {
+		var id int64
+		var list []byte
+		if err := row.Scan(&id, &list); err != nil || len(list) == 0 {
+			return nil, err
+		}
+		return readGroups(id, in, list)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the graph: %w", err)
+	}
+	return slices.Concat(lists...), nil
+}
+
+// readGroups reads [[relation, other, total], ...].
+func readGroups(id int64, in bool, raw []byte) ([]group, error) {
+	var rows [][3]json.RawMessage
+	if err := json.Unmarshal(raw, &rows); err != nil {
+		return nil, err
+	}
+	byName := map[string]*group{}
+	var names []string
+	for _, row := range rows {
+		var relation string
+		var other int64
+		var total int
+		if err := json.Unmarshal(row[0], &relation); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(row[1], &other); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(row[2], &total); err != nil {
+			return nil, err
+		}
+		g := byName[relation]
+		if g == nil {
+			g = &group{node: id, in: in, relation: relation, count: total}
+			byName[relation] = g
+			names = append(names, relation)
+		}
+		g.others = append(g.others, other)
+	}
+	slices.Sort(names)
+	out := make([]group, len(names))
+	for i, name := range names {
+		slices.Sort(byName[name].others)
+		out[i] = *byName[name]
+	}
+	return out, nil
+}
+
+// readNodes reads what is shown of nodes, in the order of ids. Names are by id;
+// what may not be seen has none.
+func (c *Catalog) readNodes(ctx context.Context, ids []int64, depth map[int64]int) (map[int64]string, Graph, error) {
+	g := Graph{Nodes: []Node{}, Edges: []Edge{}, More: map[string]int{}, Hidden: []Hidden{}}
+	rows, err := c.db.Read().QueryContext(ctx, "SELECT id, blueprint, identifier, title, icon FROM entities WHERE id IN ("+idList(ids)+") AND pending = 0")
+	type found struct {
+		id int64
+		Node
+	}
+	nodes, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (found, error) {
+		var n found
+		return n, row.Scan(&n.id, &n.Blueprint, &n.Identifier, &n.Title, &n.Icon)
+	})
+	if err != nil {
+		return nil, g, fmt.Errorf("read the graph: %w", err)
+	}
+	rank := make(map[int64]int, len(ids))
+	for i, id := range ids {
+		rank[id] = i
+	}
+	slices.SortFunc(nodes, func(a, b found) int { return rank[a.id] - rank[b.id] })
+	names := make(map[int64]string, len(nodes))
+	for _, n := range nodes {
+		n.ID, n.Depth = Ref(n.Blueprint, n.Identifier), depth[n.id]
+		names[n.id] = n.ID
+		g.Nodes = append(g.Nodes, n.Node)
+	}
+	return names, g, nil
+}
+
+// linksAmong are the relations between nodes of a set. It goes along the
+// relations, of which a node has few, not against them.
+func (c *Catalog) linksAmong(ctx context.Context, ids []int64) ([]link, error) {
+	list := idList(ids)
+	links, err := c.links(ctx, "SELECT source, relation, target FROM entity_relations WHERE source IN ("+list+") AND target IN ("+list+")")
+	slices.SortFunc(links, compareLinks)
+	return links, err
+}
+
+func (c *Catalog) links(ctx context.Context, query string, args ...any) ([]link, error) {
+	rows, err := c.db.Read().QueryContext(ctx, query, args...)
+	links, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (link, error) {
+		var l link
+		return l, row.Scan(&l.source, &l.relation, &l.target)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the graph: %w", err)
+	}
+	return links, nil
+}
+
+// place is how far an expansion has come; it is opaque outside.
+type place struct {
+	In       bool   `json:"w,omitempty"`
+	Relation string `json:"r"`
+	Other    int64  `json:"o"`
+	Of       string `json:"of"`
+}
+
+func (p place) encode(o GraphOptions) (string, error) {
+	p.Of = strings.Join([]string{o.Expand, o.Relation, o.Way}, "\n")
+	raw, err := json.Marshal(p)
+	return base64.RawURLEncoding.EncodeToString(raw), err
+}
+
+func readPlace(o GraphOptions) (place, error) {
+	at := place{In: o.Way == "in"}
+	if o.From == "" {
+		return at, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(o.From)
+	if err == nil {
+		err = json.Unmarshal(raw, &at)
+	}
+	if err != nil || at.Of != strings.Join([]string{o.Expand, o.Relation, o.Way}, "\n") {
+		return place{}, fault.Field("from", "does not belong to this node and these conditions", "the next of an answer about the same node, or nothing")
+	}
+	return at, nil
+}
+
+// nextLinks reads the next relations of a node, and where to go on.
+func (c *Catalog) nextLinks(ctx context.Context, id int64, o GraphOptions, at place, limit int) ([]link, *place, error) {
+	visible, err := c.visible(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var out []link
+	for _, in := range []bool{false, true} {
+		if in != at.In && (at.In || o.Way == "out") || in && o.Way == "out" {
+			continue
+		}
+		if in && !at.In {
+			at.Relation, at.Other = "", 0
+		}
+		at.In = in
+		query, args := pageQuery(id, o, at, visible)
+		links, err := c.links(ctx, "SELECT r.source, r.relation, r.target "+query+" LIMIT "+strconv.Itoa(limit-len(out)+1), args...)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(out)+len(links) > limit {
+			links = links[:limit-len(out)]
+			next := at
+			if len(links) > 0 {
+				l := links[len(links)-1]
+				next.Relation, next.Other = l.relation, l.target
+				if in {
+					next.Other = l.source
+				}
+			}
+			return append(out, links...), &next, nil
+		}
+		out = append(out, links...)
+	}
+	return out, nil, nil
+}
+
+// pageQuery is what comes after a place, in the order of an index.
+func pageQuery(id int64, o GraphOptions, at place, visible string) (string, []any) {
+	node, other := "source", "target"
+	if at.In {
+		node, other = "target", "source"
+	}
+	if visible != "" {
+		visible = fmt.Sprintf(visible, "r."+other)
+	}
+	args := []any{id, at.Relation, at.Other}
+	query := "FROM entity_relations r WHERE r." + node + " = $1 AND (r.relation, r." + other + ") > ($2, $3)" + visible
+	if o.Relation != "" {
+		args = append(args, o.Relation)
+		query += " AND r.relation = $4"
+	}
+	return query + " ORDER BY r.relation, r." + other, args
+}
+
+// maxLeft is how far one node that is expanded is counted.
+const maxLeft = 20_000
+
+// leftBehind counts what an expansion has not shown yet.
+func (c *Catalog) leftBehind(ctx context.Context, id int64, o GraphOptions, at place) ([]Hidden, error) {
+	visible, err := c.visible(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []Hidden
+	for _, in := range []bool{false, true} {
+		if !in && at.In || in && o.Way == "out" {
+			continue
+		}
+		from := place{In: in}
+		if in == at.In {
+			from = at
+		}
+		query, args := pageQuery(id, o, from, visible)
+		rows, err := c.db.Read().QueryContext(ctx, "SELECT l.relation, COUNT(*) FROM (SELECT r.relation "+query+" LIMIT "+strconv.Itoa(maxLeft)+") AS l GROUP BY l.relation ORDER BY l.relation", args...)
+		list, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (Hidden, error) {
+			h := Hidden{In: in}
+			return h, row.Scan(&h.Relation, &h.Count)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("count neighbours: %w", err)
+		}
+		total := 0
+		for _, h := range list {
+			total += h.Count
+		}
+		if total >= maxLeft {
+			list[len(list)-1].AtLeast = true
+		}
+		out = append(out, list...)
+	}
+	return out, nil
+}
