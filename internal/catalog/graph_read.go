@@ -13,9 +13,9 @@ import (
 	"sphera/internal/store"
 )
 
-// maxCounted is how far the neighbours of one node and direction are counted:
+// maxOfNode is how far the neighbours of one node and direction are counted:
 // what a hub has beyond is "at least".
-const maxCounted = 1000
+const maxOfNode = 1000
 
 // group are the neighbours of a node over one relation in one direction.
 type group struct {
@@ -28,7 +28,7 @@ type group struct {
 }
 
 // neighbours returns, for each node, relation and direction, how many
-// neighbours there are and the first of them. It reads at most maxCounted rows
+// neighbours there are and the first of them. It reads at most maxOfNode rows
 // of a node and direction at a time, so that hubs cost no more than others.
 func (c *Catalog) neighbours(ctx context.Context, ids []int64, first int) ([]group, error) {
 	visible, err := c.visible(ctx)
@@ -56,7 +56,7 @@ func (c *Catalog) neighbours(ctx context.Context, ids []int64, first int) ([]gro
 			}
 			clear(after)
 			for id, n := range seen {
-				if n >= maxCounted {
+				if n >= maxOfNode {
 					g := &out[last[id]]
 					g.atLeast = true
 					after[id] = g.relation
@@ -98,7 +98,7 @@ func (c *Catalog) someGroups(ctx context.Context, after map[int64]string, in boo
 	if err != nil {
 		return nil, err
 	}
-	most := strconv.Itoa(maxCounted)
+	most := strconv.Itoa(maxOfNode)
 	id, from := "s.value ->> 'i'", "s.value ->> 'a'"
 	each, list, row := "json_each($1) AS s", "json_group_array", "json_array"
 	if c.db.Dialect == store.Postgres {
