@@ -13,6 +13,7 @@ export const builderTabs: BuilderTab[] = [
   'properties',
   'relations',
   'derived',
+  'scorecards',
   'json',
   'playground',
 ];
