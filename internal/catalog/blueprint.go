@@ -19,7 +19,7 @@ func (c *Catalog) Blueprints(ctx context.Context) ([]Blueprint, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := c.db.Read().QueryContext(ctx, "SELECT blueprint, COUNT(*) FROM entities GROUP BY blueprint")
+	rows, err := c.db.Read().QueryContext(ctx, "SELECT blueprint, n FROM facet_counts WHERE property = '' AND value = ''")
 	type count struct {
 		blueprint string
 		n         int
@@ -56,7 +56,7 @@ func (c *Catalog) Blueprint(ctx context.Context, id string) (Blueprint, error) {
 	if err != nil {
 		return Blueprint{}, err
 	}
-	b.EntityCount, err = countRows(ctx, c.db.Read(), "SELECT COUNT(*) FROM entities WHERE blueprint = $1", id)
+	b.EntityCount, err = countRows(ctx, c.db.Read(), "SELECT COALESCE(SUM(n), 0) FROM facet_counts WHERE blueprint = $1 AND property = ''", id)
 	return b, err
 }
 
@@ -126,26 +126,6 @@ func (b Blueprint) document() (map[string]any, error) {
 	return doc, nil
 }
 
-// PutBlueprint creates a blueprint or replaces it as a whole. Values of
-// properties and relations that the new version no longer has are gone; a
-// change that values in the catalog do not fit is refused.
-func (c *Catalog) PutBlueprint(ctx context.Context, b Blueprint, by string) (Blueprint, bool, error) {
-	var saved Blueprint
-	var verb string
-	err := c.write(ctx, func(tx *store.Tx) error {
-		known, err := blueprintNames(ctx, tx)
-		if err != nil {
-			return err
-		}
-		if problems := checkBlueprint(b, func(id string) bool { return known[id] }); len(problems) > 0 {
-			return problems.fault(fmt.Sprintf("Blueprint %q was not saved", b.Identifier))
-		}
-		saved, verb, err = c.saveBlueprint(ctx, tx, b, by, "")
-		return err
-	})
-	return saved, verb == verbCreate, err
-}
-
 func blueprintNames(ctx context.Context, q store.Querier) (map[string]bool, error) {
 	rows, err := q.QueryContext(ctx, "SELECT identifier FROM blueprints")
 	names, err := store.All(rows, err, scanString)
@@ -172,72 +152,6 @@ const (
 	verbRefused   = "refused"
 )
 
-// saveBlueprint writes a checked blueprint.
-func (c *Catalog) saveBlueprint(ctx context.Context, tx *store.Tx, b Blueprint, by, runID string) (Blueprint, string, error) {
-	doc, err := b.document()
-	if err != nil {
-		return b, "", err
-	}
-	text, err := sortedJSON(doc)
-	if err != nil {
-		return b, "", err
-	}
-	if len(text) > maxDocument {
-		return b, "", fault.New(fault.TooLarge, "Blueprint %q has %d bytes; at most %d are kept.", b.Identifier, len(text), maxDocument)
-	}
-	old, err := readBlueprint(ctx, tx, b.Identifier, tx.ForUpdate())
-	if fault.Is(err, fault.NotFound) {
-		created, err := c.insertBlueprint(ctx, tx, b, text, by, runID)
-		return created, verbCreate, err
-	}
-	if err != nil {
-		return b, "", err
-	}
-	oldDoc, err := old.document()
-	if err != nil {
-		return b, "", err
-	}
-	if oldText, err := sortedJSON(oldDoc); err != nil || oldText == text {
-		return old, verbUnchanged, err
-	}
-	if err := migrateEntities(ctx, tx, old, b); err != nil {
-		return b, "", err
-	}
-	at := c.now()
-	if _, err := tx.ExecContext(ctx, "UPDATE blueprints SET doc = $1, updated_at = $2, updated_by = $3 WHERE identifier = $4",
-		text, store.Millis(at), by, b.Identifier); err != nil {
-		return b, "", fmt.Errorf("update blueprint %s: %w", b.Identifier, err)
-	}
-	if err := errors.Join(touchModel(ctx, tx), c.keepBlueprint(ctx, tx, b.Identifier, verbUpdate, text, by)); err != nil {
-		return b, "", err
-	}
-	if err := c.record(ctx, tx, "blueprint.update", b.Identifier, by, runID, changeDetail(flatBlueprint(oldDoc), flatBlueprint(doc))); err != nil {
-		return b, "", err
-	}
-	tx.Notify(BlueprintTopic, b.Identifier)
-	saved, err := readBlueprint(ctx, tx, b.Identifier, "")
-	return saved, verbUpdate, err
-}
-
-func (c *Catalog) insertBlueprint(ctx context.Context, tx *store.Tx, b Blueprint, text, by, runID string) (Blueprint, error) {
-	at := store.Millis(c.now())
-	if _, err := tx.ExecContext(ctx, "INSERT INTO blueprints ("+blueprintColumns+") VALUES ($1, $2, $3, $3, $4, $4)", b.Identifier, text, at, by); err != nil {
-		return b, fmt.Errorf("insert blueprint %s: %w", b.Identifier, err)
-	}
-	if err := errors.Join(touchModel(ctx, tx), c.keepBlueprint(ctx, tx, b.Identifier, verbCreate, text, by)); err != nil {
-		return b, err
-	}
-	doc, err := b.document()
-	if err != nil {
-		return b, err
-	}
-	if err := c.record(ctx, tx, "blueprint.create", b.Identifier, by, runID, changeDetail(nil, flatBlueprint(doc))); err != nil {
-		return b, err
-	}
-	tx.Notify(BlueprintTopic, b.Identifier)
-	return readBlueprint(ctx, tx, b.Identifier, "")
-}
-
 // DeleteBlueprint deletes a blueprint without entities that no other
 // blueprint's relation points at.
 func (c *Catalog) DeleteBlueprint(ctx context.Context, id, by string) error {
@@ -253,6 +167,9 @@ func (c *Catalog) DeleteBlueprint(ctx context.Context, id, by string) error {
 		if n > 0 {
 			return fault.New(fault.HasDependents, "Blueprint %q has %d entities (has_dependents). Delete them first.", id, n)
 		}
+		if isSystem(id) {
+			return fault.New(fault.Forbidden, "Blueprint %q belongs to the catalog and cannot be deleted.", id)
+		}
 		others, err := readBlueprints(ctx, tx)
 		if err != nil {
 			return err
@@ -264,8 +181,13 @@ func (c *Catalog) DeleteBlueprint(ctx context.Context, id, by string) error {
 				}
 			}
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM blueprints WHERE identifier = $1", id); err != nil {
-			return fmt.Errorf("delete blueprint %s: %w", id, err)
+		for _, statement := range []string{
+			"DELETE FROM scorecards WHERE blueprint = $1", "DELETE FROM facet_counts WHERE blueprint = $1", "DELETE FROM derive_backfill WHERE blueprint = $1",
+			"DELETE FROM blueprints WHERE identifier = $1",
+		} {
+			if _, err := tx.ExecContext(ctx, statement, id); err != nil {
+				return fmt.Errorf("delete blueprint %s: %w", id, err)
+			}
 		}
 		doc, err := old.document()
 		if err != nil {

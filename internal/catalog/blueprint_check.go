@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,7 +8,6 @@ import (
 
 	"sphera/internal/catalog/property"
 	"sphera/internal/fault"
-	"sphera/internal/store"
 )
 
 // problems are what is wrong with something that was sent, by JSON pointer.
@@ -71,6 +69,7 @@ func checkBlueprint(b Blueprint, exists func(id string) bool) problems {
 	}
 	p.checkRelations(b, exists)
 	p.checkDerived(b, exists)
+	p.checkCycles(b)
 	return p
 }
 
@@ -91,83 +90,4 @@ func (p *problems) checkRelations(b Blueprint, exists func(id string) bool) {
 			p.add(at+"/required", "a relation cannot be both many and required", "many or required")
 		}
 	}
-}
-
-// migrateEntities carries the entities of a blueprint over to its new version
-// in place, or refuses the version they do not fit.
-func migrateEntities(ctx context.Context, tx *store.Tx, old, b Blueprint) error {
-	var p problems
-	for _, name := range slices.Sorted(maps.Keys(old.Schema.Properties)) {
-		before := old.Schema.Properties[name]
-		now, kept := b.Schema.Properties[name]
-		switch {
-		case !kept:
-			if err := dropProperty(ctx, tx, b.Identifier, name); err != nil {
-				return err
-			}
-		case now.Type != before.Type:
-			n, err := countRows(ctx, tx, "SELECT COUNT(*) FROM entities e WHERE e.blueprint = $1 AND "+jsonText(tx.Dialect, name)+" IS NOT NULL", b.Identifier)
-			if err != nil {
-				return err
-			}
-			if n > 0 {
-				p.add("/schema/properties/"+property.Escape(name)+"/type",
-					fmt.Sprintf("cannot become %s: %d entities have a value of type %s", now.Type, n, before.Type),
-					"the same type; to change it, save the blueprint once without the property, which removes the values")
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(old.Relations)) {
-		if err := migrateRelation(ctx, tx, &p, b, name, old.Relations[name]); err != nil {
-			return err
-		}
-	}
-	if len(p) > 0 {
-		return p.fault(fmt.Sprintf("Blueprint %q was not saved", b.Identifier))
-	}
-	return nil
-}
-
-const relationsOf = "relation = $1 AND source IN (SELECT id FROM entities WHERE blueprint = $2)"
-
-func migrateRelation(ctx context.Context, tx *store.Tx, p *problems, b Blueprint, name string, before Relation) error {
-	now, kept := b.Relations[name]
-	if !kept {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM entity_relations WHERE "+relationsOf, name, b.Identifier); err != nil {
-			return fmt.Errorf("drop relation %s: %w", name, err)
-		}
-		return nil
-	}
-	at := "/relations/" + property.Escape(name)
-	if now.Target != before.Target {
-		n, err := countRows(ctx, tx, "SELECT COUNT(*) FROM entity_relations WHERE "+relationsOf, name, b.Identifier)
-		if err != nil {
-			return err
-		}
-		if n > 0 {
-			p.add(at+"/target", fmt.Sprintf("cannot become %s: %d relations point at %s", now.Target, n, before.Target), "the same target")
-		}
-	}
-	if before.Many && !now.Many {
-		n, err := countRows(ctx, tx, "SELECT COUNT(*) FROM entity_relations WHERE position > 0 AND "+relationsOf, name, b.Identifier)
-		if err != nil {
-			return err
-		}
-		if n > 0 {
-			p.add(at+"/many", "cannot become single: entities have more than one", "many, until each has at most one")
-		}
-	}
-	return nil
-}
-
-func dropProperty(ctx context.Context, tx *store.Tx, blueprint, name string) error {
-	without := "properties - '" + name + "'"
-	if tx.Dialect == store.SQLite {
-		without = "json_remove(properties, " + jsonPath(name) + ")"
-	}
-	_, err := tx.ExecContext(ctx, "UPDATE entities AS e SET properties = "+without+" WHERE e.blueprint = $1 AND "+jsonText(tx.Dialect, name)+" IS NOT NULL", blueprint)
-	if err != nil {
-		return fmt.Errorf("drop property %s of %s: %w", name, blueprint, err)
-	}
-	return nil
 }

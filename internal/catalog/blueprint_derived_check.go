@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sphera/internal/catalog/property"
+	"sphera/internal/catalog/query"
 )
 
 const (
@@ -125,6 +126,12 @@ func (p *problems) checkAggregation(at string, b Blueprint, a Aggregation, exist
 		}
 		if !slices.Contains(spans, spec.AverageOf) {
 			p.add(at+"/calculationSpec/averageOf", fmt.Sprintf("is %q", cut(spec.AverageOf)), "one of "+strings.Join(spans, ", "))
+		}
+	}
+	if len(a.Query) > 0 {
+		_, problems := query.ParseValue(a.Query)
+		for _, bad := range problems {
+			p.add(at+"/query"+bad.Path, bad.Problem, bad.Want)
 		}
 	}
 	if len(a.PathFilter) > 1 {

@@ -20,6 +20,9 @@ func (c *Catalog) UpdateBlueprint(ctx context.Context, id, by string, change fun
 		if err != nil {
 			return err
 		}
+		if b, err = withSystemBase(b); err != nil {
+			return err
+		}
 		known, err := blueprintNames(ctx, tx)
 		if err != nil {
 			return err

@@ -265,4 +265,3 @@ func (b *batch) countFor(ctx context.Context, a *aggregation, ids []int64, cause
 	}
 	return nil
 }
-

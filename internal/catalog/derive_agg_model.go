@@ -1,8 +1,7 @@
 package catalog
 
 import (
-	"encoding/json"
-
+	"sphera/internal/catalog/query"
 	"sphera/internal/store"
 )
 
@@ -177,18 +176,29 @@ func (a *aggregation) ofNothing() any {
 
 // aggregationQuery is the query on the target entities.
 type aggregationQuery struct {
-	raw json.RawMessage
+	query  *query.Query
+	fields query.Fields
 }
 
 func (m *model) compileQuery(a *aggregation) *aggregationQuery {
-	raw, err := json.Marshal(a.Query)
-	if err != nil {
-		return nil
+	q, problems := query.ParseValue(map[string]any(a.Query))
+	target := m.blueprints[a.Target]
+	if len(problems) > 0 || target == nil {
+		return &aggregationQuery{}
 	}
-	return &aggregationQuery{raw: raw}
+	fields := m.fields(target)
+	fields.Lenient = true // the target's blueprint may change
+	return &aggregationQuery{query: q, fields: fields}
 }
 
-func (q *aggregationQuery) sql(store.Dialect, int64, int) (string, []any, bool) {
-	return "", nil, false
+// sql is the query as a condition; one that cannot be read holds for nothing.
+func (q *aggregationQuery) sql(d store.Dialect, at int64, start int) (string, []any) {
+	if q.query == nil {
+		return "FALSE", nil
+	}
+	where, args, problems := q.query.SQL(d, q.fields, query.Env{Now: store.Time(at), Fields: &q.fields}, start)
+	if len(problems) > 0 {
+		return "FALSE", nil
+	}
+	return where, args
 }
-func (q *aggregationQuery) match(*stored, int64) bool { return true }

@@ -97,17 +97,14 @@ func aggregateReach(ctx context.Context, q store.Querier, d store.Dialect, a *ag
 func (a *aggregation) read(ctx context.Context, q store.Querier, d store.Dialect, pairs string, args []any, at int64) (map[int64]*counted, error) {
 	args = append(args, a.Target)
 	where := "e.blueprint = $" + strconv.Itoa(len(args)) + " AND e.pending = 0 AND e.id <> p.own"
-	filtered := a.query != nil
-	if filtered {
-		more, moreArgs, ok := a.query.sql(d, at, len(args)+1)
-		if ok {
-			where, args, filtered = where+" AND ("+more+")", append(args, moreArgs...), false
-		}
+	if a.query != nil {
+		more, moreArgs := a.query.sql(d, at, len(args)+1)
+		where, args = where+" AND ("+more+")", append(args, moreArgs...)
 	}
 	from := " FROM (" + pairs + ") AS p JOIN entities e ON e.id = p.other WHERE " + where
 	spec := a.CalculationSpec
 	out := map[int64]*counted{}
-	if spec.Func == "count" && !filtered {
+	if spec.Func == "count" {
 		rows, err := q.QueryContext(ctx, "SELECT p.own, COUNT(*)"+from+" GROUP BY p.own", args...)
 		if err != nil {
 			return nil, err
@@ -133,9 +130,6 @@ func (a *aggregation) read(ctx context.Context, q store.Querier, d store.Dialect
 		r, err := scanPair(rows, &own)
 		if err != nil {
 			return nil, err
-		}
-		if filtered && !a.query.match(r, at) {
-			continue
 		}
 		if out[own] == nil {
 			out[own] = &counted{}
@@ -221,4 +215,3 @@ func periods(times []int64, period string) float64 {
 	span := slices.Max(times) - slices.Min(times)
 	return max(1, math.Ceil(float64(span)/float64(length.Milliseconds())))
 }
-
