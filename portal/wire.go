@@ -22,6 +22,7 @@ import (
 	"sphera/internal/forge"
 	"sphera/internal/golden"
 	"sphera/internal/insight"
+	"sphera/internal/migration"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
 	"sphera/internal/secret"
@@ -41,23 +42,24 @@ const (
 // parts is everything that runs, put together by hand. This file is the only
 // one that knows all packages.
 type parts struct {
-	log       *slog.Logger
-	now       func() time.Time
-	db        *store.DB
-	metrics   *prometheus.Registry
-	audit     *audit.Log
-	auth      *auth.Service
-	catalog   *catalog.Catalog
-	sources   *source.Sources
-	runs      *run.Engine
-	forge     *forge.Builtin
-	runtime   *runtime.Process
-	flags     *flag.Projects
-	secrets   *secret.Slots
-	vault     *secret.Vault
-	insights  *insight.Insights
-	views     *view.Views
-	contracts *golden.Contracts
+	log        *slog.Logger
+	now        func() time.Time
+	db         *store.DB
+	metrics    *prometheus.Registry
+	audit      *audit.Log
+	auth       *auth.Service
+	catalog    *catalog.Catalog
+	sources    *source.Sources
+	migrations *migration.Migrations
+	runs       *run.Engine
+	forge      *forge.Builtin
+	runtime    *runtime.Process
+	flags      *flag.Projects
+	secrets    *secret.Slots
+	vault      *secret.Vault
+	insights   *insight.Insights
+	views      *view.Views
+	contracts  *golden.Contracts
 
 	// publicURL is known when the server listens.
 	publicURL atomic.Value
@@ -92,6 +94,7 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 	p.auth = auth.New(p.db, p.audit, p.now)
 	p.catalog = catalog.New(p.db, p.audit, p.now)
 	p.sources = source.New(p.db, p.catalog, p.audit, p.now)
+	p.migrations = migration.NewMigrations(p.db, p.catalog, p.audit, p.log, p.now)
 	p.insights = insight.New(p.db, p.now)
 	p.views = view.Open(p.db, p.audit, p.now)
 	p.flags = flag.New(p.db, p.audit, p.now)
@@ -171,7 +174,8 @@ func (p *parts) address() string {
 func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*api.API, error) {
 	return api.New(api.Deps{
 		DB: p.db, Audit: p.audit, Auth: p.auth, Runs: p.runs, Forge: p.forge, Catalog: p.catalog, Sources: p.sources, Runtime: p.runtime,
-		Contracts: p.contracts, Insights: p.insights, Views: p.views,
+		Migrations: p.migrations,
+		Contracts:  p.contracts, Insights: p.insights, Views: p.views,
 		Vault: p.vault, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,
 	}, api.Options{
 		Version: version, Secure: isHTTPS(c.publicURL), TrustedOrigins: c.trustedOrigins, TrustedProxies: proxies, Demo: demo,

@@ -21,6 +21,7 @@ import (
 	"sphera/internal/forge"
 	"sphera/internal/golden"
 	"sphera/internal/insight"
+	"sphera/internal/migration"
 	"sphera/internal/portapi"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
@@ -38,18 +39,20 @@ type tx = store.Tx
 
 // Deps is what the handlers call.
 type Deps struct {
-	DB        *store.DB
-	Audit     *audit.Log
-	Auth      *auth.Service
-	Runs      *run.Engine
-	Forge     *forge.Builtin
-	Catalog   *catalog.Catalog
-	Sources   *source.Sources
-	Runtime   runtime.Runtime
-	Contracts *golden.Contracts
-	Insights  *insight.Insights
-	Views     *view.Views
-	Vault     *secret.Vault
+	DB      *store.DB
+	Audit   *audit.Log
+	Auth    *auth.Service
+	Runs    *run.Engine
+	Forge   *forge.Builtin
+	Catalog *catalog.Catalog
+	Sources *source.Sources
+	// Migrations are those that package portapi starts and tells of.
+	Migrations *migration.Migrations
+	Runtime    runtime.Runtime
+	Contracts  *golden.Contracts
+	Insights   *insight.Insights
+	Views      *view.Views
+	Vault      *secret.Vault
 	// PublicURL is where people and programs reach the portal.
 	PublicURL func() string
 	Log       *slog.Logger
@@ -119,7 +122,7 @@ func New(d Deps, o Options) (*API, error) {
 		contracts: d.Contracts, insights: d.Insights, views: d.Views, log: d.Log, now: d.Now, o: o,
 	}
 	a.port = portapi.New(portapi.Deps{
-		DB: d.DB, Audit: d.Audit, Auth: d.Auth, Catalog: d.Catalog, Sources: d.Sources, Log: d.Log, Now: d.Now, Version: o.Version,
+		DB: d.DB, Audit: d.Audit, Auth: d.Auth, Catalog: d.Catalog, Sources: d.Sources, Migrations: d.Migrations, Log: d.Log, Now: d.Now, Version: o.Version,
 		Actions: func(context.Context) ([]string, error) {
 			var ids []string
 			for _, one := range d.Runs.Actions() {

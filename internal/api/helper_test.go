@@ -24,6 +24,7 @@ import (
 	"sphera/internal/forge"
 	"sphera/internal/golden"
 	"sphera/internal/insight"
+	"sphera/internal/migration"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
 	"sphera/internal/secret"
@@ -45,8 +46,13 @@ type harness struct {
 	server *httptest.Server
 	log    *lockedBuffer
 	auth   *auth.Service
-	tokens map[string]string // by role
-	users  map[string]auth.User
+	// app is a machine with credentials, for tests that call asPort.
+	app       auth.App
+	appSecret string
+	// migrations are worked on by those tests that start it.
+	migrations *migration.Migrations
+	tokens     map[string]string // by role
+	users      map[string]auth.User
 	// gate lets the step of the action "wait_here" go on.
 	gate chan struct{}
 }
@@ -89,6 +95,8 @@ func start(t *testing.T, db *store.DB, o Options) *harness {
 	}
 	d.Vault = secret.NewVault(db, events, time.Now, sealer)
 	d.Sources = source.New(db, d.Catalog, events, time.Now)
+	d.Migrations = migration.NewMigrations(db, d.Catalog, events, log, time.Now)
+	h.migrations = d.Migrations
 	d.Runs = run.New(db, events, log, run.Options{Now: time.Now, Exclusive: db.Dialect == store.SQLite})
 	process := runtime.NewProcess(db, events, log, filepath.Join(t.TempDir(), "runtime"), runtime.ProcessOptions{Now: time.Now})
 	d.Runtime = process
@@ -163,10 +171,12 @@ func (h *harness) waitHere(t *testing.T) *action.Action {
 }
 
 // work runs the engine until the test ends.
-func (h *harness) work() {
+func (h *harness) work() { h.background(h.api.runs.Work) }
+
+func (h *harness) background(work func(ctx context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- h.api.runs.Work(ctx) }()
+	go func() { done <- work(ctx) }()
 	h.t.Cleanup(func() {
 		cancel()
 		<-done

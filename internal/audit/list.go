@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"sphera/internal/fault"
 	"sphera/internal/store"
@@ -25,6 +26,15 @@ type Filter struct {
 	// ("entity.create").
 	Verb  string
 	RunID string
+	// Seq is one event. Of is the first part of objects, "Component" of
+	// "Component/checkout", and the object itself; Ends is the end of objects.
+	Seq      int64
+	Of, Ends string
+	// Families are those of verbs, Does is what stands behind the dot.
+	Families     []string
+	Does         string
+	Outcomes     []string
+	Since, Until time.Time
 	// From is the cursor that the page before returned.
 	From  string
 	Limit int
@@ -81,6 +91,10 @@ func (f Filter) conditions() (string, []any, error) {
 			add("substr(verb, 1, "+strconv.Itoa(len([]rune(f.Verb)))+") =", f.Verb)
 		}
 	}
+	f.more(add, func(term string, value any) {
+		args = append(args, value)
+		terms = append(terms, strings.ReplaceAll(term, "$", "$"+strconv.Itoa(len(args))))
+	})
 	if f.From != "" {
 		seq, err := strconv.ParseInt(f.From, 10, 64)
 		if err != nil || seq < 0 {
@@ -103,4 +117,33 @@ func scan(row interface{ Scan(...any) error }) (Event, error) {
 	}
 	e.At, e.Detail = store.Time(at), json.RawMessage(detail)
 	return e, nil
+}
+
+// more are the conditions that few ask for; those without an index of their
+// own are looked for among what the others leave.
+func (f Filter) more(add, in func(term string, value any)) {
+	if f.Seq != 0 {
+		add("seq =", f.Seq)
+	}
+	if f.Of != "" {
+		in("(object = $ OR substr(object, 1, length(CAST($ AS TEXT)) + 1) = CAST($ AS TEXT) || '/')", f.Of)
+	}
+	if f.Ends != "" {
+		in("substr(object, length(object) - length(CAST($ AS TEXT)) + 1) = $", f.Ends)
+	}
+	if len(f.Families) > 0 {
+		in("(',' || CAST($ AS TEXT) || ',') LIKE ('%,' || family || ',%')", strings.Join(f.Families, ","))
+	}
+	if f.Does != "" {
+		in("substr(verb, length(family) + 2) = $", f.Does)
+	}
+	if len(f.Outcomes) > 0 {
+		in("(',' || CAST($ AS TEXT) || ',') LIKE ('%,' || outcome || ',%')", strings.Join(f.Outcomes, ","))
+	}
+	if !f.Since.IsZero() {
+		add("at >=", store.Millis(f.Since))
+	}
+	if !f.Until.IsZero() {
+		add("at <=", store.Millis(f.Until))
+	}
 }

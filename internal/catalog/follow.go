@@ -71,3 +71,62 @@ func (c *Catalog) Follow(ctx context.Context, blueprint, identifier string, path
 	}
 	return hits, nil
 }
+
+// After returns entities of a blueprint in the order they were made in, those
+// behind the number that the call before returned. It is for work that goes
+// over all of them and must go on where it was interrupted.
+func (c *Catalog) After(ctx context.Context, blueprint string, after int64, limit int) ([]Entity, int64, error) {
+	s, err := c.schema(ctx, c.db.Read(), blueprint, "")
+	if err != nil {
+		return nil, 0, err
+	}
+	rows, err := c.db.Read().QueryContext(ctx, "SELECT "+entityColumns+" FROM entities e WHERE e.blueprint = $1 AND e.pending = 0 AND e.id > $2 ORDER BY e.id LIMIT $3", blueprint, after, limit)
+	list, err := store.All(rows, err, scanStored)
+	if err != nil {
+		return nil, 0, fmt.Errorf("list entities of %s: %w", blueprint, err)
+	}
+	if err := readRelations(ctx, c.db.Read(), list...); err != nil {
+		return nil, 0, err
+	}
+	out := make([]Entity, 0, len(list))
+	for _, r := range list {
+		out = append(out, r.entity(s))
+		after = r.id
+	}
+	return out, after, nil
+}
+
+// Owned is an entity by blueprint and identifier.
+type Owned struct {
+	Identifier string `json:"identifier"`
+	Blueprint  string `json:"blueprint"`
+}
+
+// ByDatasource lists the entities whose last writer's User-Agent begins with
+// prefix and ends with suffix.
+func (c *Catalog) ByDatasource(ctx context.Context, prefix, suffix string) ([]Owned, error) {
+	// There are few writers and many entities: the index is read by jumps.
+	rows, err := c.db.Read().QueryContext(ctx, `WITH RECURSIVE d(v) AS (
+		SELECT MIN(datasource) FROM entities WHERE datasource <> ''
+		UNION ALL SELECT (SELECT MIN(datasource) FROM entities WHERE datasource > d.v AND datasource <> '') FROM d WHERE d.v IS NOT NULL)
+		SELECT v FROM d WHERE v IS NOT NULL`)
+	writers, err := store.All(rows, err, scanString)
+	if err != nil {
+		return nil, fmt.Errorf("list datasources: %w", err)
+	}
+	out := []Owned{}
+	for _, writer := range writers {
+		if !strings.HasPrefix(writer, prefix) || !strings.HasSuffix(writer, suffix) {
+			continue
+		}
+		rows, err := c.db.Read().QueryContext(ctx, "SELECT e.identifier, e.blueprint FROM entities e WHERE e.datasource = $1 AND e.datasource <> '' AND e.pending = 0 ORDER BY e.blueprint, e.id", writer)
+		list, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (o Owned, err error) {
+			return o, row.Scan(&o.Identifier, &o.Blueprint)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list entities of a datasource: %w", err)
+		}
+		out = append(out, list...)
+	}
+	return out, nil
+}

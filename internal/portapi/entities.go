@@ -27,7 +27,7 @@ type EntityAnswer struct {
 // EntityListAnswer is the entities of a blueprint.
 type EntityListAnswer struct {
 	Entities []catalog.Entity `json:"entities"`
-	Next     string   `json:"next,omitempty" doc:"Set when there are more than the answer holds; page on with POST .../entities/search and this as its from"`
+	Next     string           `json:"next,omitempty" doc:"Set when there are more than the answer holds; page on with POST .../entities/search and this as its from"`
 }
 
 // BulkInput is the entities to write, 1 to 20.

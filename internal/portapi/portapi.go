@@ -25,6 +25,7 @@ import (
 	"sphera/internal/catalog"
 	"sphera/internal/fault"
 	"sphera/internal/integration"
+	"sphera/internal/migration"
 	"sphera/internal/resource"
 	"sphera/internal/secret"
 	"sphera/internal/source"
@@ -39,9 +40,10 @@ type Deps struct {
 	Catalog *catalog.Catalog
 	// Sources is asked before what a program deletes is deleted (Delete), and
 	// told when one lists (Listed) or writes (Wrote) its entities.
-	Sources *source.Sources
-	Log     *slog.Logger
-	Now     func() time.Time
+	Sources    *source.Sources
+	Migrations *migration.Migrations
+	Log        *slog.Logger
+	Now        func() time.Time
 	// Actions lists the identifiers of what can be run.
 	Actions func(ctx context.Context) ([]string, error)
 	// Vault keeps secret values.
@@ -67,7 +69,8 @@ func New(d Deps) *Service {
 // Routes is everything this package answers.
 func (s *Service) Routes() []Route {
 	return slices.Concat(s.organizationRoutes(), s.authRoutes(), s.blueprintRoutes(), s.entityRoutes(),
-		s.teamRoutes(), s.userRoutes(), s.documentRoutes())
+		s.teamRoutes(), s.userRoutes(), s.documentRoutes(),
+		s.permissionRoutes(), s.migrationRoutes(), s.auditRoutes(), s.searchRoutes())
 }
 
 // Request is what a handler gets. The caller is known and may do what the

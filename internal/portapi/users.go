@@ -43,7 +43,7 @@ type AccountAnswer struct {
 // AccountsAnswer is users by address.
 type AccountsAnswer struct {
 	Users []Account `json:"users"`
-	Next  string `json:"next,omitempty" doc:"Set where limit was given and there are more"`
+	Next  string    `json:"next,omitempty" doc:"Set where limit was given and there are more"`
 }
 
 // InviteInput is whom to invite.
