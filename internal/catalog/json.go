@@ -24,10 +24,14 @@ func (b *Blueprint) UnmarshalJSON(raw []byte) error {
 	return b.readFormulas()
 }
 
-// MarshalJSON writes the keys of Extra as well.
+// MarshalJSON writes the keys of Extra as well, and times with milliseconds.
 func (b Blueprint) MarshalJSON() ([]byte, error) {
 	type plain Blueprint
-	return property.MarshalKeeping(plain(b), b.Extra)
+	return property.MarshalKeeping(struct {
+		plain
+		CreatedAt string `json:"createdAt"`
+		UpdatedAt string `json:"updatedAt"`
+	}{plain(b), wireStamp(b.CreatedAt), wireStamp(b.UpdatedAt)}, b.Extra)
 }
 
 // UnmarshalJSON keeps unknown keys in Extra.
