@@ -261,7 +261,7 @@ func newPassword() string {
 }
 
 func seedCatalog(ctx context.Context, p *parts) error {
-	for _, read := range []func() ([]demo.File, error){demo.Model, demo.Extensions, demo.Catalogue} {
+	for _, read := range []func() ([]demo.File, error){demo.Model, demo.Extensions, demo.Catalogue, demo.Scorecards} {
 		files, err := read()
 		if err != nil {
 			return err

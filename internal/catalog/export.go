@@ -38,9 +38,37 @@ func (c *Catalog) Export(ctx context.Context) ([]ImportFile, error) {
 		if err != nil {
 			return nil, err
 		}
+		if strings.HasPrefix(b.Identifier, "_") {
+			continue // people and teams are kept by sign-in, results are worked out
+		}
 		if files, err = c.exportEntities(ctx, s, files, taken); err != nil {
 			return nil, err
 		}
+	}
+	return c.exportScorecards(ctx, files, taken)
+}
+
+func (c *Catalog) exportScorecards(ctx context.Context, files []ImportFile, taken map[string]bool) ([]ImportFile, error) {
+	scorecards, err := c.Scorecards(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range scorecards {
+		raw, err := json.Marshal(s.Doc)
+		if err != nil {
+			return nil, fmt.Errorf("encode scorecard %s: %w", s.Identifier, err)
+		}
+		var doc map[string]any // decoded, so that its keys are sorted at every level
+		if err := json.Unmarshal(raw, &doc); err != nil {
+			return nil, fmt.Errorf("encode scorecard %s: %w", s.Identifier, err)
+		}
+		doc["identifier"], doc["blueprint"] = s.Identifier, s.Blueprint
+		content, err := pretty(doc)
+		if err != nil {
+			return nil, err
+		}
+		name := "scorecards/" + fileName(s.Blueprint) + "/" + fileName(s.Identifier)
+		files = append(files, ImportFile{Name: freeName(taken, name), Content: content})
 	}
 	return files, nil
 }

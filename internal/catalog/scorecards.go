@@ -229,23 +229,33 @@ func (c *Catalog) changeScorecards(ctx context.Context, blueprint, id string, f 
 		if err := f(tx); err != nil {
 			return err
 		}
-		if err := touchModel(ctx, tx); err != nil {
+		if err := c.scorecardsChanged(ctx, tx, blueprint); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO derive_backfill (blueprint, after_id, cause, at) VALUES ($1, 0, $2, $3)
-			ON CONFLICT (blueprint) DO UPDATE SET after_id = 0, cause = $2, at = $3`, blueprint, "scorecard", store.Millis(c.now()))
-		if err != nil {
-			return fmt.Errorf("queue the entities of %s: %w", blueprint, err)
-		}
-		tx.Notify(BlueprintTopic, blueprint)
-		tx.Notify(QueueTopic, "")
 		if id == "" {
 			return nil
 		}
+		var err error
 		saved, err = readScorecard(ctx, tx, blueprint, id)
 		return err
 	})
 	return saved, err
+}
+
+// scorecardsChanged makes all processes read the model anew and queues the
+// blueprint's entities.
+func (c *Catalog) scorecardsChanged(ctx context.Context, tx *store.Tx, blueprint string) error {
+	if err := touchModel(ctx, tx); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO derive_backfill (blueprint, after_id, cause, at) VALUES ($1, 0, $2, $3)
+		ON CONFLICT (blueprint) DO UPDATE SET after_id = 0, cause = $2, at = $3`, blueprint, "scorecard", store.Millis(c.now()))
+	if err != nil {
+		return fmt.Errorf("queue the entities of %s: %w", blueprint, err)
+	}
+	tx.Notify(BlueprintTopic, blueprint)
+	tx.Notify(QueueTopic, "")
+	return nil
 }
 
 // atTheEnd is the position of a new scorecard, and leaves that of an old one.

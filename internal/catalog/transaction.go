@@ -68,6 +68,48 @@ func (t *Transaction) PutBlueprints(ctx context.Context, list []Blueprint, by, r
 	return items, nil
 }
 
+// PutScorecard creates a scorecard or replaces the one of its identifier, and
+// says which: create, update or unchanged.
+func (t *Transaction) PutScorecard(ctx context.Context, blueprint string, raw json.RawMessage, by string) (string, error) {
+	s, problem := parseScorecard(raw, "")
+	if problem != nil {
+		return "", problem
+	}
+	old, err := readScorecard(ctx, t.tx, blueprint, s.Identifier)
+	verb := verbUpdate
+	switch {
+	case fault.Is(err, fault.NotFound):
+		verb = verbCreate
+		err = t.c.insertScorecard(ctx, t.tx, blueprint, s, atTheEnd, by)
+	case err != nil:
+	case sameDocument(old.Doc, s.Document()):
+		return verbUnchanged, nil
+	default:
+		err = t.c.updateScorecard(ctx, t.tx, old, s, atTheEnd, by)
+	}
+	if err != nil {
+		return "", err
+	}
+	return verb, t.c.scorecardsChanged(ctx, t.tx, blueprint)
+}
+
+func sameDocument(a, b map[string]json.RawMessage) bool {
+	normal := func(doc map[string]json.RawMessage) (string, error) {
+		raw, err := json.Marshal(doc)
+		if err != nil {
+			return "", err
+		}
+		var v any
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return "", err
+		}
+		return sortedJSON(v)
+	}
+	one, errOne := normal(a)
+	other, errOther := normal(b)
+	return errOne == nil && errOther == nil && one == other
+}
+
 // Put writes entities that may point at each other, in any order; see PutMixed.
 func (t *Transaction) Put(ctx context.Context, list []NewEntity, w Write) ([]Item, error) {
 	if len(list) > maxAtOnce {

@@ -237,6 +237,7 @@ type Hit struct {
 // Report says what an import did, or would do.
 type Report struct {
 	Blueprints []ImportItem `json:"blueprints"`
+	Scorecards []ImportItem `json:"scorecards"`
 	Entities   []ImportItem `json:"entities"`
 	Repairs    []Finding    `json:"repairs"`
 	Refusals   []Finding    `json:"refusals"`

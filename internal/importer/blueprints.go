@@ -43,6 +43,31 @@ func (in *load) putBlueprints(ctx context.Context) error {
 	return nil
 }
 
+// putScorecards saves the scorecards of blueprints that were not refused.
+func (in *load) putScorecards(ctx context.Context) error {
+	for _, item := range in.scorecards {
+		if _, ok := in.known[item.blueprint]; !ok {
+			in.refuse(item.Thing, "/blueprint", fmt.Sprintf("there is no blueprint %q", short(item.blueprint)), "Import the blueprint with it.")
+			continue
+		}
+		doc := maps.Clone(item.Thing.Scorecard)
+		delete(doc, "blueprint")
+		raw, err := json.Marshal(doc)
+		if err != nil {
+			return fmt.Errorf("encode scorecard %s: %w", item.identifier, err)
+		}
+		verb, err := in.b.PutScorecard(ctx, item.blueprint, raw, in.o.By)
+		if err != nil {
+			if !in.refuseFault(item.Thing, err) {
+				return err
+			}
+			continue
+		}
+		item.verb = verb
+	}
+	return nil
+}
+
 // merge lays the document of a file over the blueprint there is.
 func (in *load) merge(item *blueprintItem) (catalog.Blueprint, error) {
 	sent := maps.Clone(item.Thing.Blueprint)

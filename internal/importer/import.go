@@ -152,6 +152,7 @@ type load struct {
 	o Options
 
 	blueprints []*blueprintItem
+	scorecards []*scorecardItem
 	entities   []*entityItem
 	// stored are the blueprints before the import, known those after it without
 	// the refused ones; named are all that there are or that the files have.
@@ -167,6 +168,12 @@ type blueprintItem struct {
 	identifier string
 	merged     catalog.Blueprint
 	verb       string
+}
+
+type scorecardItem struct {
+	Thing
+	blueprint, identifier string
+	verb                  string
 }
 
 type entityItem struct {
@@ -193,6 +200,9 @@ func (in *load) run(ctx context.Context, files []catalog.ImportFile) error {
 	}
 	in.read(files)
 	if err := in.putBlueprints(ctx); err != nil {
+		return err
+	}
+	if err := in.putScorecards(ctx); err != nil {
 		return err
 	}
 	if err := in.putEntities(ctx); err != nil {
@@ -251,6 +261,12 @@ func (in *load) take(r Reading, converted bool) {
 	in.repairs = append(in.repairs, r.Repairs...)
 	in.refusals = append(in.refusals, r.Refusals...)
 	for _, thing := range r.Things {
+		if thing.Scorecard != nil {
+			id, _ := thing.Scorecard["identifier"].(string)
+			blueprint, _ := thing.Scorecard["blueprint"].(string)
+			in.scorecards = append(in.scorecards, &scorecardItem{Thing: thing, blueprint: blueprint, identifier: id, verb: verbRefused})
+			continue
+		}
 		if thing.Blueprint == nil {
 			in.entities = append(in.entities, &entityItem{Thing: thing, verb: verbRefused})
 			continue

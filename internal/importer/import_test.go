@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,12 @@ func extensionFiles(t testing.TB) []catalog.ImportFile {
 func catalogueFiles(t testing.TB) []catalog.ImportFile {
 	t.Helper()
 	files, err := demo.Catalogue()
+	return importFiles(t, files, err)
+}
+
+func scorecardFiles(t testing.TB) []catalog.ImportFile {
+	t.Helper()
+	files, err := demo.Scorecards()
 	return importFiles(t, files, err)
 }
 
@@ -223,6 +230,8 @@ func TestR10_ExportImportsByteStable(t *testing.T) {
 	each(t, func(t *testing.T, c *fixture) {
 		c.load(modelFiles(t))
 		c.load(extensionFiles(t))
+		c.load(catalogueFiles(t))
+		c.load(scorecardFiles(t))
 		c.blueprint(`{"identifier":"Odd/..\\x","title":"<Odd> & \"quoted\"","description":"","schema":{"properties":{
 			"with-default":{"type":"string","default":"x","x-unknown":{"b":1,"a":[2,null]}},"n":{"type":"number","enum":[1,2.5,1e21],"enumColors":{"1":"red"}},
 			"flag":{"type":"boolean","default":false},"o":{"type":"object"},"a":{"type":"array","items":{"type":"string"}}},"required":[]},
@@ -244,6 +253,10 @@ func TestR10_ExportImportsByteStable(t *testing.T) {
 			}
 		}
 		each(t, func(t *testing.T, other *fixture) {
+			plan, err := other.Import(context.Background(), first, importer.Options{Replace: true, DryRun: true, By: "dana"})
+			if err != nil || len(plan.Refusals) > 0 {
+				t.Fatalf("plan: %v %+v", err, plan.Refusals)
+			}
 			report := other.load(first)
 			if len(report.Repairs) > 0 {
 				t.Errorf("an export needed repairs: %+v", report.Repairs)
@@ -253,6 +266,15 @@ func TestR10_ExportImportsByteStable(t *testing.T) {
 				t.Fatal(err)
 			}
 			sameFiles(t, first, second)
+			again, err := other.Import(context.Background(), second, importer.Options{Replace: true, Prune: true, DryRun: true, By: "dana"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, item := range slices.Concat(again.Blueprints, again.Scorecards, again.Entities) {
+				if item.Verb != "unchanged" {
+					t.Errorf("applying what was exported would %s %s %s", item.Verb, item.Blueprint, item.Identifier)
+				}
+			}
 		})
 	})
 }

@@ -10,8 +10,9 @@ import (
 	"sphera/internal/catalog/property"
 )
 
-// Port reads blueprints and entities in Port's JSON, one or a list of them per
-// file. What has a schema is a blueprint. Typographic quotes are repaired;
+// Port reads blueprints, scorecards and entities in Port's JSON, one or a list
+// of them per file. What has a schema is a blueprint, what has a list of rules
+// and a blueprint is a scorecard. Typographic quotes are repaired;
 // anything else that is wrong is refused with its place.
 func Port(files []catalog.ImportFile) Reading {
 	p := &portReader{}
@@ -61,6 +62,8 @@ func (p *portReader) read(f catalog.ImportFile) {
 			p.refuseAt(f.Name, thing, "", "is neither a blueprint nor an entity", "A blueprint or entity is an object: { ... }.")
 		case thing.get("schema") != nil:
 			p.blueprint(f.Name, thing)
+		case isScorecard(thing):
+			p.scorecard(f.Name, thing)
 		default:
 			p.entity(f.Name, thing)
 		}
@@ -85,6 +88,25 @@ func (p *portReader) blueprint(file string, root *node) {
 		delete(doc, key)
 	}
 	p.Things = append(p.Things, Thing{File: file, Blueprint: doc, place: root.at})
+}
+
+func isScorecard(root *node) bool {
+	rules, blueprint := root.get("rules"), root.get("blueprint")
+	return rules != nil && rules.kind == '[' && blueprint != nil && root.get("properties") == nil
+}
+
+func (p *portReader) scorecard(file string, root *node) {
+	for _, key := range []string{"identifier", "blueprint"} {
+		if n := root.get(key); n == nil || n.kind != '"' {
+			p.refuseAt(file, root, "/"+key, "has no "+key, "A scorecard has an \"identifier\" and the \"blueprint\" it is for.")
+			return
+		}
+	}
+	doc, _ := root.value().(map[string]any)
+	for _, key := range metaKeys() {
+		delete(doc, key)
+	}
+	p.Things = append(p.Things, Thing{File: file, Scorecard: doc, place: root.at})
 }
 
 // entity takes an entity key by key: a file is refused for what it has too

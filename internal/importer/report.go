@@ -14,12 +14,16 @@ import (
 func (in *load) report() catalog.Report {
 	report := catalog.Report{
 		DryRun: in.o.DryRun, Applied: len(in.refusals) == 0 && !in.o.DryRun,
-		Blueprints: []catalog.ImportItem{}, Entities: []catalog.ImportItem{}, Repairs: []catalog.Finding{}, Refusals: []catalog.Finding{},
+		Blueprints: []catalog.ImportItem{}, Scorecards: []catalog.ImportItem{}, Entities: []catalog.ImportItem{}, Repairs: []catalog.Finding{}, Refusals: []catalog.Finding{},
 	}
 	count := map[string]int{}
 	for _, b := range in.blueprints {
 		report.Blueprints = append(report.Blueprints, catalog.ImportItem{File: b.File, Identifier: b.identifier, Verb: b.verb})
 		count[b.verb]++
+	}
+	for _, s := range in.scorecards {
+		report.Scorecards = append(report.Scorecards, catalog.ImportItem{File: s.File, Blueprint: s.blueprint, Identifier: s.identifier, Verb: s.verb})
+		count[s.verb]++
 	}
 	for _, e := range in.entities {
 		report.Entities = append(report.Entities, catalog.ImportItem{File: e.File, Blueprint: e.Entity.Blueprint, Identifier: e.Entity.Identifier, Verb: e.verb})
@@ -40,7 +44,11 @@ func (in *load) report() catalog.Report {
 }
 
 func (in *load) summary(count map[string]int) string {
-	things := number(len(in.blueprints), "blueprint", "blueprints") + " and " + number(len(in.entities), "entity", "entities")
+	things := number(len(in.blueprints), "blueprint", "blueprints")
+	if n := len(in.scorecards); n > 0 {
+		things += ", " + number(n, "scorecard", "scorecards")
+	}
+	things += " and " + number(len(in.entities), "entity", "entities")
 	if n := len(in.refusals); n > 0 {
 		what := "Nothing was imported"
 		if in.o.DryRun {
@@ -72,7 +80,7 @@ func number(n int, one, many string) string {
 // announce leaves one audit event for the whole import.
 func (in *load) announce(ctx context.Context, report catalog.Report) error {
 	changed := 0
-	for _, item := range slices.Concat(report.Blueprints, report.Entities) {
+	for _, item := range slices.Concat(report.Blueprints, report.Scorecards, report.Entities) {
 		if item.Verb != verbUnchanged {
 			changed++
 		}

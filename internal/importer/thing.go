@@ -10,12 +10,14 @@ import (
 	"sphera/internal/catalog"
 )
 
-// Thing is one blueprint or one entity that a file holds.
+// Thing is one blueprint, scorecard or entity that a file holds.
 type Thing struct {
 	File string
 	// Blueprint is the document of a blueprint; nil for an entity.
 	Blueprint map[string]any
-	// Entity is set when Blueprint is nil; its Blueprint names the kind.
+	// Scorecard is the document of a scorecard with the blueprint it is for.
+	Scorecard map[string]any
+	// Entity is set when both are nil; its Blueprint names the kind.
 	Entity catalog.NewEntity
 	// place finds line and column of a JSON pointer into the thing; one that
 	// the file does not have leads to the next that contains it.
