@@ -2,93 +2,201 @@ package catalog
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
+	"sphera/internal/catalog/query"
 	"sphera/internal/fault"
 	"sphera/internal/store"
 )
 
 const (
 	defaultPage = 50
-	maxPage     = 200
+	maxPage     = 1000
 	maxRules    = 50
 	maxText     = 200
+	maxTokens   = 8
+	// maxCount is where counting stops when there is no set to count.
+	maxCount = 10_000
+	// maxChecked is how many entities are looked at, beyond those of the page,
+	// for a total.
+	maxChecked = 3000
 )
 
-// Search returns a page of the entities that fit q, with the true total.
+// Search returns a page of the entities that fit q. Lists are found with the
+// sets of facets, and walked along the index of their order; docs/adr/0012.
 func (c *Catalog) Search(ctx context.Context, q Query) (Page, error) {
-	s, err := c.schema(ctx, c.db.Read(), q.Blueprint, "")
+	s, err := c.newSearch(ctx, q)
 	if err != nil {
 		return Page{}, err
 	}
-	b := &builder{dialect: c.db.Dialect, schema: s}
-	if err := b.conditions(q); err != nil {
-		return Page{}, err
-	}
-	if text, err := c.text.Where(ctx, q.Text, q.Blueprint, b.arg); err != nil {
-		return Page{}, err
-	} else if text != "" {
-		b.add(text)
-	}
-	total, err := countRows(ctx, c.db.Read(), "SELECT COUNT(*) FROM entities e WHERE "+b.where(), b.args...)
+	page, err := s.run(ctx)
 	if err != nil {
 		return Page{}, fmt.Errorf("search %s: %w", q.Blueprint, err)
 	}
-	limit := q.Limit
-	if limit <= 0 {
-		limit = defaultPage
+	return page, nil
+}
+
+// search is one search on its way.
+type search struct {
+	c     *Catalog
+	l     *listed
+	q     Query
+	env   query.Env
+	key   sortKey
+	from  *cursor
+	limit int
+	// where is the whole condition.
+	where *query.Query
+	// set is what is known of the result: it is among these ids. nil is all.
+	set idSet
+	// rest is what set does not say, and words a condition on the text.
+	rest  []query.Node
+	words func(b *builder) (string, error)
+	// sample is some of the result where it is too much to count.
+	sample idSet
+}
+
+func (c *Catalog) newSearch(ctx context.Context, q Query) (*search, error) {
+	l, err := c.listed(ctx, q.Blueprint)
+	if err != nil {
+		return nil, err
 	}
-	limit = min(limit, maxPage)
-	key, err := b.sortKey(q.Sort)
+	s := &search{c: c, l: l, q: q, env: q.Env, limit: q.Limit}
+	if s.env.Now.IsZero() {
+		s.env.Now = c.now()
+	}
+	if s.limit <= 0 {
+		s.limit = defaultPage
+	}
+	s.limit = min(s.limit, maxPage)
+	if s.where, err = s.conditions(); err != nil {
+		return nil, err
+	}
+	if s.key, err = newSortKey(c.db.Dialect, l, q.Sort); err != nil {
+		return nil, err
+	}
+	s.from, err = readCursor(q)
+	return s, err
+}
+
+// conditions checks the rules and joins them.
+func (s *search) conditions() (*query.Query, error) {
+	if len([]rune(s.q.Text)) > maxText {
+		return nil, fault.Field("text", "is too long", fmt.Sprintf("at most %d characters", maxText))
+	}
+	if len(s.q.Rules) > maxRules {
+		return nil, fault.Field("rules", "are too many", fmt.Sprintf("at most %d", maxRules))
+	}
+	var list []query.Node
+	if len(s.q.Rules) > 0 {
+		raw, err := json.Marshal(map[string]any{"rules": s.q.Rules})
+		if err != nil {
+			return nil, fault.Field("rules", "are not JSON", "a list of {property, operator, value}").Wrap(err)
+		}
+		rules, problems := query.Parse(raw)
+		if len(problems) == 0 {
+			_, _, problems = rules.SQL(s.c.db.Dialect, s.l.fields, s.env, 1)
+		}
+		if len(problems) > 0 {
+			return nil, ruleFault("", problems)
+		}
+		list = append(list, rules)
+	}
+	if s.q.Where != nil && len(s.q.Where.Rules) > 0 {
+		if _, _, problems := s.q.Where.SQL(s.c.db.Dialect, s.l.fields, s.env, 1); len(problems) > 0 {
+			return nil, ruleFault("query/", problems)
+		}
+		list = append(list, s.q.Where)
+	}
+	return query.And(list...), nil
+}
+
+// RuleFault is the error for a query that cannot be used; at is where the query
+// was in what was sent.
+func RuleFault(at string, problems []query.Problem) error { return ruleFault(at, problems) }
+
+func ruleFault(at string, problems []query.Problem) error {
+	first := problems[0]
+	e := fault.Field(strings.TrimSuffix(at+strings.TrimPrefix(first.Path, "/"), "/"), first.Problem, first.Want)
+	for _, p := range problems[1:] {
+		e = e.With(strings.TrimSuffix(at+strings.TrimPrefix(p.Path, "/"), "/"), p.Problem, p.Want)
+	}
+	return e
+}
+
+func (s *search) run(ctx context.Context) (Page, error) {
+	if err := s.narrow(ctx); err != nil {
+		return Page{}, err
+	}
+	if err := s.settle(ctx); err != nil {
+		return Page{}, err
+	}
+	hits, more, err := s.hits(ctx)
 	if err != nil {
 		return Page{}, err
 	}
-	from, err := readCursor(q)
+	page, err := s.fetch(ctx, hits)
 	if err != nil {
 		return Page{}, err
 	}
-	if from != nil {
-		if err := b.after(key, q.Desc, from); err != nil {
+	if err := s.count(ctx, &page, len(hits)); err != nil {
+		return Page{}, err
+	}
+	if len(s.q.Facets) > 0 {
+		if page.Facets, err = s.facets(ctx); err != nil {
 			return Page{}, err
 		}
 	}
-	rows, err := c.db.Read().QueryContext(ctx, "SELECT "+entityColumns+" FROM entities e WHERE "+b.where()+" ORDER BY "+key.order(q.Desc)+" LIMIT "+strconv.Itoa(limit+1), b.args...)
-	list, err := store.All(rows, err, scanStored)
-	if err != nil {
-		return Page{}, fmt.Errorf("search %s: %w", q.Blueprint, err)
+	if more {
+		last := hits[len(hits)-1]
+		page.Next, err = cursor{Value: last.key, ID: last.id, Total: page.Total, AtLeast: page.TotalIsAtLeast}.encode(s.q)
 	}
-	return c.page(ctx, s, q, key, list, limit, total)
-}
-
-func (c *Catalog) page(ctx context.Context, s *schema, q Query, key sortKey, list []*stored, limit, total int) (Page, error) {
-	page := Page{Entities: []Entity{}, Total: total}
-	more := len(list) > limit
-	list = list[:min(limit, len(list))]
-	if err := readRelations(ctx, c.db.Read(), list...); err != nil {
-		return Page{}, err
-	}
-	for _, r := range list {
-		page.Entities = append(page.Entities, r.entity(s))
-	}
-	if !more {
-		return page, nil
-	}
-	last := list[len(list)-1]
-	next, err := cursor{Value: key.value(last), ID: last.id}.encode(q)
-	page.Next = next
 	return page, err
 }
 
-// builder makes the SQL of a query. Names become literals after they were
-// found in the blueprint; values are always parameters.
+// hit is where an entity is in the list.
+type hit struct {
+	id  int64
+	key any
+}
+
+// fetch reads the entities of a page. They must still fit: they may have
+// changed since they were found.
+func (s *search) fetch(ctx context.Context, hits []hit) (Page, error) {
+	page := Page{Entities: []Entity{}}
+	ids := make([]int64, len(hits))
+	for i, h := range hits {
+		ids[i] = h.id
+	}
+	b := s.builder()
+	condition, args, _ := s.where.SQL(b.dialect, s.l.fields, s.env, 1)
+	rows, err := s.c.db.Read().QueryContext(ctx, "SELECT "+entityColumns+" FROM entities e WHERE e.id IN ("+idList(ids)+") AND e.pending = 0 AND "+condition, args...)
+	list, err := store.All(rows, err, scanStored)
+	if err != nil {
+		return page, err
+	}
+	if err := readRelations(ctx, s.c.db.Read(), list...); err != nil {
+		return page, err
+	}
+	slices.SortFunc(list, func(a, b *stored) int { return slices.Index(ids, a.id) - slices.Index(ids, b.id) })
+	for _, r := range list {
+		page.Entities = append(page.Entities, r.entity(s.l.s))
+	}
+	return page, nil
+}
+
+// builder makes statements: conditions with numbered parameters.
 type builder struct {
 	dialect store.Dialect
-	schema  *schema
 	parts   []string
 	args    []any
 }
+
+func (s *search) builder() *builder { return &builder{dialect: s.c.db.Dialect} }
 
 func (b *builder) arg(v any) string {
 	b.args = append(b.args, v)
@@ -99,95 +207,58 @@ func (b *builder) add(part string) { b.parts = append(b.parts, part) }
 
 func (b *builder) where() string { return strings.Join(b.parts, " AND ") }
 
-func (b *builder) conditions(q Query) error {
-	b.add("e.blueprint = " + b.arg(b.schema.Identifier))
-	if len([]rune(q.Text)) > maxText {
-		return fault.Field("text", "is too long", fmt.Sprintf("at most %d characters", maxText))
+// among adds that the id is one of many.
+func (b *builder) among(ids []int64) {
+	if b.dialect == store.SQLite || len(ids) < 100 {
+		b.add("e.id IN (" + idList(ids) + ")")
+		return
 	}
-	if len(q.Rules) > maxRules {
-		return fault.Field("rules", "are too many", fmt.Sprintf("at most %d", maxRules))
-	}
-	for i, rule := range q.Rules {
-		part, bad := b.rule(rule)
-		if bad != nil {
-			return bad.at(i)
-		}
-		b.add(part)
-	}
-	return nil
+	b.add("e.id = ANY(CAST(" + b.arg("{"+idList(ids)+"}") + " AS BIGINT[]))")
 }
 
-// sortKey is what a list is sorted by; ties are broken by id.
-type sortKey struct {
-	expression string
-	// nullable keys sort what is unset last in both directions.
-	nullable bool
-	value    func(r *stored) any
+// nodes adds rules; drive is the slot whose index may be used.
+func (b *builder) nodes(s *search, drive string, list ...query.Node) {
+	if len(list) == 0 {
+		return
+	}
+	f := s.l.fields
+	f.Drive = drive
+	condition, args, _ := query.And(list...).SQL(b.dialect, f, s.env, len(b.args)+1)
+	b.add(condition)
+	b.args = append(b.args, args...)
 }
 
-func (k sortKey) order(desc bool) string {
-	way := ""
-	if desc {
-		way = " DESC"
-	}
-	order := k.expression + way + ", e.id" + way
-	if k.nullable {
-		return "(CASE WHEN " + k.expression + " IS NULL THEN 1 ELSE 0 END), " + order
-	}
-	return order
-}
-
-func (b *builder) sortKey(name string) (sortKey, error) {
-	switch name {
-	case "", "$title":
-		return sortKey{expression: "e.title_fold", value: func(r *stored) any { return fold(r.Title) }}, nil
-	case "$identifier":
-		return sortKey{expression: "e.identifier", value: func(r *stored) any { return r.Identifier }}, nil
-	case "$updatedAt":
-		return sortKey{expression: "e.updated_at", value: func(r *stored) any { return r.updated }}, nil
-	case "$createdAt":
-		return sortKey{expression: "e.created_at", value: func(r *stored) any { return r.created }}, nil
-	}
-	p, ok := b.schema.Schema.Properties[name]
-	if !ok {
-		return sortKey{}, fault.Field("sort", fmt.Sprintf("%q is not a property of %s", cut(name), b.schema.Identifier), "a property, $title, $identifier, $createdAt or $updatedAt")
-	}
-	switch p.Type {
-	case "number":
-		return sortKey{expression: jsonNumber(b.dialect, name), nullable: true, value: func(r *stored) any { return r.Properties[name] }}, nil
-	case "string":
-		return sortKey{expression: jsonText(b.dialect, name), nullable: true, value: func(r *stored) any { return r.Properties[name] }}, nil
-	case "boolean":
-		return sortKey{expression: jsonRaw(b.dialect, name), nullable: true, value: func(r *stored) any {
-			v, set := r.Properties[name]
-			if !set {
-				return nil
-			}
-			return fmt.Sprint(v)
-		}}, nil
-	default:
-		return sortKey{}, fault.Field("sort", fmt.Sprintf("%q is of type %s", name, p.Type), "a property of type string, number or boolean")
-	}
-}
-
-// after continues behind a cursor.
-func (b *builder) after(k sortKey, desc bool, from *cursor) error {
-	beyond := " > "
-	if desc {
-		beyond = " < "
-	}
-	if from.Value == nil {
-		b.add("(" + k.expression + " IS NULL AND e.id" + beyond + b.arg(from.ID) + ")")
+// rests adds everything that the set does not say.
+func (b *builder) rests(s *search) error {
+	b.nodes(s, noSlot, s.rest...)
+	if s.words == nil {
 		return nil
 	}
-	value := from.Value
-	if n, ok := value.(float64); ok && !k.nullable {
-		value = int64(n) // times; the only numbers that are columns
+	part, err := s.words(b)
+	if err == nil && part != "" {
+		b.add(part)
 	}
-	tuple := "(" + k.expression + ", e.id)" + beyond + "(" + b.arg(value) + ", " + b.arg(from.ID) + ")"
-	if k.nullable {
-		tuple = "(" + tuple + " OR " + k.expression + " IS NULL)"
+	return err
+}
+
+// noSlot keeps SQLite off the indexes of slots.
+const noSlot = "-"
+
+// ids runs a statement that selects ids.
+func (s *search) ids(ctx context.Context, statement string, args ...any) (idSet, int, error) {
+	rows, err := s.c.db.Read().QueryContext(ctx, statement, args...)
+	if err != nil {
+		return nil, 0, err
 	}
-	b.add(tuple)
-	return nil
+	defer rows.Close()
+	set, n := idSet{}, 0
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, 0, err
+		}
+		set.add(id)
+		n++
+	}
+	return set, n, rows.Err()
 }

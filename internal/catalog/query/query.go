@@ -249,3 +249,20 @@ func (q *Query) Only(property string) (string, bool) {
 	}
 	return "", false
 }
+
+// Values are the values that a rule compares with, worked out for the caller.
+// ok is false where it compares with something else, or with a user that there
+// is not.
+func (r Rule) Values(env Env) (values []any, ok bool) {
+	o := r.operand(env)
+	return o.values, !o.nobody && o.span == nil && r.Context == nil
+}
+
+// Positive is the operator that r's denies, and true, or its own and false.
+func (r Rule) Positive() (string, bool) { return positive(r.Operator) }
+
+// OfProperty tells whether r compares just a property or meta-property of the
+// entity.
+func (r Rule) OfProperty() bool {
+	return r.Property != "" && r.Path == nil && r.Context == nil && r.Operator != relatedTo
+}
