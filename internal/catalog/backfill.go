@@ -106,7 +106,14 @@ func (c *Catalog) giveSlots(ctx context.Context, tx *store.Tx, m *model, bluepri
 		f := m.mirrored(s, path)
 		return f.Type, f.Format
 	}), empty)
-	return c.writeSlots(ctx, tx, s, slots)
+	if err := c.writeSlots(ctx, tx, s, slots); err != nil {
+		return err
+	}
+	n, err := countRows(ctx, tx, "SELECT COUNT(*) FROM (SELECT 1 FROM entities WHERE blueprint = $1 LIMIT 1) q", blueprint)
+	if err != nil {
+		return err
+	}
+	return prepareFacets(ctx, tx, s, n == 0)
 }
 
 func (c *Catalog) writeSlots(ctx context.Context, tx *store.Tx, s *schema, slots map[string]string) error {
@@ -150,6 +157,11 @@ func (c *Catalog) backfillPart(ctx context.Context, tx *store.Tx, m *model, blue
 	if _, err := tx.ExecContext(ctx, "DELETE FROM derive_backfill WHERE blueprint = $1", blueprint); err != nil {
 		return false, fmt.Errorf("end the backfill of %s: %w", blueprint, err)
 	}
+	if s != nil {
+		if err := markFacets(ctx, tx, s); err != nil {
+			return false, err
+		}
+	}
 	if s != nil && slotsFilling(s.slots) {
 		return false, c.writeSlots(ctx, tx, s, readySlots(s.slots))
 	}
@@ -173,6 +185,11 @@ func (c *Catalog) deriveAgain(ctx context.Context, tx *store.Tx, m *model, ids [
 		b.later(r, cause)
 		for _, a := range r.s.aggregations {
 			b.note(a, id, cause)
+		}
+		if r.old != nil && r.old.pending == 0 {
+			// What is in the sets already stays; what derives differently now is
+			// counted when it is written.
+			b.facets.fill(r.s.facets, r.old)
 		}
 	}
 	b.derive.limit += len(ids)

@@ -182,7 +182,7 @@ func (c *Catalog) DeleteBlueprint(ctx context.Context, id, by string) error {
 			}
 		}
 		for _, statement := range []string{
-			"DELETE FROM scorecards WHERE blueprint = $1", "DELETE FROM facet_counts WHERE blueprint = $1", "DELETE FROM derive_backfill WHERE blueprint = $1",
+			"DELETE FROM scorecards WHERE blueprint = $1", "DELETE FROM facet_counts WHERE blueprint = $1", "DELETE FROM facet_sets WHERE blueprint = $1", "DELETE FROM derive_backfill WHERE blueprint = $1",
 			"DELETE FROM blueprints WHERE identifier = $1",
 		} {
 			if _, err := tx.ExecContext(ctx, statement, id); err != nil {

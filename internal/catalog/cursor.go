@@ -13,14 +13,17 @@ import (
 // cursor of another query, or a changed one, would give a wrong page. It is no
 // secret: what a cursor says only ever becomes parameters of the same query.
 type cursor struct {
-	Value any    `json:"v"`
-	ID    int64  `json:"i"`
-	Check string `json:"c"`
+	Value any   `json:"v"`
+	ID    int64 `json:"i"`
+	// Total is what the first page said, and AtLeast that there may be more.
+	Total   int    `json:"t,omitempty"`
+	AtLeast bool   `json:"m,omitempty"`
+	Check   string `json:"c"`
 }
 
 func (c cursor) sum(q Query) (string, error) {
 	q.From, q.Limit = "", 0
-	raw, err := json.Marshal([]any{q, c.Value, c.ID})
+	raw, err := json.Marshal([]any{q, c.Value, c.ID, c.Total, c.AtLeast})
 	if err != nil {
 		return "", fmt.Errorf("encode a cursor: %w", err)
 	}

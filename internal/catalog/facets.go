@@ -33,6 +33,11 @@ func facetNames(b Blueprint) []string {
 			out = append(out, name)
 		}
 	}
+	for name, p := range b.CalculationProperties {
+		if p.Type == "boolean" {
+			out = append(out, name)
+		}
+	}
 	slices.Sort(out)
 	return out
 }
@@ -75,7 +80,7 @@ func (f facetID) compare(o facetID) int {
 	return cmp.Or(strings.Compare(f.blueprint, o.blueprint), strings.Compare(f.property, o.property), strings.Compare(f.value, o.value))
 }
 
-// facetChange is which ids came (true) and went (false).
+// facetChange is which ids are in a set (true) and which are not (false).
 type facetChange map[int64]bool
 
 // change notes that an entity came (before is nil), went (after is nil) or
@@ -95,6 +100,13 @@ func (d *facetDelta) change(names []string, before, after *stored) {
 	}
 }
 
+// fill notes that an entity is there.
+func (d *facetDelta) fill(names []string, r *stored) {
+	for id := range facetsOf(names, r) {
+		d.note(id, r.id, true)
+	}
+}
+
 func (d *facetDelta) note(f facetID, id int64, came bool) {
 	if d.changes == nil {
 		d.changes = map[facetID]*facetChange{}
@@ -103,10 +115,6 @@ func (d *facetDelta) note(f facetID, id int64, came bool) {
 	if c == nil {
 		c = &facetChange{}
 		d.changes[f] = c
-	}
-	if was, noted := (*c)[id]; noted && was != came {
-		delete(*c, id) // came and went, or went and came back
-		return
 	}
 	(*c)[id] = came
 }
@@ -126,7 +134,11 @@ func facetsOf(names []string, r *stored) map[facetID]bool {
 			}
 			continue
 		}
-		if key, ok := facetKey(r.Properties[name]); ok {
+		v, ok := r.Properties[name]
+		if !ok {
+			v = r.derived[name]
+		}
+		if key, ok := facetKey(v); ok {
 			out[facetID{r.blueprint, name, key}] = true
 		}
 	}

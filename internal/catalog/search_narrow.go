@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"sphera/internal/catalog/query"
 )
@@ -199,7 +200,7 @@ func (s *search) readSet(ctx context.Context, property string, keys []string) (i
 
 // narrowText finds by text: as a set, or where much is found as a condition.
 func (s *search) narrowText(ctx context.Context) error {
-	if len(searchTokens(s.q.Text)) == 0 {
+	if strings.TrimSpace(s.q.Text) == "" {
 		return nil
 	}
 	found, err := s.c.text.Match(ctx, s.q.Text, s.q.Blueprint, maxLooked+1)
@@ -226,7 +227,7 @@ func (s *search) list(ctx context.Context, n query.Node) (bool, error) {
 		return false, nil
 	}
 	operator, deny := r.Positive()
-	if deny || operator == "isEmpty" {
+	if deny || operator == "isEmpty" || operator == "=" && r.Value == nil {
 		return false, nil
 	}
 	drive, most := noSlot, maxLooked

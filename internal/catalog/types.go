@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sphera/internal/catalog/property"
+	"sphera/internal/catalog/query"
 )
 
 // Blueprint is the schema of one kind of thing.
@@ -157,6 +158,11 @@ type Query struct {
 	// Text is looked for in identifier, title and string properties.
 	Text  string
 	Rules []Rule
+	// Where must hold, too; Env is what it depends on.
+	Where *query.Query `json:",omitempty"`
+	Env   query.Env    `json:"-"`
+	// Facets are properties whose values are counted over the result.
+	Facets []string `json:"-"`
 	// Sort is a property, or $identifier, $title, $updatedAt, $createdAt.
 	Sort  string
 	Desc  bool
@@ -173,11 +179,21 @@ type Rule struct {
 	Value    any    `json:"value,omitempty"`
 }
 
-// Page is one page of entities with the true total.
+// Page is one page of entities with the total of all pages.
 type Page struct {
 	Entities []Entity `json:"entities"`
 	Next     string   `json:"next,omitempty"`
 	Total    int      `json:"total"`
+	// TotalIsAtLeast is set where there may be more than Total.
+	TotalIsAtLeast bool `json:"totalIsAtLeast,omitempty"`
+	// Facets are the counts of values by property.
+	Facets map[string][]FacetValue `json:"facets,omitempty"`
+}
+
+// FacetValue is how many entities of a result have a value; null is unset.
+type FacetValue struct {
+	Value any `json:"value"`
+	Count int `json:"count"`
 }
 
 // Graph is the bounded neighbourhood of one entity.

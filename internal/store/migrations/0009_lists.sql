@@ -60,11 +60,3 @@ CREATE TABLE facet_sets (
   PRIMARY KEY (blueprint, property, value, chunk)
 );
 -- only postgres: ALTER TABLE facet_sets ALTER COLUMN ids SET STORAGE PLAIN, SET (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02);
-
--- Blueprints whose slots and sets are being filled, and how far that has come.
-CREATE TABLE index_backfill (
--- only postgres: blueprint TEXT COLLATE "C" NOT NULL PRIMARY KEY,
--- only sqlite: blueprint TEXT NOT NULL PRIMARY KEY,
-  after_id BIGINT NOT NULL
-);
-INSERT INTO index_backfill (blueprint, after_id) SELECT identifier, 0 FROM blueprints;
