@@ -208,7 +208,7 @@ func (b *batch) writeRows(ctx context.Context, s *schema, list []*row) ([][]any,
 		{"updated_at", kindInt}, {"updated_by", kindText}, {"identifier", kindText},
 	}
 	common = append(common, slots...)
-	insertFields := append([]field{{"id", kindInt}, {"blueprint", kindText}, {"created_at", kindInt}, {"created_by", kindText}, {"pending", kindInt}, {"find_text", kindText}, {"search_text", kindText}}, common...)
+	insertFields := append([]field{{"id", kindInt}, {"blueprint", kindText}, {"created_at", kindInt}, {"created_by", kindText}, {"pending", kindInt}}, common...)
 	updateFields := append([]field{{"id", kindInt}}, common...)
 	var inserts, updates, versions [][]any
 	for _, r := range list {
@@ -229,7 +229,7 @@ func (b *batch) writeRows(ctx context.Context, s *schema, list []*row) ([][]any,
 			}
 		}
 		if r.fresh {
-			inserts = append(inserts, append([]any{n.id, n.blueprint, n.created, n.createdBy, n.pending, "", ""}, values...))
+			inserts = append(inserts, append([]any{n.id, n.blueprint, n.created, n.createdBy, n.pending}, values...))
 		} else {
 			updates = append(updates, append([]any{n.id}, values...))
 		}

@@ -136,7 +136,9 @@ func (c *Catalog) downstream(ctx context.Context, root int64) ([]reached, bool, 
 			if err != nil {
 				return append(all, level...), false, fmt.Errorf("read what depends: %w", err)
 			}
-			slices.SortFunc(list, func(a, b reached) int { return cmp.Or(strings.Compare(a.blueprint, b.blueprint), compareLinks(a.link, b.link)) })
+			slices.SortFunc(list, func(a, b reached) int {
+				return cmp.Or(strings.Compare(a.blueprint, b.blueprint), compareLinks(a.link, b.link))
+			})
 			for _, r := range list {
 				if !seen[r.source] && len(level) < maxImpact-len(all) {
 					seen[r.source] = true

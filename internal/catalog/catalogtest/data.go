@@ -97,9 +97,19 @@ const Batch = 500
 // Write saves the entities from (included) to to (excluded) of a blueprint as
 // they are in version.
 func (d *Data) Write(ctx context.Context, c *catalog.Catalog, blueprint string, from, to, version int) error {
-	for i := from; i < to; i++ {
-		if _, _, err := c.PutEntity(ctx, blueprint, d.Entity(blueprint, i, version), catalog.Write{Upsert: true, By: "bench"}); err != nil {
-			return fmt.Errorf("put %s %d: %w", blueprint, i, err)
+	for ; from < to; from += Batch {
+		var list []catalog.NewEntity
+		for i := from; i < min(from+Batch, to); i++ {
+			list = append(list, d.Entity(blueprint, i, version))
+		}
+		items, err := c.PutMany(ctx, blueprint, list, catalog.Write{Upsert: true, By: "bench"})
+		if err != nil {
+			return fmt.Errorf("put %s from %d: %w", blueprint, from, err)
+		}
+		for _, item := range items {
+			if item.Err != nil {
+				return fmt.Errorf("put %s %s: %w", blueprint, item.Identifier, item.Err)
+			}
 		}
 	}
 	return nil

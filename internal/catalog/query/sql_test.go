@@ -162,7 +162,7 @@ func (w *world) load(t *testing.T, db *store.DB) {
 
 func insert(ctx context.Context, tx *store.Tx, s map[string]any) (int64, error) {
 	own, derived := map[string]any{}, map[string]any{}
-	columns := map[string]any{"blueprint": s["blueprint"], "identifier": s["identifier"], "title": s["title"], "title_fold": strings.ToLower(s["title"].(string)), "icon": "", "created_by": "", "updated_by": "", "find_text": "", "search_text": "",
+	columns := map[string]any{"blueprint": s["blueprint"], "identifier": s["identifier"], "title": s["title"], "title_fold": strings.ToLower(s["title"].(string)), "icon": "", "created_by": "", "updated_by": "",
 		"datasource": "", "created_at": ms(s["createdAt"]), "updated_at": ms(s["updatedAt"]), "scorecards": "{}", "team": "[]"}
 	for key, column := range map[string]string{"icon": "icon", "createdBy": "created_by", "updatedBy": "updated_by", "datasource": "datasource"} {
 		if s[key] != nil {

@@ -64,7 +64,9 @@ func ask(b *testing.B, x *textindex.Index, list []string) {
 		}
 	}
 	slices.SortFunc(all, func(a, b one) int { return int(a.took - b.took) })
-	ms := func(part float64) float64 { return float64(all[int(part*float64(len(all)-1))].took.Microseconds()) / 1000 }
+	ms := func(part float64) float64 {
+		return float64(all[int(part*float64(len(all)-1))].took.Microseconds()) / 1000
+	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(ms(0.5), "ms-p50")
 	b.ReportMetric(ms(0.95), "ms-p95")
@@ -114,7 +116,7 @@ func fill(b *testing.B, db *store.DB, x *textindex.Index, d *catalogtest.Data) f
 			var docs []textindex.Doc
 			var query strings.Builder
 			var args []any
-			query.WriteString("INSERT INTO entities (id, blueprint, identifier, title, title_fold, icon, team, properties, find_text, search_text, created_at, updated_at, created_by, updated_by) ")
+			query.WriteString("INSERT INTO entities (id, blueprint, identifier, title, title_fold, icon, team, properties, created_at, updated_at, created_by, updated_by) ")
 			if db.Dialect == store.Postgres {
 				query.WriteString("OVERRIDING SYSTEM VALUE ")
 			}
@@ -134,7 +136,7 @@ func fill(b *testing.B, db *store.DB, x *textindex.Index, d *catalogtest.Data) f
 					query.WriteByte(',')
 				}
 				k := len(args)
-				fmt.Fprintf(&query, "($%d, $%d, $%d, $%d, $%d, '', $%d, '{}', '', '', 0, %d, '', '')", k+1, k+2, k+3, k+4, k+5, k+6, id*1000)
+				fmt.Fprintf(&query, "($%d, $%d, $%d, $%d, $%d, '', $%d, '{}', 0, %d, '', '')", k+1, k+2, k+3, k+4, k+5, k+6, id*1000)
 				args = append(args, id, blueprint, e.Identifier, e.Title, strings.ToLower(e.Title), `["`+team+`"]`)
 			}
 			if err := db.Tx(ctx, func(tx *store.Tx) error {

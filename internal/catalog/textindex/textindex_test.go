@@ -40,7 +40,10 @@ func (s *shelf) tx(f func(ctx context.Context, tx *store.Tx) error) {
 
 func (s *shelf) exec(query string, args ...any) {
 	s.t.Helper()
-	s.tx(func(ctx context.Context, tx *store.Tx) error { _, err := tx.ExecContext(ctx, query, args...); return err })
+	s.tx(func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.ExecContext(ctx, query, args...)
+		return err
+	})
 }
 
 func (s *shelf) put(docs ...textindex.Doc) {
@@ -55,8 +58,8 @@ func (s *shelf) put(docs ...textindex.Doc) {
 			if err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, "INSERT INTO entities (id, blueprint, identifier, title, title_fold, icon, team, properties, find_text, search_text, created_at, updated_at, created_by, updated_by) "+over+
-				"VALUES ($1, $2, $3, $4, $5, '', $6, '{}', '', '', 0, $7, '', '')", d.ID, d.Blueprint, d.Identifier, d.Title, strings.ToLower(d.Title), string(team), 1_000_000+d.ID*86_400_000); err != nil {
+			if _, err := tx.ExecContext(ctx, "INSERT INTO entities (id, blueprint, identifier, title, title_fold, icon, team, properties, created_at, updated_at, created_by, updated_by) "+over+
+				"VALUES ($1, $2, $3, $4, $5, '', $6, '{}', 0, $7, '', '')", d.ID, d.Blueprint, d.Identifier, d.Title, strings.ToLower(d.Title), string(team), 1_000_000+d.ID*86_400_000); err != nil {
 				return err
 			}
 		}

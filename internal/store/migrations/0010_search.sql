@@ -35,3 +35,7 @@ CREATE TABLE text_backfill (
   after_id BIGINT NOT NULL PRIMARY KEY
 );
 INSERT INTO text_backfill (after_id) SELECT 0 FROM entities LIMIT 1;
+
+-- What the index replaces.
+ALTER TABLE entities DROP COLUMN find_text;
+ALTER TABLE entities DROP COLUMN search_text;
