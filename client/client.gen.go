@@ -146,6 +146,24 @@ func (e RunState) Valid() bool {
 	}
 }
 
+// Defines values for SidebarItemSidebarType.
+const (
+	Folder SidebarItemSidebarType = "folder"
+	Page   SidebarItemSidebarType = "page"
+)
+
+// Valid indicates whether the value is a known member of the SidebarItemSidebarType enum.
+func (e SidebarItemSidebarType) Valid() bool {
+	switch e {
+	case Folder:
+		return true
+	case Page:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for StepRunSafety.
 const (
 	Compensatable StepRunSafety = "compensatable"
@@ -203,6 +221,33 @@ func (e StepRunState) Valid() bool {
 	}
 }
 
+// Defines values for VersionVerb.
+const (
+	Create  VersionVerb = "create"
+	Delete  VersionVerb = "delete"
+	Derive  VersionVerb = "derive"
+	Restore VersionVerb = "restore"
+	Update  VersionVerb = "update"
+)
+
+// Valid indicates whether the value is a known member of the VersionVerb enum.
+func (e VersionVerb) Valid() bool {
+	switch e {
+	case Create:
+		return true
+	case Delete:
+		return true
+	case Derive:
+		return true
+	case Restore:
+		return true
+	case Update:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WaitingForKind.
 const (
 	WaitingForKindApproval WaitingForKind = "approval"
@@ -236,6 +281,66 @@ func (e PlanCreateServiceJSONBodyInputTemplate) Valid() bool {
 	case GoHTTP:
 		return true
 	case NodeHTTP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetGraphParamsWay.
+const (
+	In  GetGraphParamsWay = "in"
+	Out GetGraphParamsWay = "out"
+)
+
+// Valid indicates whether the value is a known member of the GetGraphParamsWay enum.
+func (e GetGraphParamsWay) Valid() bool {
+	switch e {
+	case In:
+		return true
+	case Out:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ConvertFilesParamsFormat.
+const (
+	ConvertFilesParamsFormatBackstage ConvertFilesParamsFormat = "backstage"
+	ConvertFilesParamsFormatCsv       ConvertFilesParamsFormat = "csv"
+	ConvertFilesParamsFormatPort      ConvertFilesParamsFormat = "port"
+)
+
+// Valid indicates whether the value is a known member of the ConvertFilesParamsFormat enum.
+func (e ConvertFilesParamsFormat) Valid() bool {
+	switch e {
+	case ConvertFilesParamsFormatBackstage:
+		return true
+	case ConvertFilesParamsFormatCsv:
+		return true
+	case ConvertFilesParamsFormatPort:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ImportCatalogParamsFormat.
+const (
+	ImportCatalogParamsFormatBackstage ImportCatalogParamsFormat = "backstage"
+	ImportCatalogParamsFormatCsv       ImportCatalogParamsFormat = "csv"
+	ImportCatalogParamsFormatPort      ImportCatalogParamsFormat = "port"
+)
+
+// Valid indicates whether the value is a known member of the ImportCatalogParamsFormat enum.
+func (e ImportCatalogParamsFormat) Valid() bool {
+	switch e {
+	case ImportCatalogParamsFormatBackstage:
+		return true
+	case ImportCatalogParamsFormatCsv:
+		return true
+	case ImportCatalogParamsFormatPort:
 		return true
 	default:
 		return false
@@ -335,6 +440,59 @@ func (e GetRunLogsParamsFormat) Valid() bool {
 	}
 }
 
+// AccessTokenAnswer defines model for AccessTokenAnswer.
+type AccessTokenAnswer struct {
+	AccessToken string `json:"accessToken"`
+
+	// ExpiresIn Seconds
+	ExpiresIn int64 `json:"expiresIn"`
+
+	// Ok Always true
+	Ok        bool   `json:"ok"`
+	TokenType string `json:"tokenType"`
+}
+
+// AccessTokenInput defines model for AccessTokenInput.
+type AccessTokenInput struct {
+	ClientID     string `json:"clientId"`
+	ClientSecret string `json:"clientSecret"`
+}
+
+// Account defines model for Account.
+type Account struct {
+	CreatedAt   string     `json:"createdAt"`
+	Email       string     `json:"email"`
+	FirstName   string     `json:"firstName"`
+	ID          string     `json:"id"`
+	LastName    string     `json:"lastName"`
+	Name        string     `json:"name"`
+	Picture     *string    `json:"picture"`
+	PortalRoles []string   `json:"portalRoles"`
+	Providers   []string   `json:"providers"`
+	Roles       []UserRole `json:"roles"`
+	Status      string     `json:"status"`
+	Teams       []string   `json:"teams"`
+	Type        string     `json:"type"`
+	UpdatedAt   string     `json:"updatedAt"`
+}
+
+// AccountAnswer defines model for AccountAnswer.
+type AccountAnswer struct {
+	// Ok Always true
+	Ok   bool    `json:"ok"`
+	User Account `json:"user"`
+}
+
+// AccountsAnswer defines model for AccountsAnswer.
+type AccountsAnswer struct {
+	// Next Set where limit was given and there are more
+	Next *string `json:"next,omitempty"`
+
+	// Ok Always true
+	Ok    bool      `json:"ok"`
+	Users []Account `json:"users"`
+}
+
 // ActionAnswer defines model for ActionAnswer.
 type ActionAnswer struct {
 	Action ActionInfo `json:"action"`
@@ -400,6 +558,39 @@ type AggregationSpec struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
+// App defines model for App.
+type App struct {
+	CreatedAt string `json:"createdAt"`
+	CreatedBy string `json:"createdBy"`
+	Enabled   bool   `json:"enabled"`
+
+	// ID The client id
+	ID    string   `json:"id"`
+	Name  string   `json:"name"`
+	Roles []string `json:"roles"`
+
+	// Secret The client secret; it is shown only here
+	Secret    *string `json:"secret,omitempty"`
+	UpdatedAt string  `json:"updatedAt"`
+}
+
+// AppAnswer defines model for AppAnswer.
+type AppAnswer struct {
+	App App `json:"app"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// AppInput defines model for AppInput.
+type AppInput struct {
+	Enabled *bool   `json:"enabled,omitempty"`
+	Name    *string `json:"name,omitempty"`
+
+	// Roles What the app may do; infrastructure when absent
+	Roles *[]string `json:"roles,omitempty"`
+}
+
 // ApplyInput defines model for ApplyInput.
 type ApplyInput struct {
 	PlanID string `json:"planId"`
@@ -413,6 +604,14 @@ type Approval struct {
 	Who   *[]string `json:"who,omitempty"`
 }
 
+// AppsAnswer defines model for AppsAnswer.
+type AppsAnswer struct {
+	Apps []App `json:"apps"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
 // AuditAnswer defines model for AuditAnswer.
 type AuditAnswer struct {
 	Events []Event `json:"events"`
@@ -420,6 +619,57 @@ type AuditAnswer struct {
 
 	// Ok Always true
 	Ok bool `json:"ok"`
+}
+
+// AuditBy defines model for AuditBy.
+type AuditBy struct {
+	Name   string `json:"name"`
+	UserID string `json:"userId"`
+}
+
+// AuditContext defines model for AuditContext.
+type AuditContext struct {
+	Blueprint *string `json:"blueprint,omitempty"`
+	Entity    *string `json:"entity,omitempty"`
+	RunID     *string `json:"runId,omitempty"`
+}
+
+// AuditDiff defines model for AuditDiff.
+type AuditDiff struct {
+	After  map[string]interface{} `json:"after"`
+	Before map[string]interface{} `json:"before"`
+}
+
+// AuditEntry defines model for AuditEntry.
+type AuditEntry struct {
+	// Action CREATE, UPDATE or DELETE
+	Action         string                 `json:"action"`
+	AdditionalData map[string]interface{} `json:"additionalData"`
+	Context        AuditContext           `json:"context"`
+	Diff           AuditDiff              `json:"diff"`
+	Identifier     string                 `json:"identifier"`
+	Message        string                 `json:"message"`
+	ResourceType   string                 `json:"resourceType"`
+
+	// Status SUCCESS or FAILURE
+	Status  string       `json:"status"`
+	Trigger AuditTrigger `json:"trigger"`
+}
+
+// AuditLogAnswer defines model for AuditLogAnswer.
+type AuditLogAnswer struct {
+	Audits []AuditEntry `json:"audits"`
+	Next   *string      `json:"next,omitempty"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// AuditTrigger defines model for AuditTrigger.
+type AuditTrigger struct {
+	At     string  `json:"at"`
+	By     AuditBy `json:"by"`
+	Origin string  `json:"origin"`
 }
 
 // Blueprint defines model for Blueprint.
@@ -450,6 +700,18 @@ type BlueprintAnswer struct {
 
 	// Ok Always true
 	Ok bool `json:"ok"`
+}
+
+// BlueprintPermissionsAnswer defines model for BlueprintPermissionsAnswer.
+type BlueprintPermissionsAnswer struct {
+	// Ok Always true
+	Ok          bool                                        `json:"ok"`
+	Permissions BlueprintPermissionsAnswerPermissionsStruct `json:"permissions"`
+}
+
+// BlueprintPermissionsAnswerPermissionsStruct defines model for BlueprintPermissionsAnswerPermissionsStruct.
+type BlueprintPermissionsAnswerPermissionsStruct struct {
+	Entities EntityPermissions `json:"entities"`
 }
 
 // BlueprintProperty defines model for BlueprintProperty.
@@ -519,6 +781,54 @@ type BranchesAnswer struct {
 	Ok bool `json:"ok"`
 }
 
+// BulkAnswer defines model for BulkAnswer.
+type BulkAnswer struct {
+	Entities []BulkItem  `json:"entities"`
+	Errors   []BulkError `json:"errors"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// BulkDeleteAnswer defines model for BulkDeleteAnswer.
+type BulkDeleteAnswer struct {
+	DeletedEntities []string `json:"deletedEntities"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// BulkDeleteInput defines model for BulkDeleteInput.
+type BulkDeleteInput struct {
+	Entities []string `json:"entities"`
+}
+
+// BulkError defines model for BulkError.
+type BulkError struct {
+	Details *[]Detail `json:"details,omitempty"`
+	Error   string    `json:"error"`
+
+	// Identifier unknown where a query did not find one
+	Identifier string `json:"identifier"`
+	Index      int64  `json:"index"`
+	Message    string `json:"message"`
+	StatusCode int64  `json:"statusCode"`
+}
+
+// BulkInput defines model for BulkInput.
+type BulkInput struct {
+	Entities []NewEntity `json:"entities"`
+}
+
+// BulkItem defines model for BulkItem.
+type BulkItem struct {
+	Created    bool   `json:"created"`
+	Identifier string `json:"identifier"`
+
+	// Index Place in the request
+	Index int64 `json:"index"`
+}
+
 // Calculation defines model for Calculation.
 type Calculation struct {
 	Calculation          string                  `json:"calculation"`
@@ -558,6 +868,12 @@ type CatalogChange struct {
 	Verb       string                  `json:"verb"`
 }
 
+// Change defines model for Change.
+type Change struct {
+	After  interface{} `json:"after"`
+	Before interface{} `json:"before"`
+}
+
 // ChangeEntry defines model for ChangeEntry.
 type ChangeEntry struct {
 	Kind  string  `json:"kind"`
@@ -573,6 +889,14 @@ type ChangelogDestination struct {
 	Type                 string                 `json:"type"`
 	URL                  *string                `json:"url,omitempty"`
 	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// ChangesAnswer defines model for ChangesAnswer.
+type ChangesAnswer struct {
+	Changes map[string]Change `json:"changes"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
 }
 
 // Check defines model for Check.
@@ -639,10 +963,72 @@ type CommitsAnswer struct {
 	Ok bool `json:"ok"`
 }
 
+// ConvertAnswer defines model for ConvertAnswer.
+type ConvertAnswer struct {
+	Blueprints []map[string]interface{} `json:"blueprints"`
+	Entities   []NewEntity              `json:"entities"`
+
+	// Ok Always true
+	Ok       bool      `json:"ok"`
+	Refusals []Finding `json:"refusals"`
+	Repairs  []Finding `json:"repairs"`
+}
+
+// CountAnswer defines model for CountAnswer.
+type CountAnswer struct {
+	Count int64 `json:"count"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
 // DecisionInput defines model for DecisionInput.
 type DecisionInput struct {
 	Approve bool    `json:"approve"`
 	Comment *string `json:"comment,omitempty"`
+}
+
+// DeletedAnswer defines model for DeletedAnswer.
+type DeletedAnswer struct {
+	Deleted []DeletedEntity `json:"deleted"`
+	Next    *string         `json:"next,omitempty"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// DeletedBlueprint defines model for DeletedBlueprint.
+type DeletedBlueprint struct {
+	Actor        string    `json:"actor"`
+	At           time.Time `json:"at"`
+	Identifier   string    `json:"identifier"`
+	RestoreUntil time.Time `json:"restoreUntil"`
+	Title        string    `json:"title"`
+}
+
+// DeletedBlueprintsAnswer defines model for DeletedBlueprintsAnswer.
+type DeletedBlueprintsAnswer struct {
+	Deleted []DeletedBlueprint `json:"deleted"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// DeletedEntity defines model for DeletedEntity.
+type DeletedEntity struct {
+	Actor        string    `json:"actor"`
+	At           time.Time `json:"at"`
+	Blueprint    string    `json:"blueprint"`
+	Cause        *string   `json:"cause,omitempty"`
+	Datasource   *string   `json:"datasource,omitempty"`
+	Identifier   string    `json:"identifier"`
+	References   int64     `json:"references"`
+	RestoreUntil time.Time `json:"restoreUntil"`
+	RunID        *string   `json:"runId,omitempty"`
+	Taken        *bool     `json:"taken,omitempty"`
+	Team         []string  `json:"team"`
+	Title        string    `json:"title"`
+	VersionID    int64     `json:"versionId"`
 }
 
 // DemoUser defines model for DemoUser.
@@ -707,6 +1093,7 @@ type Done struct {
 type Edge struct {
 	From     string `json:"from"`
 	Relation string `json:"relation"`
+	Required *bool  `json:"required,omitempty"`
 	To       string `json:"to"`
 }
 
@@ -727,7 +1114,7 @@ type Entity struct {
 	Blueprint  string                 `json:"blueprint"`
 	CreatedAt  time.Time              `json:"createdAt"`
 	CreatedBy  string                 `json:"createdBy"`
-	Icon       *string                `json:"icon,omitempty"`
+	Icon       *string                `json:"icon"`
 	Identifier string                 `json:"identifier"`
 	Properties map[string]interface{} `json:"properties"`
 	Relations  map[string]interface{} `json:"relations"`
@@ -744,6 +1131,36 @@ type EntityAnswer struct {
 
 	// Ok Always true
 	Ok bool `json:"ok"`
+}
+
+// EntityAtAnswer defines model for EntityAtAnswer.
+type EntityAtAnswer struct {
+	Entity Entity `json:"entity"`
+
+	// Ok Always true
+	Ok      bool    `json:"ok"`
+	Version Version `json:"version"`
+}
+
+// EntityListAnswer defines model for EntityListAnswer.
+type EntityListAnswer struct {
+	Entities []Entity `json:"entities"`
+
+	// Next Set when there are more than the answer holds; page on with POST .../entities/search and this as its from
+	Next *string `json:"next,omitempty"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// EntityPermissions defines model for EntityPermissions.
+type EntityPermissions struct {
+	Read             PermissionBlock            `json:"read"`
+	Register         PermissionBlock            `json:"register"`
+	Unregister       PermissionBlock            `json:"unregister"`
+	Update           PermissionBlock            `json:"update"`
+	UpdateProperties map[string]PermissionBlock `json:"updateProperties"`
+	UpdateRelations  map[string]PermissionBlock `json:"updateRelations"`
 }
 
 // EntitySearch defines model for EntitySearch.
@@ -776,6 +1193,18 @@ type Event struct {
 	RunID     *string     `json:"runId,omitempty"`
 	Seq       int64       `json:"seq"`
 	Verb      string      `json:"verb"`
+}
+
+// Example defines model for Example.
+type Example struct {
+	UnderscoreID string      `json:"_id"`
+	Data         interface{} `json:"data"`
+}
+
+// Failed defines model for Failed.
+type Failed struct {
+	Identifier string `json:"identifier"`
+	Message    string `json:"message"`
 }
 
 // Failure defines model for Failure.
@@ -862,6 +1291,11 @@ type FilesAnswer struct {
 	Ok bool `json:"ok"`
 }
 
+// FilesBody defines model for FilesBody.
+type FilesBody struct {
+	Files []File `json:"files"`
+}
+
 // Finding defines model for Finding.
 type Finding struct {
 	Column  int64   `json:"column"`
@@ -872,11 +1306,21 @@ type Finding struct {
 	Problem string  `json:"problem"`
 }
 
+// FolderAnswer defines model for FolderAnswer.
+type FolderAnswer struct {
+	Folder map[string]interface{} `json:"folder"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
 // Graph defines model for Graph.
 type Graph struct {
-	Edges []Edge           `json:"edges"`
-	More  map[string]int64 `json:"more"`
-	Nodes []Node           `json:"nodes"`
+	Edges  []Edge           `json:"edges"`
+	Hidden []Hidden         `json:"hidden"`
+	More   map[string]int64 `json:"more"`
+	Next   *string          `json:"next,omitempty"`
+	Nodes  []Node           `json:"nodes"`
 }
 
 // GraphAnswer defines model for GraphAnswer.
@@ -885,6 +1329,15 @@ type GraphAnswer struct {
 
 	// Ok Always true
 	Ok bool `json:"ok"`
+}
+
+// Hidden defines model for Hidden.
+type Hidden struct {
+	AtLeast  *bool   `json:"atLeast,omitempty"`
+	Count    int64   `json:"count"`
+	In       bool    `json:"in"`
+	Node     string  `json:"node"`
+	Relation *string `json:"relation,omitempty"`
 }
 
 // Hit defines model for Hit.
@@ -928,9 +1381,45 @@ type HomeWaiting struct {
 	Runs         []Run         `json:"runs"`
 }
 
-// ImportInput defines model for ImportInput.
-type ImportInput struct {
-	Files []File `json:"files"`
+// IdentifierAnswer defines model for IdentifierAnswer.
+type IdentifierAnswer struct {
+	Identifier string `json:"identifier"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// ImpactAnswer defines model for ImpactAnswer.
+type ImpactAnswer struct {
+	Complete bool          `json:"complete"`
+	Counts   []ImpactCount `json:"counts"`
+	Graph    Graph         `json:"graph"`
+
+	// Ok Always true
+	Ok    bool        `json:"ok"`
+	Rows  []ImpactRow `json:"rows"`
+	Total int64       `json:"total"`
+}
+
+// ImpactCount defines model for ImpactCount.
+type ImpactCount struct {
+	Blueprint string `json:"blueprint"`
+	Count     int64  `json:"count"`
+	Depth     int64  `json:"depth"`
+	Required  int64  `json:"required"`
+}
+
+// ImpactRow defines model for ImpactRow.
+type ImpactRow struct {
+	Blueprint  string  `json:"blueprint"`
+	Depth      int64   `json:"depth"`
+	Icon       *string `json:"icon,omitempty"`
+	ID         string  `json:"id"`
+	Identifier string  `json:"identifier"`
+	Relation   string  `json:"relation"`
+	Required   bool    `json:"required"`
+	Title      string  `json:"title"`
+	Via        string  `json:"via"`
 }
 
 // ImportItem defines model for ImportItem.
@@ -983,6 +1472,101 @@ type InstancesAnswer struct {
 
 	// Ok Always true
 	Ok bool `json:"ok"`
+}
+
+// IntegrationAnswer defines model for IntegrationAnswer.
+type IntegrationAnswer struct {
+	// Integration As it was sent, with logAttributes and metricAttributes
+	Integration map[string]interface{} `json:"integration"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// IntegrationKindsAnswer defines model for IntegrationKindsAnswer.
+type IntegrationKindsAnswer struct {
+	Data map[string]KindExamples `json:"data"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// IntegrationLogsAnswer defines model for IntegrationLogsAnswer.
+type IntegrationLogsAnswer struct {
+	Logs []map[string]interface{} `json:"logs"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// IntegrationMetricsAnswer defines model for IntegrationMetricsAnswer.
+type IntegrationMetricsAnswer struct {
+	// Ok Always true
+	Ok          bool     `json:"ok"`
+	SyncMetrics []Metric `json:"syncMetrics"`
+}
+
+// IntegrationsAnswer defines model for IntegrationsAnswer.
+type IntegrationsAnswer struct {
+	Integrations []map[string]interface{} `json:"integrations"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// InviteInput defines model for InviteInput.
+type InviteInput struct {
+	Invitee InviteInputInviteeStruct `json:"invitee"`
+}
+
+// InviteInputInviteeStruct defines model for InviteInputInviteeStruct.
+type InviteInputInviteeStruct struct {
+	Email string    `json:"email"`
+	Name  *string   `json:"name,omitempty"`
+	Roles *[]string `json:"roles,omitempty"`
+	Teams *[]string `json:"teams,omitempty"`
+}
+
+// JqAnswer defines model for JqAnswer.
+type JqAnswer struct {
+	// Error What is wrong with the expression, or with it on this input
+	Error *string `json:"error,omitempty"`
+
+	// Kind compile, time, size or value
+	Kind   *string `json:"kind,omitempty"`
+	Micros int64   `json:"micros"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+
+	// Value The first result; null when there is none
+	Value interface{} `json:"value"`
+}
+
+// JqInput defines model for JqInput.
+type JqInput struct {
+	// Blueprint With identifier: the entity that is the input
+	Blueprint *string `json:"blueprint,omitempty"`
+
+	// Expression jq in Port's dialect: single quotes are strings, too
+	Expression string  `json:"expression"`
+	Identifier *string `json:"identifier,omitempty"`
+
+	// Input The input itself, instead of an entity
+	Input interface{} `json:"input,omitempty"`
+}
+
+// KindExamples defines model for KindExamples.
+type KindExamples struct {
+	Examples []Example `json:"examples"`
+}
+
+// Left defines model for Left.
+type Left struct {
+	Entity string      `json:"entity"`
+	Field  string      `json:"field"`
+	Reason string      `json:"reason"`
+	Value  interface{} `json:"value"`
 }
 
 // LogLine defines model for LogLine.
@@ -1046,23 +1630,73 @@ type Mergeability struct {
 	Reviewers []string `json:"reviewers"`
 }
 
+// Metric defines model for Metric.
+type Metric struct {
+	EventID   string      `json:"eventId"`
+	Kind      string      `json:"kind"`
+	Metrics   interface{} `json:"metrics"`
+	UpdatedAt time.Time   `json:"updatedAt"`
+}
+
+// Migration defines model for Migration.
+type Migration struct {
+	Actor           string `json:"actor"`
+	CreatedAt       string `json:"createdAt"`
+	DeleteBlueprint bool   `json:"deleteBlueprint"`
+	DeleteEntities  bool   `json:"deleteEntities"`
+	FailureCount    int64  `json:"failureCount"`
+
+	// Failures The first that failed, with why
+	Failures        []Failed    `json:"failures"`
+	ID              string      `json:"id"`
+	Mapping         interface{} `json:"mapping"`
+	Message         string      `json:"message"`
+	SourceBlueprint string      `json:"sourceBlueprint"`
+	Status          string      `json:"status"`
+	SuccessCount    int64       `json:"successCount"`
+	UpdatedAt       string      `json:"updatedAt"`
+}
+
+// MigrationAnswer defines model for MigrationAnswer.
+type MigrationAnswer struct {
+	Migration Migration `json:"migration"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// MigrationIDAnswer defines model for MigrationIDAnswer.
+type MigrationIDAnswer struct {
+	MigrationID string `json:"migrationId"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// MigrationInput defines model for MigrationInput.
+type MigrationInput struct {
+	// DeleteBlueprint And the blueprint, which implies its entities
+	DeleteBlueprint *bool `json:"deleteBlueprint,omitempty"`
+
+	// DeleteEntities Delete the sources when all were converted
+	DeleteEntities  *bool       `json:"deleteEntities,omitempty"`
+	Mapping         interface{} `json:"mapping"`
+	SourceBlueprint string      `json:"sourceBlueprint"`
+}
+
+// MigrationsAnswer defines model for MigrationsAnswer.
+type MigrationsAnswer struct {
+	Migrations []Migration `json:"migrations"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
 // Mirror defines model for Mirror.
 type Mirror struct {
 	Path                 string                 `json:"path"`
 	Title                *string                `json:"title,omitempty"`
 	AdditionalProperties map[string]interface{} `json:"-"`
-}
-
-// New defines model for New.
-type New struct {
-	Blueprint string `json:"blueprint"`
-	Name      string `json:"name"`
-
-	// Shared Everybody can use it; only the owner can change it
-	Shared *bool `json:"shared,omitempty"`
-
-	// State The search part of the list's address, without the question mark
-	State string `json:"state"`
 }
 
 // NewComment defines model for NewComment.
@@ -1101,6 +1735,17 @@ type NewReview struct {
 // NewReviewVerdict defines model for NewReview.Verdict.
 type NewReviewVerdict string
 
+// NewSecret defines model for NewSecret.
+type NewSecret struct {
+	Description *string `json:"description,omitempty"`
+
+	// SecretName 1 to 100 letters, digits, - and _
+	SecretName string `json:"secretName"`
+
+	// SecretValue Never answered
+	SecretValue string `json:"secretValue"`
+}
+
 // NewStatus defines model for NewStatus.
 type NewStatus struct {
 	Context     string         `json:"context"`
@@ -1129,6 +1774,18 @@ type NewTokenAnswer struct {
 	Value string `json:"value"`
 }
 
+// NewView defines model for NewView.
+type NewView struct {
+	Blueprint string `json:"blueprint"`
+	Name      string `json:"name"`
+
+	// Shared Everybody can use it; only the owner can change it
+	Shared *bool `json:"shared,omitempty"`
+
+	// State The search part of the list's address, without the question mark
+	State string `json:"state"`
+}
+
 // NewWebhook defines model for NewWebhook.
 type NewWebhook struct {
 	Events *[]string `json:"events,omitempty"`
@@ -1149,6 +1806,14 @@ type Node struct {
 	ID         string  `json:"id"`
 	Identifier string  `json:"identifier"`
 	Title      string  `json:"title"`
+}
+
+// NodeRunsAnswer defines model for NodeRunsAnswer.
+type NodeRunsAnswer struct {
+	NodeRuns []map[string]interface{} `json:"nodeRuns"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
 }
 
 // ObjectChange defines model for ObjectChange.
@@ -1177,6 +1842,28 @@ type OrganizationAnswerOrganizationStruct struct {
 	Settings     map[string]interface{} `json:"settings"`
 }
 
+// OrganizationSecret defines model for OrganizationSecret.
+type OrganizationSecret struct {
+	CreatedAt   string  `json:"createdAt"`
+	CreatedBy   string  `json:"createdBy"`
+	Description *string `json:"description,omitempty"`
+	SecretName  string  `json:"secretName"`
+	UpdatedAt   string  `json:"updatedAt"`
+	UpdatedBy   string  `json:"updatedBy"`
+}
+
+// Origin defines model for Origin.
+type Origin struct {
+	At     time.Time `json:"at"`
+	Source string    `json:"source"`
+}
+
+// Owned defines model for Owned.
+type Owned struct {
+	Blueprint  string `json:"blueprint"`
+	Identifier string `json:"identifier"`
+}
+
 // Ownership defines model for Ownership.
 type Ownership struct {
 	Path                 *string                `json:"path,omitempty"`
@@ -1185,11 +1872,61 @@ type Ownership struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
+// PageAnswer defines model for PageAnswer.
+type PageAnswer struct {
+	// Ok Always true
+	Ok bool `json:"ok"`
+
+	// Page As it was sent
+	Page map[string]interface{} `json:"page"`
+}
+
+// PagePermissionsAnswer defines model for PagePermissionsAnswer.
+type PagePermissionsAnswer struct {
+	// Ok Always true
+	Ok          bool                   `json:"ok"`
+	Permissions map[string]interface{} `json:"permissions"`
+}
+
+// PagesAnswer defines model for PagesAnswer.
+type PagesAnswer struct {
+	// Ok Always true
+	Ok    bool                     `json:"ok"`
+	Pages []map[string]interface{} `json:"pages"`
+}
+
+// PathAnswer defines model for PathAnswer.
+type PathAnswer struct {
+	Complete bool  `json:"complete"`
+	Found    bool  `json:"found"`
+	Graph    Graph `json:"graph"`
+
+	// Ok Always true
+	Ok    bool   `json:"ok"`
+	Steps []Step `json:"steps"`
+}
+
 // PathFilter defines model for PathFilter.
 type PathFilter struct {
 	FromBlueprint        *string                `json:"fromBlueprint,omitempty"`
 	Path                 []string               `json:"path"`
 	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// PermissionBlock defines model for PermissionBlock.
+type PermissionBlock struct {
+	OwnedByTeam bool        `json:"ownedByTeam"`
+	Policy      interface{} `json:"policy,omitempty"`
+	Roles       []string    `json:"roles"`
+	Teams       []string    `json:"teams"`
+	Users       []string    `json:"users"`
+}
+
+// PermissionsAnswer defines model for PermissionsAnswer.
+type PermissionsAnswer struct {
+	// Ok Always true
+	Ok          bool     `json:"ok"`
+	Permissions []string `json:"permissions"`
 }
 
 // Person defines model for Person.
@@ -1260,6 +1997,23 @@ type ProcessChange struct {
 	Verb        string `json:"verb"`
 }
 
+// ProvenanceAnswer defines model for ProvenanceAnswer.
+type ProvenanceAnswer struct {
+	// Fields Which source last changed each field, and when
+	Fields map[string]Origin `json:"fields"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// ProvisionAnswer defines model for ProvisionAnswer.
+type ProvisionAnswer struct {
+	Integrations []string `json:"integrations"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
 // PullAnswer defines model for PullAnswer.
 type PullAnswer struct {
 	// Ok Always true
@@ -1313,6 +2067,7 @@ type Report struct {
 	Omitted    *int64       `json:"omitted,omitempty"`
 	Refusals   []Finding    `json:"refusals"`
 	Repairs    []Finding    `json:"repairs"`
+	Scorecards []ImportItem `json:"scorecards"`
 	Summary    string       `json:"summary"`
 }
 
@@ -1360,6 +2115,40 @@ type RepositoryChange struct {
 	Files      []FileChange `json:"files"`
 	Message    string       `json:"message"`
 	Repository string       `json:"repository"`
+}
+
+// RestoredAnswer defines model for RestoredAnswer.
+type RestoredAnswer struct {
+	Entity Entity `json:"entity"`
+
+	// Left What could not be brought back
+	Left []Left `json:"left"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+
+	// References What points at it again
+	References []Hit `json:"references"`
+}
+
+// RestoredBlueprintAnswer defines model for RestoredBlueprintAnswer.
+type RestoredBlueprintAnswer struct {
+	Blueprint Blueprint `json:"blueprint"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// ResyncAnswer defines model for ResyncAnswer.
+type ResyncAnswer struct {
+	// Ok Always true
+	Ok      bool          `json:"ok"`
+	Request ResyncRequest `json:"request"`
+}
+
+// ResyncRequest defines model for ResyncRequest.
+type ResyncRequest struct {
+	UpdatedAt string `json:"updatedAt"`
 }
 
 // Review defines model for Review.
@@ -1440,11 +2229,54 @@ type SavedPlan struct {
 	Title     string      `json:"title"`
 }
 
+// SavedTeam defines model for SavedTeam.
+type SavedTeam struct {
+	CreatedAt   string   `json:"createdAt"`
+	Description string   `json:"description"`
+	Name        string   `json:"name"`
+	Provider    string   `json:"provider"`
+	Title       string   `json:"title"`
+	UpdatedAt   string   `json:"updatedAt"`
+	Users       []string `json:"users"`
+}
+
+// SavedTeamAnswer defines model for SavedTeamAnswer.
+type SavedTeamAnswer struct {
+	// Ok Always true
+	Ok   bool      `json:"ok"`
+	Team SavedTeam `json:"team"`
+}
+
 // SearchRule defines model for SearchRule.
 type SearchRule struct {
 	Operator string      `json:"operator"`
 	Property string      `json:"property"`
 	Value    interface{} `json:"value,omitempty"`
+}
+
+// SecretAnswer defines model for SecretAnswer.
+type SecretAnswer struct {
+	// Ok Always true
+	Ok     bool               `json:"ok"`
+	Secret OrganizationSecret `json:"secret"`
+}
+
+// SecretChange defines model for SecretChange.
+type SecretChange struct {
+	Description *string `json:"description,omitempty"`
+
+	// SecretName May repeat the name of the path
+	SecretName *string `json:"secretName,omitempty"`
+
+	// SecretValue Never answered
+	SecretValue *string `json:"secretValue,omitempty"`
+}
+
+// SecretsAnswer defines model for SecretsAnswer.
+type SecretsAnswer struct {
+	// Ok Always true
+	Ok      bool                 `json:"ok"`
+	Secrets []OrganizationSecret `json:"secrets"`
 }
 
 // Session defines model for Session.
@@ -1475,6 +2307,44 @@ type SetupInput struct {
 	Token    string `json:"token"`
 }
 
+// Sidebar defines model for Sidebar.
+type Sidebar struct {
+	Identifier string        `json:"identifier"`
+	Items      []SidebarItem `json:"items"`
+}
+
+// SidebarAnswer defines model for SidebarAnswer.
+type SidebarAnswer struct {
+	// Ok Always true
+	Ok      bool    `json:"ok"`
+	Sidebar Sidebar `json:"sidebar"`
+}
+
+// SidebarItem defines model for SidebarItem.
+type SidebarItem struct {
+	After       *string                `json:"after,omitempty"`
+	Blueprint   *string                `json:"blueprint,omitempty"`
+	Icon        *string                `json:"icon,omitempty"`
+	Identifier  string                 `json:"identifier"`
+	Parent      *string                `json:"parent,omitempty"`
+	Sidebar     string                 `json:"sidebar"`
+	SidebarType SidebarItemSidebarType `json:"sidebarType"`
+	Title       *string                `json:"title,omitempty"`
+	Type        *string                `json:"type,omitempty"`
+}
+
+// SidebarItemSidebarType defines model for SidebarItem.SidebarType.
+type SidebarItemSidebarType string
+
+// SigningKeyAnswer defines model for SigningKeyAnswer.
+type SigningKeyAnswer struct {
+	// Ok Always true
+	Ok bool `json:"ok"`
+
+	// SigningKey Check X-Port-Signature with it. It is not shown again.
+	SigningKey string `json:"signingKey"`
+}
+
 // Stats defines model for Stats.
 type Stats struct {
 	MedianMillis int64   `json:"medianMillis"`
@@ -1498,6 +2368,14 @@ type StatusesAnswer struct {
 	// Ok Always true
 	Ok       bool           `json:"ok"`
 	Statuses []CommitStatus `json:"statuses"`
+}
+
+// Step defines model for Step.
+type Step struct {
+	Against  bool   `json:"against"`
+	From     string `json:"from"`
+	Relation string `json:"relation"`
+	To       string `json:"to"`
 }
 
 // StepRun defines model for StepRun.
@@ -1539,18 +2417,64 @@ type SummaryAnswer struct {
 	Summary Summary `json:"summary"`
 }
 
+// SweepAnswer defines model for SweepAnswer.
+type SweepAnswer struct {
+	Entities []Owned `json:"entities"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// SweepInput defines model for SweepInput.
+type SweepInput struct {
+	DatasourcePrefix string `json:"datasource_prefix"`
+	DatasourceSuffix string `json:"datasource_suffix"`
+}
+
 // Team defines model for Team.
 type Team struct {
+	CreatedAt   string `json:"createdAt"`
 	Description string `json:"description"`
-	Members     int64  `json:"members"`
-	Name        string `json:"name"`
-	Title       string `json:"title"`
+
+	// Members How many people are in it and active
+	Members   int64      `json:"members"`
+	Name      string     `json:"name"`
+	Provider  string     `json:"provider"`
+	Title     string     `json:"title"`
+	UpdatedAt string     `json:"updatedAt"`
+	Users     []TeamUser `json:"users"`
+}
+
+// TeamAnswer defines model for TeamAnswer.
+type TeamAnswer struct {
+	// Ok Always true
+	Ok   bool `json:"ok"`
+	Team Team `json:"team"`
 }
 
 // TeamInheritance defines model for TeamInheritance.
 type TeamInheritance struct {
 	Path                 string                 `json:"path"`
 	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// TeamInput defines model for TeamInput.
+type TeamInput struct {
+	Description *string `json:"description,omitempty"`
+	Name        *string `json:"name,omitempty"`
+	Title       *string `json:"title,omitempty"`
+
+	// Users Addresses; who has no account is invited
+	Users *[]string `json:"users,omitempty"`
+}
+
+// TeamUser defines model for TeamUser.
+type TeamUser struct {
+	Email     string `json:"email"`
+	FirstName string `json:"firstName"`
+	ID        string `json:"id"`
+	LastName  string `json:"lastName"`
+	Status    string `json:"status"`
 }
 
 // TeamsAnswer defines model for TeamsAnswer.
@@ -1599,6 +2523,14 @@ type UndoInput struct {
 	Digest string `json:"digest"`
 }
 
+// UndoneAnswer defines model for UndoneAnswer.
+type UndoneAnswer struct {
+	Entity Entity `json:"entity"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
 // User defines model for User.
 type User struct {
 	CreatedAt time.Time `json:"createdAt"`
@@ -1617,13 +2549,43 @@ type UserAnswer struct {
 	User User `json:"user"`
 }
 
-// UsersAnswer defines model for UsersAnswer.
-type UsersAnswer struct {
+// UserInput defines model for UserInput.
+type UserInput struct {
+	// Roles Admin, Member, or the portal's own
+	Roles *[]string `json:"roles,omitempty"`
+	Teams *[]string `json:"teams,omitempty"`
+}
+
+// UserRole defines model for UserRole.
+type UserRole struct {
+	Name string `json:"name"`
+}
+
+// Version defines model for Version.
+type Version struct {
+	Actor      string            `json:"actor"`
+	At         time.Time         `json:"at"`
+	Cause      *string           `json:"cause,omitempty"`
+	Changes    map[string]Change `json:"changes"`
+	Datasource *string           `json:"datasource,omitempty"`
+	Earliest   *bool             `json:"earliest,omitempty"`
+	ID         int64             `json:"id"`
+	Identifier string            `json:"identifier"`
+	RunID      *string           `json:"runId,omitempty"`
+	Verb       VersionVerb       `json:"verb"`
+	Version    int64             `json:"version"`
+}
+
+// VersionVerb defines model for Version.Verb.
+type VersionVerb string
+
+// VersionsAnswer defines model for VersionsAnswer.
+type VersionsAnswer struct {
 	Next *string `json:"next,omitempty"`
 
 	// Ok Always true
-	Ok    bool   `json:"ok"`
-	Users []User `json:"users"`
+	Ok       bool      `json:"ok"`
+	Versions []Version `json:"versions"`
 }
 
 // View defines model for View.
@@ -1678,6 +2640,22 @@ type WebhooksAnswer struct {
 	// Ok Always true
 	Ok       bool      `json:"ok"`
 	Webhooks []Webhook `json:"webhooks"`
+}
+
+// WorkflowAnswer defines model for WorkflowAnswer.
+type WorkflowAnswer struct {
+	// Ok Always true
+	Ok bool `json:"ok"`
+
+	// Workflow As it was sent
+	Workflow map[string]interface{} `json:"workflow"`
+}
+
+// WorkflowsAnswer defines model for WorkflowsAnswer.
+type WorkflowsAnswer struct {
+	// Ok Always true
+	Ok        bool                     `json:"ok"`
+	Workflows []map[string]interface{} `json:"workflows"`
 }
 
 // PlanCreateServiceJSONBody defines parameters for PlanCreateService.
@@ -1742,6 +2720,15 @@ type PlanRevertServiceJSONBody struct {
 	} `json:"input"`
 }
 
+// ApplyFilesParams defines parameters for ApplyFiles.
+type ApplyFilesParams struct {
+	// Plan Say what would happen and save nothing
+	Plan *bool `form:"plan,omitempty" json:"plan,omitempty"`
+
+	// Prune Delete the entities that the files do not have, of the blueprints they are about
+	Prune *bool `form:"prune,omitempty" json:"prune,omitempty"`
+}
+
 // ListAuditEventsParams defines parameters for ListAuditEvents.
 type ListAuditEventsParams struct {
 	// From The next of the page before
@@ -1759,6 +2746,83 @@ type ListAuditEventsParams struct {
 	Run  *string `form:"run,omitempty" json:"run,omitempty"`
 }
 
+// ListAuditLogParams defines parameters for ListAuditLog.
+type ListAuditLogParams struct {
+	Identifier *string `form:"identifier,omitempty" json:"identifier,omitempty"`
+	Entity     *string `form:"entity,omitempty" json:"entity,omitempty"`
+	Blueprint  *string `form:"blueprint,omitempty" json:"blueprint,omitempty"`
+	RunID      *string `form:"run_id,omitempty" json:"run_id,omitempty"`
+	From       *string `form:"from,omitempty" json:"from,omitempty"`
+	To         *string `form:"to,omitempty" json:"to,omitempty"`
+	Action     *string `form:"action,omitempty" json:"action,omitempty"`
+	Status     *string `form:"status,omitempty" json:"status,omitempty"`
+	Limit      *string `form:"limit,omitempty" json:"limit,omitempty"`
+	Origin     *string `form:"origin,omitempty" json:"origin,omitempty"`
+	Resources  *string `form:"resources,omitempty" json:"resources,omitempty"`
+	Includes   *string `form:"includes,omitempty" json:"includes,omitempty"`
+}
+
+// ListPermissionsParams defines parameters for ListPermissions.
+type ListPermissionsParams struct {
+	ActionVersion *string `form:"action_version,omitempty" json:"action_version,omitempty"`
+}
+
+// CreateBlueprintParams defines parameters for CreateBlueprint.
+type CreateBlueprintParams struct {
+	// CreateCatalogPage Make the page that lists the entities; true when absent
+	CreateCatalogPage *bool `form:"create_catalog_page,omitempty" json:"create_catalog_page,omitempty"`
+}
+
+// DeleteBlueprintParams defines parameters for DeleteBlueprint.
+type DeleteBlueprintParams struct {
+	// DeleteActions Delete the actions about it, too
+	DeleteActions *bool `form:"delete_actions,omitempty" json:"delete_actions,omitempty"`
+}
+
+// GetBlueprintParams defines parameters for GetBlueprint.
+type GetBlueprintParams struct {
+	// ExcludeCalculatedProperties Has no effect here
+	ExcludeCalculatedProperties *bool `form:"exclude_calculated_properties,omitempty" json:"exclude_calculated_properties,omitempty"`
+}
+
+// PatchBlueprintJSONBody defines parameters for PatchBlueprint.
+type PatchBlueprintJSONBody map[string]interface{}
+
+// DeleteAllEntitiesParams defines parameters for DeleteAllEntities.
+type DeleteAllEntitiesParams struct {
+	RunID *string `form:"run_id,omitempty" json:"run_id,omitempty"`
+
+	// DeleteBlueprint Delete the blueprint, too
+	DeleteBlueprint *bool `form:"delete_blueprint,omitempty" json:"delete_blueprint,omitempty"`
+}
+
+// DeleteEntitiesParams defines parameters for DeleteEntities.
+type DeleteEntitiesParams struct {
+	DeleteDependents *bool   `form:"delete_dependents,omitempty" json:"delete_dependents,omitempty"`
+	RunID            *string `form:"run_id,omitempty" json:"run_id,omitempty"`
+}
+
+// ListEntitiesParams defines parameters for ListEntities.
+type ListEntitiesParams struct {
+	// Include Only these fields, e.g. identifier, properties.language; repeated or comma-separated
+	Include *[]string `form:"include,omitempty" json:"include,omitempty"`
+
+	// Exclude All but these fields
+	Exclude *[]string `form:"exclude,omitempty" json:"exclude,omitempty"`
+
+	// ExcludeCalculatedProperties Leave out mirrors, calculations and aggregations
+	ExcludeCalculatedProperties *bool `form:"exclude_calculated_properties,omitempty" json:"exclude_calculated_properties,omitempty"`
+
+	// AttachTitleToRelation Relations as {identifier, title}
+	AttachTitleToRelation *bool `form:"attach_title_to_relation,omitempty" json:"attach_title_to_relation,omitempty"`
+
+	// AttachIdentifierToTitleMirrorProperties Mirrors of $title as {identifier, title}
+	AttachIdentifierToTitleMirrorProperties *bool `form:"attach_identifier_to_title_mirror_properties,omitempty" json:"attach_identifier_to_title_mirror_properties,omitempty"`
+
+	// AllowPartialResults Has no effect: an answer is always complete
+	AllowPartialResults *bool `form:"allow_partial_results,omitempty" json:"allow_partial_results,omitempty"`
+}
+
 // CreateEntityParams defines parameters for CreateEntity.
 type CreateEntityParams struct {
 	// Upsert Replace the entity if there is one
@@ -1767,11 +2831,32 @@ type CreateEntityParams struct {
 	// Merge With upsert: keep what is not sent
 	Merge *bool `form:"merge,omitempty" json:"merge,omitempty"`
 
+	// CreateMissingRelatedEntities Make what relations point at and does not exist
+	CreateMissingRelatedEntities *bool `form:"create_missing_related_entities,omitempty" json:"create_missing_related_entities,omitempty"`
+
 	// ValidationOnly Check and save nothing
 	ValidationOnly *bool `form:"validation_only,omitempty" json:"validation_only,omitempty"`
 
 	// RunID The run this change belongs to
 	RunID *string `form:"run_id,omitempty" json:"run_id,omitempty"`
+
+	// Include Only these fields, e.g. identifier, properties.language; repeated or comma-separated
+	Include *[]string `form:"include,omitempty" json:"include,omitempty"`
+
+	// Exclude All but these fields
+	Exclude *[]string `form:"exclude,omitempty" json:"exclude,omitempty"`
+
+	// ExcludeCalculatedProperties Leave out mirrors, calculations and aggregations
+	ExcludeCalculatedProperties *bool `form:"exclude_calculated_properties,omitempty" json:"exclude_calculated_properties,omitempty"`
+
+	// AttachTitleToRelation Relations as {identifier, title}
+	AttachTitleToRelation *bool `form:"attach_title_to_relation,omitempty" json:"attach_title_to_relation,omitempty"`
+
+	// AttachIdentifierToTitleMirrorProperties Mirrors of $title as {identifier, title}
+	AttachIdentifierToTitleMirrorProperties *bool `form:"attach_identifier_to_title_mirror_properties,omitempty" json:"attach_identifier_to_title_mirror_properties,omitempty"`
+
+	// AllowPartialResults Has no effect: an answer is always complete
+	AllowPartialResults *bool `form:"allow_partial_results,omitempty" json:"allow_partial_results,omitempty"`
 }
 
 // ExportEntitiesParams defines parameters for ExportEntities.
@@ -1788,39 +2873,269 @@ type ExportEntitiesParams struct {
 	Sort  *string `form:"sort,omitempty" json:"sort,omitempty"`
 }
 
+// UpsertEntitiesParams defines parameters for UpsertEntities.
+type UpsertEntitiesParams struct {
+	// Upsert Replace the entity if there is one
+	Upsert *bool `form:"upsert,omitempty" json:"upsert,omitempty"`
+
+	// Merge With upsert: keep what is not sent
+	Merge *bool `form:"merge,omitempty" json:"merge,omitempty"`
+
+	// CreateMissingRelatedEntities Make what relations point at and does not exist
+	CreateMissingRelatedEntities *bool `form:"create_missing_related_entities,omitempty" json:"create_missing_related_entities,omitempty"`
+
+	// ValidationOnly Check and save nothing
+	ValidationOnly *bool `form:"validation_only,omitempty" json:"validation_only,omitempty"`
+
+	// RunID The run this change belongs to
+	RunID *string `form:"run_id,omitempty" json:"run_id,omitempty"`
+}
+
 // DeleteEntityParams defines parameters for DeleteEntity.
 type DeleteEntityParams struct {
-	// DeleteDependents Delete the entities that require this one, too
+	// DeleteDependents Delete the entities that point at this one, too
 	DeleteDependents *bool   `form:"delete_dependents,omitempty" json:"delete_dependents,omitempty"`
 	RunID            *string `form:"run_id,omitempty" json:"run_id,omitempty"`
 }
 
+// GetEntityParams defines parameters for GetEntity.
+type GetEntityParams struct {
+	// Include Only these fields, e.g. identifier, properties.language; repeated or comma-separated
+	Include *[]string `form:"include,omitempty" json:"include,omitempty"`
+
+	// Exclude All but these fields
+	Exclude *[]string `form:"exclude,omitempty" json:"exclude,omitempty"`
+
+	// ExcludeCalculatedProperties Leave out mirrors, calculations and aggregations
+	ExcludeCalculatedProperties *bool `form:"exclude_calculated_properties,omitempty" json:"exclude_calculated_properties,omitempty"`
+
+	// AttachTitleToRelation Relations as {identifier, title}
+	AttachTitleToRelation *bool `form:"attach_title_to_relation,omitempty" json:"attach_title_to_relation,omitempty"`
+
+	// AttachIdentifierToTitleMirrorProperties Mirrors of $title as {identifier, title}
+	AttachIdentifierToTitleMirrorProperties *bool `form:"attach_identifier_to_title_mirror_properties,omitempty" json:"attach_identifier_to_title_mirror_properties,omitempty"`
+
+	// AllowPartialResults Has no effect: an answer is always complete
+	AllowPartialResults *bool `form:"allow_partial_results,omitempty" json:"allow_partial_results,omitempty"`
+}
+
 // PatchEntityParams defines parameters for PatchEntity.
 type PatchEntityParams struct {
+	// CreateMissingRelatedEntities Make what relations point at and does not exist
+	CreateMissingRelatedEntities *bool `form:"create_missing_related_entities,omitempty" json:"create_missing_related_entities,omitempty"`
+
 	// ValidationOnly Check and save nothing
-	ValidationOnly *bool   `form:"validation_only,omitempty" json:"validation_only,omitempty"`
-	RunID          *string `form:"run_id,omitempty" json:"run_id,omitempty"`
+	ValidationOnly *bool `form:"validation_only,omitempty" json:"validation_only,omitempty"`
+
+	// RunID The run this change belongs to
+	RunID *string `form:"run_id,omitempty" json:"run_id,omitempty"`
 }
 
 // ReplaceEntityParams defines parameters for ReplaceEntity.
 type ReplaceEntityParams struct {
+	// CreateMissingRelatedEntities Make what relations point at and does not exist
+	CreateMissingRelatedEntities *bool `form:"create_missing_related_entities,omitempty" json:"create_missing_related_entities,omitempty"`
+
 	// ValidationOnly Check and save nothing
-	ValidationOnly *bool   `form:"validation_only,omitempty" json:"validation_only,omitempty"`
-	RunID          *string `form:"run_id,omitempty" json:"run_id,omitempty"`
+	ValidationOnly *bool `form:"validation_only,omitempty" json:"validation_only,omitempty"`
+
+	// RunID The run this change belongs to
+	RunID *string `form:"run_id,omitempty" json:"run_id,omitempty"`
+}
+
+// GetEntityAtParams defines parameters for GetEntityAt.
+type GetEntityAtParams struct {
+	// Time A time (RFC 3339), or the number of a version; now when absent
+	Time *string `form:"time,omitempty" json:"time,omitempty"`
+}
+
+// CompareEntityParams defines parameters for CompareEntity.
+type CompareEntityParams struct {
+	// From The number of a version, or a time (RFC 3339)
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// To The same; now when absent
+	To *string `form:"to,omitempty" json:"to,omitempty"`
 }
 
 // GetGraphParams defines parameters for GetGraph.
 type GetGraphParams struct {
 	Depth *int64 `form:"depth,omitempty" json:"depth,omitempty"`
 
-	// Limit Nodes at most
+	// Limit Nodes at most: 100 when absent, 50 of an expansion
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Expand The id of a node whose next neighbours are wanted
+	Expand *string `form:"expand,omitempty" json:"expand,omitempty"`
+
+	// Relation Of an expansion: this relation only
+	Relation *string `form:"relation,omitempty" json:"relation,omitempty"`
+
+	// Way Of an expansion: relations that point at the node, or from it
+	Way *GetGraphParamsWay `form:"way,omitempty" json:"way,omitempty"`
+
+	// From Of an expansion: the next of the answer before
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+}
+
+// GetGraphParamsWay defines parameters for GetGraph.
+type GetGraphParamsWay string
+
+// ListEntityVersionsParams defines parameters for ListEntityVersions.
+type ListEntityVersionsParams struct {
+	// From The next of the page before
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// Limit 50 when absent
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// UndoEntityVersionParams defines parameters for UndoEntityVersion.
+type UndoEntityVersionParams struct {
+	// Force Undo also what was changed again since
+	Force *bool `form:"force,omitempty" json:"force,omitempty"`
+}
+
+// GetImpactParams defines parameters for GetImpact.
+type GetImpactParams struct {
+	// Limit Nodes and rows at most: 100 when absent
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListBlueprintVersionsParams defines parameters for ListBlueprintVersions.
+type ListBlueprintVersionsParams struct {
+	// From The next of the page before
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// Limit 50 when absent
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// PatchBlueprintPermissionsJSONBody defines parameters for PatchBlueprintPermissions.
+type PatchBlueprintPermissionsJSONBody map[string]interface{}
+
+// ConvertFilesParams defines parameters for ConvertFiles.
+type ConvertFilesParams struct {
+	// Format Taken from the names of the files when absent
+	Format *ConvertFilesParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+}
+
+// ConvertFilesParamsFormat defines parameters for ConvertFiles.
+type ConvertFilesParamsFormat string
+
+// ListDeletedEntitiesParams defines parameters for ListDeletedEntities.
+type ListDeletedEntitiesParams struct {
+	// Blueprint Only of this blueprint
+	Blueprint *string `form:"blueprint,omitempty" json:"blueprint,omitempty"`
+
+	// From The next of the page before
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// Limit 50 when absent
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// FindPathParams defines parameters for FindPath.
+type FindPathParams struct {
+	// From Blueprint/identifier
+	From string `form:"from" json:"from"`
+
+	// To Blueprint/identifier
+	To string `form:"to" json:"to"`
 }
 
 // ImportCatalogParams defines parameters for ImportCatalog.
 type ImportCatalogParams struct {
 	// DryRun Say what would happen and save nothing
 	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// Format Taken from the names of the files when absent
+	Format *ImportCatalogParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+
+	// Blueprint What the rows of a CSV file are, where nothing else says it
+	Blueprint *string `form:"blueprint,omitempty" json:"blueprint,omitempty"`
+
+	// CreateMissing Make bare entities of what relations point at and what does not exist
+	CreateMissing *bool `form:"create_missing,omitempty" json:"create_missing,omitempty"`
+}
+
+// ImportCatalogParamsFormat defines parameters for ImportCatalog.
+type ImportCatalogParamsFormat string
+
+// IngestEventsJSONBody defines parameters for IngestEvents.
+type IngestEventsJSONBody map[string]interface{}
+
+// IngestLogsJSONBody defines parameters for IngestLogs.
+type IngestLogsJSONBody map[string]interface{}
+
+// IngestSyncMetricsJSONBody defines parameters for IngestSyncMetrics.
+type IngestSyncMetricsJSONBody map[string]interface{}
+
+// ReplaceSyncMetricsJSONBody defines parameters for ReplaceSyncMetrics.
+type ReplaceSyncMetricsJSONBody map[string]interface{}
+
+// PutSyncMetricJSONBody defines parameters for PutSyncMetric.
+type PutSyncMetricJSONBody map[string]interface{}
+
+// ListIntegrationsParams defines parameters for ListIntegrations.
+type ListIntegrationsParams struct {
+	// ActionsProcessingEnabled Only those that work on actions
+	ActionsProcessingEnabled *bool `form:"actionsProcessingEnabled,omitempty" json:"actionsProcessingEnabled,omitempty"`
+}
+
+// CreateIntegrationJSONBody defines parameters for CreateIntegration.
+type CreateIntegrationJSONBody map[string]interface{}
+
+// GetIntegrationParams defines parameters for GetIntegration.
+type GetIntegrationParams struct {
+	// ByField What the id is: installationId (the default) or logIngestId
+	ByField *string `form:"byField,omitempty" json:"byField,omitempty"`
+
+	// IsPolling A sign of life
+	IsPolling *bool `form:"isPolling,omitempty" json:"isPolling,omitempty"`
+}
+
+// PatchIntegrationJSONBody defines parameters for PatchIntegration.
+type PatchIntegrationJSONBody map[string]interface{}
+
+// PatchIntegrationConfigJSONBody defines parameters for PatchIntegrationConfig.
+type PatchIntegrationConfigJSONBody map[string]interface{}
+
+// PutExamplesJSONBody defines parameters for PutExamples.
+type PutExamplesJSONBody map[string]interface{}
+
+// ListIntegrationLogsParams defines parameters for ListIntegrationLogs.
+type ListIntegrationLogsParams struct {
+	// Limit At most 300
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// LogID A line, to go on from
+	LogID *string `form:"log_id,omitempty" json:"log_id,omitempty"`
+
+	// Direction after or before that line (the default)
+	Direction *string `form:"direction,omitempty" json:"direction,omitempty"`
+
+	// Timestamp Only since then
+	Timestamp *string `form:"timestamp,omitempty" json:"timestamp,omitempty"`
+
+	// Level Only this level
+	Level *string `form:"level,omitempty" json:"level,omitempty"`
+
+	// EventID Only this synchronisation
+	EventID *string `form:"eventId,omitempty" json:"eventId,omitempty"`
+}
+
+// ListSyncMetricsParams defines parameters for ListSyncMetrics.
+type ListSyncMetricsParams struct {
+	// EventID Only this synchronisation
+	EventID *string `form:"eventId,omitempty" json:"eventId,omitempty"`
+}
+
+// ListMigrationsParams defines parameters for ListMigrations.
+type ListMigrationsParams struct {
+	Status    *[]string `form:"status,omitempty" json:"status,omitempty"`
+	Actor     *string   `form:"actor,omitempty" json:"actor,omitempty"`
+	Blueprint *string   `form:"blueprint,omitempty" json:"blueprint,omitempty"`
 }
 
 // PatchOrganizationJSONBody defines parameters for PatchOrganization.
@@ -1828,6 +3143,24 @@ type PatchOrganizationJSONBody map[string]interface{}
 
 // PutOrganizationJSONBody defines parameters for PutOrganization.
 type PutOrganizationJSONBody map[string]interface{}
+
+// ListPagesParams defines parameters for ListPages.
+type ListPagesParams struct {
+	// Compact Leave widgets and filters out
+	Compact *bool `form:"compact,omitempty" json:"compact,omitempty"`
+}
+
+// CreatePageJSONBody defines parameters for CreatePage.
+type CreatePageJSONBody map[string]interface{}
+
+// PutPageJSONBody defines parameters for PutPage.
+type PutPageJSONBody map[string]interface{}
+
+// PatchPagePermissionsJSONBody defines parameters for PatchPagePermissions.
+type PatchPagePermissionsJSONBody map[string]interface{}
+
+// PatchWidgetJSONBody defines parameters for PatchWidget.
+type PatchWidgetJSONBody map[string]interface{}
 
 // ListPullRequestsParams defines parameters for ListPullRequests.
 type ListPullRequestsParams struct {
@@ -1938,8 +3271,14 @@ type GetRunLogsParamsFormat string
 
 // SearchParams defines parameters for Search.
 type SearchParams struct {
-	Q     *string `form:"q,omitempty" json:"q,omitempty"`
-	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+	// Q Words, beginnings, parts or initials of what is looked for; small misspellings do not matter
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Blueprint Only these, comma-separated
+	Blueprint *[]string `form:"blueprint,omitempty" json:"blueprint,omitempty"`
+
+	// Limit 20 when absent
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListDeploymentsParams defines parameters for ListDeployments.
@@ -1953,16 +3292,43 @@ type GetInstanceLogsParams struct {
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// CreateFolderJSONBody defines parameters for CreateFolder.
+type CreateFolderJSONBody map[string]interface{}
+
+// PatchFolderJSONBody defines parameters for PatchFolder.
+type PatchFolderJSONBody map[string]interface{}
+
+// ListTeamsParams defines parameters for ListTeams.
+type ListTeamsParams struct {
+	// Fields Has no effect: answers are complete
+	Fields *[]string `form:"fields,omitempty" json:"fields,omitempty"`
+}
+
+// GetTeamParams defines parameters for GetTeam.
+type GetTeamParams struct {
+	// Fields Has no effect: answers are complete
+	Fields *[]string `form:"fields,omitempty" json:"fields,omitempty"`
+}
+
 // ListUsersParams defines parameters for ListUsers.
 type ListUsersParams struct {
+	// Q Text in the name or the address
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Limit Users per page; all when absent
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
 	// From The next of the page before
 	From *string `form:"from,omitempty" json:"from,omitempty"`
 
-	// Limit Entries per page
-	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+	// Fields Has no effect: answers are complete
+	Fields *[]string `form:"fields,omitempty" json:"fields,omitempty"`
+}
 
-	// Q Text in the name or the address
-	Q *string `form:"q,omitempty" json:"q,omitempty"`
+// InviteUserParams defines parameters for InviteUser.
+type InviteUserParams struct {
+	// Notify Has no effect: the portal sends no mail
+	Notify *bool `form:"notify,omitempty" json:"notify,omitempty"`
 }
 
 // ListViewsParams defines parameters for ListViews.
@@ -1970,6 +3336,30 @@ type ListViewsParams struct {
 	// Blueprint Only the views of this blueprint
 	Blueprint *string `form:"blueprint,omitempty" json:"blueprint,omitempty"`
 }
+
+// CreateWorkflowJSONBody defines parameters for CreateWorkflow.
+type CreateWorkflowJSONBody map[string]interface{}
+
+// ListNodeRunsParams defines parameters for ListNodeRuns.
+type ListNodeRunsParams struct {
+	// ExternalRunID What the run is called outside
+	ExternalRunID *string `form:"external_run_id,omitempty" json:"external_run_id,omitempty"`
+}
+
+// PatchNodeRunJSONBody defines parameters for PatchNodeRun.
+type PatchNodeRunJSONBody map[string]interface{}
+
+// AddNodeRunLogJSONBody defines parameters for AddNodeRunLog.
+type AddNodeRunLogJSONBody map[string]interface{}
+
+// AckWorkflowRunJSONBody defines parameters for AckWorkflowRun.
+type AckWorkflowRunJSONBody map[string]interface{}
+
+// ClaimWorkflowRunsJSONBody defines parameters for ClaimWorkflowRuns.
+type ClaimWorkflowRunsJSONBody map[string]interface{}
+
+// PutWorkflowJSONBody defines parameters for PutWorkflow.
+type PutWorkflowJSONBody map[string]interface{}
 
 // PlanCreateServiceJSONRequestBody defines body for PlanCreateService for application/json ContentType.
 type PlanCreateServiceJSONRequestBody PlanCreateServiceJSONBody
@@ -1992,17 +3382,41 @@ type ApplyPlanJSONRequestBody = ApplyInput
 // VerifyActionJSONRequestBody defines body for VerifyAction for application/json ContentType.
 type VerifyActionJSONRequestBody = PlanInput
 
+// ApplyFilesJSONRequestBody defines body for ApplyFiles for application/json ContentType.
+type ApplyFilesJSONRequestBody = FilesBody
+
+// CreateAppJSONRequestBody defines body for CreateApp for application/json ContentType.
+type CreateAppJSONRequestBody = AppInput
+
+// UpdateAppJSONRequestBody defines body for UpdateApp for application/json ContentType.
+type UpdateAppJSONRequestBody = AppInput
+
+// CreateAccessTokenJSONRequestBody defines body for CreateAccessToken for application/json ContentType.
+type CreateAccessTokenJSONRequestBody = AccessTokenInput
+
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = LoginInput
 
 // CreateBlueprintJSONRequestBody defines body for CreateBlueprint for application/json ContentType.
 type CreateBlueprintJSONRequestBody = Blueprint
 
+// ListDatasourceEntitiesJSONRequestBody defines body for ListDatasourceEntities for application/json ContentType.
+type ListDatasourceEntitiesJSONRequestBody = SweepInput
+
+// PatchBlueprintJSONRequestBody defines body for PatchBlueprint for application/json ContentType.
+type PatchBlueprintJSONRequestBody PatchBlueprintJSONBody
+
 // PutBlueprintJSONRequestBody defines body for PutBlueprint for application/json ContentType.
 type PutBlueprintJSONRequestBody = Blueprint
 
+// DeleteEntitiesJSONRequestBody defines body for DeleteEntities for application/json ContentType.
+type DeleteEntitiesJSONRequestBody = BulkDeleteInput
+
 // CreateEntityJSONRequestBody defines body for CreateEntity for application/json ContentType.
 type CreateEntityJSONRequestBody = NewEntity
+
+// UpsertEntitiesJSONRequestBody defines body for UpsertEntities for application/json ContentType.
+type UpsertEntitiesJSONRequestBody = BulkInput
 
 // SearchEntitiesJSONRequestBody defines body for SearchEntities for application/json ContentType.
 type SearchEntitiesJSONRequestBody = EntitySearch
@@ -2013,14 +3427,71 @@ type PatchEntityJSONRequestBody = NewEntity
 // ReplaceEntityJSONRequestBody defines body for ReplaceEntity for application/json ContentType.
 type ReplaceEntityJSONRequestBody = NewEntity
 
+// PatchBlueprintPermissionsJSONRequestBody defines body for PatchBlueprintPermissions for application/json ContentType.
+type PatchBlueprintPermissionsJSONRequestBody PatchBlueprintPermissionsJSONBody
+
+// ConvertFilesJSONRequestBody defines body for ConvertFiles for application/json ContentType.
+type ConvertFilesJSONRequestBody = FilesBody
+
 // ImportCatalogJSONRequestBody defines body for ImportCatalog for application/json ContentType.
-type ImportCatalogJSONRequestBody = ImportInput
+type ImportCatalogJSONRequestBody = FilesBody
+
+// IngestEventsJSONRequestBody defines body for IngestEvents for application/json ContentType.
+type IngestEventsJSONRequestBody IngestEventsJSONBody
+
+// IngestLogsJSONRequestBody defines body for IngestLogs for application/json ContentType.
+type IngestLogsJSONRequestBody IngestLogsJSONBody
+
+// IngestSyncMetricsJSONRequestBody defines body for IngestSyncMetrics for application/json ContentType.
+type IngestSyncMetricsJSONRequestBody IngestSyncMetricsJSONBody
+
+// ReplaceSyncMetricsJSONRequestBody defines body for ReplaceSyncMetrics for application/json ContentType.
+type ReplaceSyncMetricsJSONRequestBody ReplaceSyncMetricsJSONBody
+
+// PutSyncMetricJSONRequestBody defines body for PutSyncMetric for application/json ContentType.
+type PutSyncMetricJSONRequestBody PutSyncMetricJSONBody
+
+// CreateIntegrationJSONRequestBody defines body for CreateIntegration for application/json ContentType.
+type CreateIntegrationJSONRequestBody CreateIntegrationJSONBody
+
+// PatchIntegrationJSONRequestBody defines body for PatchIntegration for application/json ContentType.
+type PatchIntegrationJSONRequestBody PatchIntegrationJSONBody
+
+// PatchIntegrationConfigJSONRequestBody defines body for PatchIntegrationConfig for application/json ContentType.
+type PatchIntegrationConfigJSONRequestBody PatchIntegrationConfigJSONBody
+
+// PutExamplesJSONRequestBody defines body for PutExamples for application/json ContentType.
+type PutExamplesJSONRequestBody PutExamplesJSONBody
+
+// RunJqJSONRequestBody defines body for RunJq for application/json ContentType.
+type RunJqJSONRequestBody = JqInput
+
+// CreateMigrationJSONRequestBody defines body for CreateMigration for application/json ContentType.
+type CreateMigrationJSONRequestBody = MigrationInput
 
 // PatchOrganizationJSONRequestBody defines body for PatchOrganization for application/json ContentType.
 type PatchOrganizationJSONRequestBody PatchOrganizationJSONBody
 
 // PutOrganizationJSONRequestBody defines body for PutOrganization for application/json ContentType.
 type PutOrganizationJSONRequestBody PutOrganizationJSONBody
+
+// CreateSecretJSONRequestBody defines body for CreateSecret for application/json ContentType.
+type CreateSecretJSONRequestBody = NewSecret
+
+// PatchSecretJSONRequestBody defines body for PatchSecret for application/json ContentType.
+type PatchSecretJSONRequestBody = SecretChange
+
+// CreatePageJSONRequestBody defines body for CreatePage for application/json ContentType.
+type CreatePageJSONRequestBody CreatePageJSONBody
+
+// PutPageJSONRequestBody defines body for PutPage for application/json ContentType.
+type PutPageJSONRequestBody PutPageJSONBody
+
+// PatchPagePermissionsJSONRequestBody defines body for PatchPagePermissions for application/json ContentType.
+type PatchPagePermissionsJSONRequestBody PatchPagePermissionsJSONBody
+
+// PatchWidgetJSONRequestBody defines body for PatchWidget for application/json ContentType.
+type PatchWidgetJSONRequestBody PatchWidgetJSONBody
 
 // OpenPullRequestJSONRequestBody defines body for OpenPullRequest for application/json ContentType.
 type OpenPullRequestJSONRequestBody = NewPullRequest
@@ -2049,14 +3520,53 @@ type UndoRunJSONRequestBody = UndoInput
 // SetupJSONRequestBody defines body for Setup for application/json ContentType.
 type SetupJSONRequestBody = SetupInput
 
+// CreateFolderJSONRequestBody defines body for CreateFolder for application/json ContentType.
+type CreateFolderJSONRequestBody CreateFolderJSONBody
+
+// PatchFolderJSONRequestBody defines body for PatchFolder for application/json ContentType.
+type PatchFolderJSONRequestBody PatchFolderJSONBody
+
+// CreateTeamJSONRequestBody defines body for CreateTeam for application/json ContentType.
+type CreateTeamJSONRequestBody = TeamInput
+
+// PatchTeamJSONRequestBody defines body for PatchTeam for application/json ContentType.
+type PatchTeamJSONRequestBody = TeamInput
+
+// PutTeamJSONRequestBody defines body for PutTeam for application/json ContentType.
+type PutTeamJSONRequestBody = TeamInput
+
 // CreateTokenJSONRequestBody defines body for CreateToken for application/json ContentType.
 type CreateTokenJSONRequestBody = NewToken
 
+// InviteUserJSONRequestBody defines body for InviteUser for application/json ContentType.
+type InviteUserJSONRequestBody = InviteInput
+
+// PatchUserJSONRequestBody defines body for PatchUser for application/json ContentType.
+type PatchUserJSONRequestBody = UserInput
+
 // CreateViewJSONRequestBody defines body for CreateView for application/json ContentType.
-type CreateViewJSONRequestBody = New
+type CreateViewJSONRequestBody = NewView
 
 // PutViewJSONRequestBody defines body for PutView for application/json ContentType.
-type PutViewJSONRequestBody = New
+type PutViewJSONRequestBody = NewView
+
+// CreateWorkflowJSONRequestBody defines body for CreateWorkflow for application/json ContentType.
+type CreateWorkflowJSONRequestBody CreateWorkflowJSONBody
+
+// PatchNodeRunJSONRequestBody defines body for PatchNodeRun for application/json ContentType.
+type PatchNodeRunJSONRequestBody PatchNodeRunJSONBody
+
+// AddNodeRunLogJSONRequestBody defines body for AddNodeRunLog for application/json ContentType.
+type AddNodeRunLogJSONRequestBody AddNodeRunLogJSONBody
+
+// AckWorkflowRunJSONRequestBody defines body for AckWorkflowRun for application/json ContentType.
+type AckWorkflowRunJSONRequestBody AckWorkflowRunJSONBody
+
+// ClaimWorkflowRunsJSONRequestBody defines body for ClaimWorkflowRuns for application/json ContentType.
+type ClaimWorkflowRunsJSONRequestBody ClaimWorkflowRunsJSONBody
+
+// PutWorkflowJSONRequestBody defines body for PutWorkflow for application/json ContentType.
+type PutWorkflowJSONRequestBody PutWorkflowJSONBody
 
 // Getter for additional properties for Aggregation. Returns the specified
 // element and whether it was found
@@ -4041,10 +5551,86 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/actions/{action}/verify (the `VerifyAction` operationId).
 	VerifyAction(ctx context.Context, action string, body VerifyActionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ApplyFilesWithBody Apply files
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/apply (the `ApplyFiles` operationId).
+	ApplyFilesWithBody(ctx context.Context, params *ApplyFilesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApplyFiles Apply files
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/apply (the `ApplyFiles` operationId).
+	ApplyFiles(ctx context.Context, params *ApplyFilesParams, body ApplyFilesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListApps List apps
+	//
+	// Corresponds with GET /v1/apps (the `ListApps` operationId).
+	ListApps(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAppWithBody Create app
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/apps (the `CreateApp` operationId).
+	CreateAppWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateApp Create app
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/apps (the `CreateApp` operationId).
+	CreateApp(ctx context.Context, body CreateAppJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteApp Delete app
+	//
+	// Corresponds with DELETE /v1/apps/{id} (the `DeleteApp` operationId).
+	DeleteApp(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateAppWithBody Update app
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/apps/{id} (the `UpdateApp` operationId).
+	UpdateAppWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateApp Update app
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/apps/{id} (the `UpdateApp` operationId).
+	UpdateApp(ctx context.Context, id string, body UpdateAppJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateAppSecret Rotate app secret
+	//
+	// Corresponds with POST /v1/apps/{id}/rotate-secret (the `RotateAppSecret` operationId).
+	RotateAppSecret(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListAuditEvents List audit events
 	//
 	// Corresponds with GET /v1/audit (the `ListAuditEvents` operationId).
 	ListAuditEvents(ctx context.Context, params *ListAuditEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListAuditLog List audit log
+	//
+	// Corresponds with GET /v1/audit-log (the `ListAuditLog` operationId).
+	ListAuditLog(ctx context.Context, params *ListAuditLogParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAccessTokenWithBody Create access token
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/auth/access_token (the `CreateAccessToken` operationId).
+	CreateAccessTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAccessToken Create access token
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/auth/access_token (the `CreateAccessToken` operationId).
+	CreateAccessToken(ctx context.Context, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LoginWithBody Login
 	//
@@ -4065,6 +5651,11 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/auth/logout (the `Logout` operationId).
 	Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListPermissions List permissions
+	//
+	// Corresponds with GET /v1/auth/permissions (the `ListPermissions` operationId).
+	ListPermissions(ctx context.Context, params *ListPermissionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListBlueprints List blueprints
 	//
 	// Corresponds with GET /v1/blueprints (the `ListBlueprints` operationId).
@@ -4075,24 +5666,52 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/blueprints (the `CreateBlueprint` operationId).
-	CreateBlueprintWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateBlueprintWithBody(ctx context.Context, params *CreateBlueprintParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateBlueprint Create blueprint
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/blueprints (the `CreateBlueprint` operationId).
-	CreateBlueprint(ctx context.Context, body CreateBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateBlueprint(ctx context.Context, params *CreateBlueprintParams, body CreateBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDatasourceEntitiesWithBody List datasource entities
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/blueprints/entities/datasource-entities (the `ListDatasourceEntities` operationId).
+	ListDatasourceEntitiesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDatasourceEntities List datasource entities
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/blueprints/entities/datasource-entities (the `ListDatasourceEntities` operationId).
+	ListDatasourceEntities(ctx context.Context, body ListDatasourceEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteBlueprint Delete blueprint
 	//
 	// Corresponds with DELETE /v1/blueprints/{bp} (the `DeleteBlueprint` operationId).
-	DeleteBlueprint(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteBlueprint(ctx context.Context, bp string, params *DeleteBlueprintParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetBlueprint Get blueprint
 	//
 	// Corresponds with GET /v1/blueprints/{bp} (the `GetBlueprint` operationId).
-	GetBlueprint(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetBlueprint(ctx context.Context, bp string, params *GetBlueprintParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchBlueprintWithBody Patch blueprint
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp} (the `PatchBlueprint` operationId).
+	PatchBlueprintWithBody(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchBlueprint Patch blueprint
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp} (the `PatchBlueprint` operationId).
+	PatchBlueprint(ctx context.Context, bp string, body PatchBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PutBlueprintWithBody Put blueprint
 	//
@@ -4108,6 +5727,30 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/blueprints/{bp} (the `PutBlueprint` operationId).
 	PutBlueprint(ctx context.Context, bp string, body PutBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// DeleteAllEntities Delete all entities
+	//
+	// Corresponds with DELETE /v1/blueprints/{bp}/all-entities (the `DeleteAllEntities` operationId).
+	DeleteAllEntities(ctx context.Context, bp string, params *DeleteAllEntitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteEntitiesWithBody Delete entities
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/bulk/entities/delete (the `DeleteEntities` operationId).
+	DeleteEntitiesWithBody(ctx context.Context, bp string, params *DeleteEntitiesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteEntities Delete entities
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/bulk/entities/delete (the `DeleteEntities` operationId).
+	DeleteEntities(ctx context.Context, bp string, params *DeleteEntitiesParams, body DeleteEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListEntities List entities
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities (the `ListEntities` operationId).
+	ListEntities(ctx context.Context, bp string, params *ListEntitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CreateEntityWithBody Create entity
 	//
 	// Takes any type of body and a specified content type.
@@ -4122,12 +5765,31 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/blueprints/{bp}/entities (the `CreateEntity` operationId).
 	CreateEntity(ctx context.Context, bp string, params *CreateEntityParams, body CreateEntityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CountEntities Count entities
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities-count (the `CountEntities` operationId).
+	CountEntities(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ExportEntities Export entities
 	//
 	// The rows of the same search, as a file.
 	//
 	// Corresponds with GET /v1/blueprints/{bp}/entities.csv (the `ExportEntities` operationId).
 	ExportEntities(ctx context.Context, bp string, params *ExportEntitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpsertEntitiesWithBody Upsert entities
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/entities/bulk (the `UpsertEntities` operationId).
+	UpsertEntitiesWithBody(ctx context.Context, bp string, params *UpsertEntitiesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpsertEntities Upsert entities
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/entities/bulk (the `UpsertEntities` operationId).
+	UpsertEntities(ctx context.Context, bp string, params *UpsertEntitiesParams, body UpsertEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SearchEntitiesWithBody Search entities
 	//
@@ -4151,7 +5813,7 @@ type ClientInterface interface {
 	// GetEntity Get entity
 	//
 	// Corresponds with GET /v1/blueprints/{bp}/entities/{id} (the `GetEntity` operationId).
-	GetEntity(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetEntity(ctx context.Context, bp string, id string, params *GetEntityParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PatchEntityWithBody Patch entity
 	//
@@ -4181,6 +5843,16 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/blueprints/{bp}/entities/{id} (the `ReplaceEntity` operationId).
 	ReplaceEntity(ctx context.Context, bp string, id string, params *ReplaceEntityParams, body ReplaceEntityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetEntityAt Get entity at
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/at (the `GetEntityAt` operationId).
+	GetEntityAt(ctx context.Context, bp string, id string, params *GetEntityAtParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CompareEntity Compare entity
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/compare (the `CompareEntity` operationId).
+	CompareEntity(ctx context.Context, bp string, id string, params *CompareEntityParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListDependents List dependents
 	//
 	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/dependents (the `ListDependents` operationId).
@@ -4190,6 +5862,84 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/graph (the `GetGraph` operationId).
 	GetGraph(ctx context.Context, bp string, id string, params *GetGraphParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListEntityVersions List entity versions
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/history (the `ListEntityVersions` operationId).
+	ListEntityVersions(ctx context.Context, bp string, id string, params *ListEntityVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UndoEntityVersion Undo entity version
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/entities/{id}/history/{version}/undo (the `UndoEntityVersion` operationId).
+	UndoEntityVersion(ctx context.Context, bp string, id string, version int64, params *UndoEntityVersionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetImpact Get impact
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/impact (the `GetImpact` operationId).
+	GetImpact(ctx context.Context, bp string, id string, params *GetImpactParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProvenance Get provenance
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/provenance (the `GetProvenance` operationId).
+	GetProvenance(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListBlueprintVersions List blueprint versions
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/history (the `ListBlueprintVersions` operationId).
+	ListBlueprintVersions(ctx context.Context, bp string, params *ListBlueprintVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBlueprintPermissions Get blueprint permissions
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/permissions (the `GetBlueprintPermissions` operationId).
+	GetBlueprintPermissions(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchBlueprintPermissionsWithBody Patch blueprint permissions
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp}/permissions (the `PatchBlueprintPermissions` operationId).
+	PatchBlueprintPermissionsWithBody(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchBlueprintPermissions Patch blueprint permissions
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp}/permissions (the `PatchBlueprintPermissions` operationId).
+	PatchBlueprintPermissions(ctx context.Context, bp string, body PatchBlueprintPermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConvertFilesWithBody Convert files
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/convert (the `ConvertFiles` operationId).
+	ConvertFilesWithBody(ctx context.Context, params *ConvertFilesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConvertFiles Convert files
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/convert (the `ConvertFiles` operationId).
+	ConvertFiles(ctx context.Context, params *ConvertFilesParams, body ConvertFilesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDeletedEntities List deleted entities
+	//
+	// Corresponds with GET /v1/deleted (the `ListDeletedEntities` operationId).
+	ListDeletedEntities(ctx context.Context, params *ListDeletedEntitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDeletedBlueprints List deleted blueprints
+	//
+	// Corresponds with GET /v1/deleted/blueprints (the `ListDeletedBlueprints` operationId).
+	ListDeletedBlueprints(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RestoreBlueprint Restore blueprint
+	//
+	// Corresponds with POST /v1/deleted/blueprints/{bp}/restore (the `RestoreBlueprint` operationId).
+	RestoreBlueprint(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RestoreEntity Restore entity
+	//
+	// Corresponds with POST /v1/deleted/{versionId}/restore (the `RestoreEntity` operationId).
+	RestoreEntity(ctx context.Context, versionID int64, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Events Events
 	//
@@ -4202,6 +5952,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/export (the `ExportCatalog` operationId).
 	ExportCatalog(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FindPath Find path
+	//
+	// Corresponds with GET /v1/graph/path (the `FindPath` operationId).
+	FindPath(ctx context.Context, params *FindPathParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Home Home
 	//
@@ -4222,15 +5977,244 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/import (the `ImportCatalog` operationId).
 	ImportCatalog(ctx context.Context, params *ImportCatalogParams, body ImportCatalogJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// IngestEventsWithBody Ingest events
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/ingest/events/ingestId/{ingestId} (the `IngestEvents` operationId).
+	IngestEventsWithBody(ctx context.Context, ingestID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IngestEvents Ingest events
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/ingest/events/ingestId/{ingestId} (the `IngestEvents` operationId).
+	IngestEvents(ctx context.Context, ingestID string, body IngestEventsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IngestLogsWithBody Ingest logs
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/ingest/logs/integration/{ingestId} (the `IngestLogs` operationId).
+	IngestLogsWithBody(ctx context.Context, ingestID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IngestLogs Ingest logs
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/ingest/logs/integration/{ingestId} (the `IngestLogs` operationId).
+	IngestLogs(ctx context.Context, ingestID string, body IngestLogsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IngestSyncMetricsWithBody Ingest sync metrics
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/ingest/metrics/integration/{ingestId}/syncMetrics (the `IngestSyncMetrics` operationId).
+	IngestSyncMetricsWithBody(ctx context.Context, ingestID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IngestSyncMetrics Ingest sync metrics
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/ingest/metrics/integration/{ingestId}/syncMetrics (the `IngestSyncMetrics` operationId).
+	IngestSyncMetrics(ctx context.Context, ingestID string, body IngestSyncMetricsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReplaceSyncMetricsWithBody Replace sync metrics
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics (the `ReplaceSyncMetrics` operationId).
+	ReplaceSyncMetricsWithBody(ctx context.Context, ingestID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReplaceSyncMetrics Replace sync metrics
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics (the `ReplaceSyncMetrics` operationId).
+	ReplaceSyncMetrics(ctx context.Context, ingestID string, body ReplaceSyncMetricsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutSyncMetricWithBody Put sync metric
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics/resync/{eventId}/kind/{kind} (the `PutSyncMetric` operationId).
+	PutSyncMetricWithBody(ctx context.Context, ingestID string, eventID string, kind string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutSyncMetric Put sync metric
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics/resync/{eventId}/kind/{kind} (the `PutSyncMetric` operationId).
+	PutSyncMetric(ctx context.Context, ingestID string, eventID string, kind string, body PutSyncMetricJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// FirstAnswer First answer
 	//
 	// Corresponds with GET /v1/insights/first-answer (the `FirstAnswer` operationId).
 	FirstAnswer(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListIntegrations List integrations
+	//
+	// Corresponds with GET /v1/integration (the `ListIntegrations` operationId).
+	ListIntegrations(ctx context.Context, params *ListIntegrationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateIntegrationWithBody Create integration
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/integration (the `CreateIntegration` operationId).
+	CreateIntegrationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateIntegration Create integration
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/integration (the `CreateIntegration` operationId).
+	CreateIntegration(ctx context.Context, body CreateIntegrationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListIntegrationMetadata List integration metadata
+	//
+	// Corresponds with GET /v1/integration/metadata (the `ListIntegrationMetadata` operationId).
+	ListIntegrationMetadata(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListProvisionedIntegrations List provisioned integrations
+	//
+	// Corresponds with GET /v1/integration/provision-enabled (the `ListProvisionedIntegrations` operationId).
+	ListProvisionedIntegrations(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteIntegration Delete integration
+	//
+	// Corresponds with DELETE /v1/integration/{id} (the `DeleteIntegration` operationId).
+	DeleteIntegration(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetIntegration Get integration
+	//
+	// Corresponds with GET /v1/integration/{id} (the `GetIntegration` operationId).
+	GetIntegration(ctx context.Context, id string, params *GetIntegrationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchIntegrationWithBody Patch integration
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/integration/{id} (the `PatchIntegration` operationId).
+	PatchIntegrationWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchIntegration Patch integration
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/integration/{id} (the `PatchIntegration` operationId).
+	PatchIntegration(ctx context.Context, id string, body PatchIntegrationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchIntegrationConfigWithBody Patch integration config
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/integration/{id}/config (the `PatchIntegrationConfig` operationId).
+	PatchIntegrationConfigWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchIntegrationConfig Patch integration config
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/integration/{id}/config (the `PatchIntegrationConfig` operationId).
+	PatchIntegrationConfig(ctx context.Context, id string, body PatchIntegrationConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListKinds List kinds
+	//
+	// Corresponds with GET /v1/integration/{id}/kinds (the `ListKinds` operationId).
+	ListKinds(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutExamplesWithBody Put examples
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/integration/{id}/kinds/{kind}/examples (the `PutExamples` operationId).
+	PutExamplesWithBody(ctx context.Context, id string, kind string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutExamples Put examples
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/integration/{id}/kinds/{kind}/examples (the `PutExamples` operationId).
+	PutExamples(ctx context.Context, id string, kind string, body PutExamplesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListIntegrationLogs List integration logs
+	//
+	// Corresponds with GET /v1/integration/{id}/logs (the `ListIntegrationLogs` operationId).
+	ListIntegrationLogs(ctx context.Context, id string, params *ListIntegrationLogsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetResyncRequest Get resync request
+	//
+	// Corresponds with GET /v1/integration/{id}/resync-request (the `GetResyncRequest` operationId).
+	GetResyncRequest(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RequestResync Request resync
+	//
+	// Corresponds with POST /v1/integration/{id}/resync-request (the `RequestResync` operationId).
+	RequestResync(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSyncMetrics List sync metrics
+	//
+	// Corresponds with GET /v1/integration/{id}/syncMetrics (the `ListSyncMetrics` operationId).
+	ListSyncMetrics(ctx context.Context, id string, params *ListSyncMetricsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSyncsMetadata List syncs metadata
+	//
+	// Corresponds with GET /v1/integration/{id}/syncsMetadata (the `ListSyncsMetadata` operationId).
+	ListSyncsMetadata(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RunJqWithBody Run jq
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/jq (the `RunJq` operationId).
+	RunJqWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RunJq Run jq
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/jq (the `RunJq` operationId).
+	RunJq(ctx context.Context, body RunJqJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetKafkaCredentials Get kafka credentials
+	//
+	// Corresponds with GET /v1/kafka-credentials (the `GetKafkaCredentials` operationId).
+	GetKafkaCredentials(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// Me Me
 	//
 	// Corresponds with GET /v1/me (the `Me` operationId).
 	Me(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListMigrations List migrations
+	//
+	// Corresponds with GET /v1/migrations (the `ListMigrations` operationId).
+	ListMigrations(ctx context.Context, params *ListMigrationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateMigrationWithBody Create migration
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/migrations (the `CreateMigration` operationId).
+	CreateMigrationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateMigration Create migration
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/migrations (the `CreateMigration` operationId).
+	CreateMigration(ctx context.Context, body CreateMigrationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetMigration Get migration
+	//
+	// Corresponds with GET /v1/migrations/{id} (the `GetMigration` operationId).
+	GetMigration(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelMigration Cancel migration
+	//
+	// Corresponds with POST /v1/migrations/{id}/cancel (the `CancelMigration` operationId).
+	CancelMigration(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Openapi Openapi
 	//
@@ -4271,6 +6255,135 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/organization (the `PutOrganization` operationId).
 	PutOrganization(ctx context.Context, body PutOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSecrets List secrets
+	//
+	// Corresponds with GET /v1/organization/secrets (the `ListSecrets` operationId).
+	ListSecrets(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSecretWithBody Create secret
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/organization/secrets (the `CreateSecret` operationId).
+	CreateSecretWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSecret Create secret
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/organization/secrets (the `CreateSecret` operationId).
+	CreateSecret(ctx context.Context, body CreateSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteSecret Delete secret
+	//
+	// Corresponds with DELETE /v1/organization/secrets/{name} (the `DeleteSecret` operationId).
+	DeleteSecret(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSecret Get secret
+	//
+	// Corresponds with GET /v1/organization/secrets/{name} (the `GetSecret` operationId).
+	GetSecret(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchSecretWithBody Patch secret
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/organization/secrets/{name} (the `PatchSecret` operationId).
+	PatchSecretWithBody(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchSecret Patch secret
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/organization/secrets/{name} (the `PatchSecret` operationId).
+	PatchSecret(ctx context.Context, name string, body PatchSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateSigningKey Rotate signing key
+	//
+	// Corresponds with POST /v1/organization/signing-key (the `RotateSigningKey` operationId).
+	RotateSigningKey(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPages List pages
+	//
+	// Corresponds with GET /v1/pages (the `ListPages` operationId).
+	ListPages(ctx context.Context, params *ListPagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreatePageWithBody Create page
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/pages (the `CreatePage` operationId).
+	CreatePageWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreatePage Create page
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/pages (the `CreatePage` operationId).
+	CreatePage(ctx context.Context, body CreatePageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeletePage Delete page
+	//
+	// Corresponds with DELETE /v1/pages/{id} (the `DeletePage` operationId).
+	DeletePage(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPage Get page
+	//
+	// Corresponds with GET /v1/pages/{id} (the `GetPage` operationId).
+	GetPage(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutPageWithBody Put page
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/pages/{id} (the `PutPage` operationId).
+	PutPageWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutPage Put page
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/pages/{id} (the `PutPage` operationId).
+	PutPage(ctx context.Context, id string, body PutPageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPagePermissions Get page permissions
+	//
+	// Corresponds with GET /v1/pages/{id}/permissions (the `GetPagePermissions` operationId).
+	GetPagePermissions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchPagePermissionsWithBody Patch page permissions
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/pages/{id}/permissions (the `PatchPagePermissions` operationId).
+	PatchPagePermissionsWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchPagePermissions Patch page permissions
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/pages/{id}/permissions (the `PatchPagePermissions` operationId).
+	PatchPagePermissions(ctx context.Context, id string, body PatchPagePermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteWidget Delete widget
+	//
+	// Corresponds with DELETE /v1/pages/{id}/widgets/{widget} (the `DeleteWidget` operationId).
+	DeleteWidget(ctx context.Context, id string, widget string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchWidgetWithBody Patch widget
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/pages/{id}/widgets/{widget} (the `PatchWidget` operationId).
+	PatchWidgetWithBody(ctx context.Context, id string, widget string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchWidget Patch widget
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/pages/{id}/widgets/{widget} (the `PatchWidget` operationId).
+	PatchWidget(ctx context.Context, id string, widget string, body PatchWidgetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetPlan Get plan
 	//
@@ -4441,6 +6554,11 @@ type ClientInterface interface {
 	// Corresponds with DELETE /v1/repositories/{repo}/webhooks/{id} (the `DeleteWebhook` operationId).
 	DeleteWebhook(ctx context.Context, repo string, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// RotateCredentials Rotate credentials
+	//
+	// Corresponds with POST /v1/rotate-credentials/{email} (the `RotateCredentials` operationId).
+	RotateCredentials(ctx context.Context, email string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListRuns List runs
 	//
 	// Corresponds with GET /v1/runs (the `ListRuns` operationId).
@@ -4562,6 +6680,44 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/setup (the `Setup` operationId).
 	Setup(ctx context.Context, body SetupJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetSidebar Get sidebar
+	//
+	// Corresponds with GET /v1/sidebars/{sidebar} (the `GetSidebar` operationId).
+	GetSidebar(ctx context.Context, sidebar string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateFolderWithBody Create folder
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/sidebars/{sidebar}/folders (the `CreateFolder` operationId).
+	CreateFolderWithBody(ctx context.Context, sidebar string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateFolder Create folder
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/sidebars/{sidebar}/folders (the `CreateFolder` operationId).
+	CreateFolder(ctx context.Context, sidebar string, body CreateFolderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteFolder Delete folder
+	//
+	// Corresponds with DELETE /v1/sidebars/{sidebar}/folders/{id} (the `DeleteFolder` operationId).
+	DeleteFolder(ctx context.Context, sidebar string, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchFolderWithBody Patch folder
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/sidebars/{sidebar}/folders/{id} (the `PatchFolder` operationId).
+	PatchFolderWithBody(ctx context.Context, sidebar string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchFolder Patch folder
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/sidebars/{sidebar}/folders/{id} (the `PatchFolder` operationId).
+	PatchFolder(ctx context.Context, sidebar string, id string, body PatchFolderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// Status Status
 	//
 	// Corresponds with GET /v1/status (the `Status` operationId).
@@ -4570,7 +6726,59 @@ type ClientInterface interface {
 	// ListTeams List teams
 	//
 	// Corresponds with GET /v1/teams (the `ListTeams` operationId).
-	ListTeams(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ListTeams(ctx context.Context, params *ListTeamsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateTeamWithBody Create team
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/teams (the `CreateTeam` operationId).
+	CreateTeamWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateTeam Create team
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/teams (the `CreateTeam` operationId).
+	CreateTeam(ctx context.Context, body CreateTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteTeam Delete team
+	//
+	// Corresponds with DELETE /v1/teams/{name} (the `DeleteTeam` operationId).
+	DeleteTeam(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTeam Get team
+	//
+	// Corresponds with GET /v1/teams/{name} (the `GetTeam` operationId).
+	GetTeam(ctx context.Context, name string, params *GetTeamParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchTeamWithBody Patch team
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/teams/{name} (the `PatchTeam` operationId).
+	PatchTeamWithBody(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchTeam Patch team
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/teams/{name} (the `PatchTeam` operationId).
+	PatchTeam(ctx context.Context, name string, body PatchTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutTeamWithBody Put team
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/teams/{name} (the `PutTeam` operationId).
+	PutTeamWithBody(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutTeam Put team
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/teams/{name} (the `PutTeam` operationId).
+	PutTeam(ctx context.Context, name string, body PutTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTokens List tokens
 	//
@@ -4600,6 +6808,44 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/users (the `ListUsers` operationId).
 	ListUsers(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// InviteUserWithBody Invite user
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/users/invite (the `InviteUser` operationId).
+	InviteUserWithBody(ctx context.Context, params *InviteUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// InviteUser Invite user
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/users/invite (the `InviteUser` operationId).
+	InviteUser(ctx context.Context, params *InviteUserParams, body InviteUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteUser Delete user
+	//
+	// Corresponds with DELETE /v1/users/{email} (the `DeleteUser` operationId).
+	DeleteUser(ctx context.Context, email string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetUser Get user
+	//
+	// Corresponds with GET /v1/users/{email} (the `GetUser` operationId).
+	GetUser(ctx context.Context, email string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchUserWithBody Patch user
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/users/{email} (the `PatchUser` operationId).
+	PatchUserWithBody(ctx context.Context, email string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchUser Patch user
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/users/{email} (the `PatchUser` operationId).
+	PatchUser(ctx context.Context, email string, body PatchUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListViews List views
 	//
@@ -4638,6 +6884,110 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/views/{id} (the `PutView` operationId).
 	PutView(ctx context.Context, id string, body PutViewJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListWorkflows List workflows
+	//
+	// Corresponds with GET /v1/workflows (the `ListWorkflows` operationId).
+	ListWorkflows(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateWorkflowWithBody Create workflow
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/workflows (the `CreateWorkflow` operationId).
+	CreateWorkflowWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateWorkflow Create workflow
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/workflows (the `CreateWorkflow` operationId).
+	CreateWorkflow(ctx context.Context, body CreateWorkflowJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListNodeRuns List node runs
+	//
+	// Corresponds with GET /v1/workflows/nodes/runs (the `ListNodeRuns` operationId).
+	ListNodeRuns(ctx context.Context, params *ListNodeRunsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchNodeRunWithBody Patch node run
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/workflows/nodes/runs/{id} (the `PatchNodeRun` operationId).
+	PatchNodeRunWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchNodeRun Patch node run
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/workflows/nodes/runs/{id} (the `PatchNodeRun` operationId).
+	PatchNodeRun(ctx context.Context, id string, body PatchNodeRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddNodeRunLogWithBody Add node run log
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/workflows/nodes/runs/{id}/logs (the `AddNodeRunLog` operationId).
+	AddNodeRunLogWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddNodeRunLog Add node run log
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/workflows/nodes/runs/{id}/logs (the `AddNodeRunLog` operationId).
+	AddNodeRunLog(ctx context.Context, id string, body AddNodeRunLogJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AckWorkflowRunWithBody Ack workflow run
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/workflows/runs/ack (the `AckWorkflowRun` operationId).
+	AckWorkflowRunWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AckWorkflowRun Ack workflow run
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/workflows/runs/ack (the `AckWorkflowRun` operationId).
+	AckWorkflowRun(ctx context.Context, body AckWorkflowRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ClaimWorkflowRunsWithBody Claim workflow runs
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/workflows/runs/claim-pending (the `ClaimWorkflowRuns` operationId).
+	ClaimWorkflowRunsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ClaimWorkflowRuns Claim workflow runs
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/workflows/runs/claim-pending (the `ClaimWorkflowRuns` operationId).
+	ClaimWorkflowRuns(ctx context.Context, body ClaimWorkflowRunsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteWorkflow Delete workflow
+	//
+	// Corresponds with DELETE /v1/workflows/{id} (the `DeleteWorkflow` operationId).
+	DeleteWorkflow(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetWorkflow Get workflow
+	//
+	// Corresponds with GET /v1/workflows/{id} (the `GetWorkflow` operationId).
+	GetWorkflow(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutWorkflowWithBody Put workflow
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/workflows/{id} (the `PutWorkflow` operationId).
+	PutWorkflowWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutWorkflow Put workflow
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/workflows/{id} (the `PutWorkflow` operationId).
+	PutWorkflow(ctx context.Context, id string, body PutWorkflowJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // Live Live
@@ -4954,11 +7304,207 @@ func (c *Client) VerifyAction(ctx context.Context, action string, body VerifyAct
 	return c.Client.Do(req)
 }
 
+// ApplyFilesWithBody Apply files
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/apply (the `ApplyFiles` operationId).
+func (c *Client) ApplyFilesWithBody(ctx context.Context, params *ApplyFilesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApplyFilesRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApplyFiles Apply files
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/apply (the `ApplyFiles` operationId).
+func (c *Client) ApplyFiles(ctx context.Context, params *ApplyFilesParams, body ApplyFilesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApplyFilesRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListApps List apps
+//
+// Corresponds with GET /v1/apps (the `ListApps` operationId).
+func (c *Client) ListApps(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAppsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAppWithBody Create app
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/apps (the `CreateApp` operationId).
+func (c *Client) CreateAppWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAppRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateApp Create app
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/apps (the `CreateApp` operationId).
+func (c *Client) CreateApp(ctx context.Context, body CreateAppJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAppRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteApp Delete app
+//
+// Corresponds with DELETE /v1/apps/{id} (the `DeleteApp` operationId).
+func (c *Client) DeleteApp(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteAppRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateAppWithBody Update app
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/apps/{id} (the `UpdateApp` operationId).
+func (c *Client) UpdateAppWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateAppRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateApp Update app
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/apps/{id} (the `UpdateApp` operationId).
+func (c *Client) UpdateApp(ctx context.Context, id string, body UpdateAppJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateAppRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateAppSecret Rotate app secret
+//
+// Corresponds with POST /v1/apps/{id}/rotate-secret (the `RotateAppSecret` operationId).
+func (c *Client) RotateAppSecret(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateAppSecretRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListAuditEvents List audit events
 //
 // Corresponds with GET /v1/audit (the `ListAuditEvents` operationId).
 func (c *Client) ListAuditEvents(ctx context.Context, params *ListAuditEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListAuditEventsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAuditLog List audit log
+//
+// Corresponds with GET /v1/audit-log (the `ListAuditLog` operationId).
+func (c *Client) ListAuditLog(ctx context.Context, params *ListAuditLogParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAuditLogRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAccessTokenWithBody Create access token
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/auth/access_token (the `CreateAccessToken` operationId).
+func (c *Client) CreateAccessTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccessTokenRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAccessToken Create access token
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/auth/access_token (the `CreateAccessToken` operationId).
+func (c *Client) CreateAccessToken(ctx context.Context, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccessTokenRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5018,6 +7564,21 @@ func (c *Client) Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 	return c.Client.Do(req)
 }
 
+// ListPermissions List permissions
+//
+// Corresponds with GET /v1/auth/permissions (the `ListPermissions` operationId).
+func (c *Client) ListPermissions(ctx context.Context, params *ListPermissionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPermissionsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListBlueprints List blueprints
 //
 // Corresponds with GET /v1/blueprints (the `ListBlueprints` operationId).
@@ -5038,8 +7599,8 @@ func (c *Client) ListBlueprints(ctx context.Context, reqEditors ...RequestEditor
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/blueprints (the `CreateBlueprint` operationId).
-func (c *Client) CreateBlueprintWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateBlueprintRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateBlueprintWithBody(ctx context.Context, params *CreateBlueprintParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBlueprintRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5055,8 +7616,42 @@ func (c *Client) CreateBlueprintWithBody(ctx context.Context, contentType string
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/blueprints (the `CreateBlueprint` operationId).
-func (c *Client) CreateBlueprint(ctx context.Context, body CreateBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateBlueprintRequest(c.Server, body)
+func (c *Client) CreateBlueprint(ctx context.Context, params *CreateBlueprintParams, body CreateBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBlueprintRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDatasourceEntitiesWithBody List datasource entities
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/blueprints/entities/datasource-entities (the `ListDatasourceEntities` operationId).
+func (c *Client) ListDatasourceEntitiesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDatasourceEntitiesRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDatasourceEntities List datasource entities
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/blueprints/entities/datasource-entities (the `ListDatasourceEntities` operationId).
+func (c *Client) ListDatasourceEntities(ctx context.Context, body ListDatasourceEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDatasourceEntitiesRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5070,8 +7665,8 @@ func (c *Client) CreateBlueprint(ctx context.Context, body CreateBlueprintJSONRe
 // DeleteBlueprint Delete blueprint
 //
 // Corresponds with DELETE /v1/blueprints/{bp} (the `DeleteBlueprint` operationId).
-func (c *Client) DeleteBlueprint(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteBlueprintRequest(c.Server, bp)
+func (c *Client) DeleteBlueprint(ctx context.Context, bp string, params *DeleteBlueprintParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteBlueprintRequest(c.Server, bp, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5085,8 +7680,42 @@ func (c *Client) DeleteBlueprint(ctx context.Context, bp string, reqEditors ...R
 // GetBlueprint Get blueprint
 //
 // Corresponds with GET /v1/blueprints/{bp} (the `GetBlueprint` operationId).
-func (c *Client) GetBlueprint(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetBlueprintRequest(c.Server, bp)
+func (c *Client) GetBlueprint(ctx context.Context, bp string, params *GetBlueprintParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBlueprintRequest(c.Server, bp, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchBlueprintWithBody Patch blueprint
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/blueprints/{bp} (the `PatchBlueprint` operationId).
+func (c *Client) PatchBlueprintWithBody(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchBlueprintRequestWithBody(c.Server, bp, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchBlueprint Patch blueprint
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/blueprints/{bp} (the `PatchBlueprint` operationId).
+func (c *Client) PatchBlueprint(ctx context.Context, bp string, body PatchBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchBlueprintRequest(c.Server, bp, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5131,6 +7760,70 @@ func (c *Client) PutBlueprint(ctx context.Context, bp string, body PutBlueprintJ
 	return c.Client.Do(req)
 }
 
+// DeleteAllEntities Delete all entities
+//
+// Corresponds with DELETE /v1/blueprints/{bp}/all-entities (the `DeleteAllEntities` operationId).
+func (c *Client) DeleteAllEntities(ctx context.Context, bp string, params *DeleteAllEntitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteAllEntitiesRequest(c.Server, bp, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteEntitiesWithBody Delete entities
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/blueprints/{bp}/bulk/entities/delete (the `DeleteEntities` operationId).
+func (c *Client) DeleteEntitiesWithBody(ctx context.Context, bp string, params *DeleteEntitiesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteEntitiesRequestWithBody(c.Server, bp, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteEntities Delete entities
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/blueprints/{bp}/bulk/entities/delete (the `DeleteEntities` operationId).
+func (c *Client) DeleteEntities(ctx context.Context, bp string, params *DeleteEntitiesParams, body DeleteEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteEntitiesRequest(c.Server, bp, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListEntities List entities
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities (the `ListEntities` operationId).
+func (c *Client) ListEntities(ctx context.Context, bp string, params *ListEntitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEntitiesRequest(c.Server, bp, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // CreateEntityWithBody Create entity
 //
 // Takes any type of body and a specified content type.
@@ -5165,6 +7858,21 @@ func (c *Client) CreateEntity(ctx context.Context, bp string, params *CreateEnti
 	return c.Client.Do(req)
 }
 
+// CountEntities Count entities
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities-count (the `CountEntities` operationId).
+func (c *Client) CountEntities(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCountEntitiesRequest(c.Server, bp)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ExportEntities Export entities
 //
 // The rows of the same search, as a file.
@@ -5172,6 +7880,40 @@ func (c *Client) CreateEntity(ctx context.Context, bp string, params *CreateEnti
 // Corresponds with GET /v1/blueprints/{bp}/entities.csv (the `ExportEntities` operationId).
 func (c *Client) ExportEntities(ctx context.Context, bp string, params *ExportEntitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewExportEntitiesRequest(c.Server, bp, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpsertEntitiesWithBody Upsert entities
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/blueprints/{bp}/entities/bulk (the `UpsertEntities` operationId).
+func (c *Client) UpsertEntitiesWithBody(ctx context.Context, bp string, params *UpsertEntitiesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpsertEntitiesRequestWithBody(c.Server, bp, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpsertEntities Upsert entities
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/blueprints/{bp}/entities/bulk (the `UpsertEntities` operationId).
+func (c *Client) UpsertEntities(ctx context.Context, bp string, params *UpsertEntitiesParams, body UpsertEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpsertEntitiesRequest(c.Server, bp, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5234,8 +7976,8 @@ func (c *Client) DeleteEntity(ctx context.Context, bp string, id string, params 
 // GetEntity Get entity
 //
 // Corresponds with GET /v1/blueprints/{bp}/entities/{id} (the `GetEntity` operationId).
-func (c *Client) GetEntity(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetEntityRequest(c.Server, bp, id)
+func (c *Client) GetEntity(ctx context.Context, bp string, id string, params *GetEntityParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEntityRequest(c.Server, bp, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5314,6 +8056,36 @@ func (c *Client) ReplaceEntity(ctx context.Context, bp string, id string, params
 	return c.Client.Do(req)
 }
 
+// GetEntityAt Get entity at
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/at (the `GetEntityAt` operationId).
+func (c *Client) GetEntityAt(ctx context.Context, bp string, id string, params *GetEntityAtParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEntityAtRequest(c.Server, bp, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CompareEntity Compare entity
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/compare (the `CompareEntity` operationId).
+func (c *Client) CompareEntity(ctx context.Context, bp string, id string, params *CompareEntityParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCompareEntityRequest(c.Server, bp, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListDependents List dependents
 //
 // Corresponds with GET /v1/blueprints/{bp}/entities/{id}/dependents (the `ListDependents` operationId).
@@ -5334,6 +8106,224 @@ func (c *Client) ListDependents(ctx context.Context, bp string, id string, reqEd
 // Corresponds with GET /v1/blueprints/{bp}/entities/{id}/graph (the `GetGraph` operationId).
 func (c *Client) GetGraph(ctx context.Context, bp string, id string, params *GetGraphParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetGraphRequest(c.Server, bp, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListEntityVersions List entity versions
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/history (the `ListEntityVersions` operationId).
+func (c *Client) ListEntityVersions(ctx context.Context, bp string, id string, params *ListEntityVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEntityVersionsRequest(c.Server, bp, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UndoEntityVersion Undo entity version
+//
+// Corresponds with POST /v1/blueprints/{bp}/entities/{id}/history/{version}/undo (the `UndoEntityVersion` operationId).
+func (c *Client) UndoEntityVersion(ctx context.Context, bp string, id string, version int64, params *UndoEntityVersionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUndoEntityVersionRequest(c.Server, bp, id, version, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetImpact Get impact
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/impact (the `GetImpact` operationId).
+func (c *Client) GetImpact(ctx context.Context, bp string, id string, params *GetImpactParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetImpactRequest(c.Server, bp, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProvenance Get provenance
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/provenance (the `GetProvenance` operationId).
+func (c *Client) GetProvenance(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProvenanceRequest(c.Server, bp, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListBlueprintVersions List blueprint versions
+//
+// Corresponds with GET /v1/blueprints/{bp}/history (the `ListBlueprintVersions` operationId).
+func (c *Client) ListBlueprintVersions(ctx context.Context, bp string, params *ListBlueprintVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListBlueprintVersionsRequest(c.Server, bp, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBlueprintPermissions Get blueprint permissions
+//
+// Corresponds with GET /v1/blueprints/{bp}/permissions (the `GetBlueprintPermissions` operationId).
+func (c *Client) GetBlueprintPermissions(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBlueprintPermissionsRequest(c.Server, bp)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchBlueprintPermissionsWithBody Patch blueprint permissions
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/blueprints/{bp}/permissions (the `PatchBlueprintPermissions` operationId).
+func (c *Client) PatchBlueprintPermissionsWithBody(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchBlueprintPermissionsRequestWithBody(c.Server, bp, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchBlueprintPermissions Patch blueprint permissions
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/blueprints/{bp}/permissions (the `PatchBlueprintPermissions` operationId).
+func (c *Client) PatchBlueprintPermissions(ctx context.Context, bp string, body PatchBlueprintPermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchBlueprintPermissionsRequest(c.Server, bp, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConvertFilesWithBody Convert files
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/convert (the `ConvertFiles` operationId).
+func (c *Client) ConvertFilesWithBody(ctx context.Context, params *ConvertFilesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConvertFilesRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConvertFiles Convert files
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/convert (the `ConvertFiles` operationId).
+func (c *Client) ConvertFiles(ctx context.Context, params *ConvertFilesParams, body ConvertFilesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConvertFilesRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDeletedEntities List deleted entities
+//
+// Corresponds with GET /v1/deleted (the `ListDeletedEntities` operationId).
+func (c *Client) ListDeletedEntities(ctx context.Context, params *ListDeletedEntitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDeletedEntitiesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDeletedBlueprints List deleted blueprints
+//
+// Corresponds with GET /v1/deleted/blueprints (the `ListDeletedBlueprints` operationId).
+func (c *Client) ListDeletedBlueprints(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDeletedBlueprintsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RestoreBlueprint Restore blueprint
+//
+// Corresponds with POST /v1/deleted/blueprints/{bp}/restore (the `RestoreBlueprint` operationId).
+func (c *Client) RestoreBlueprint(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRestoreBlueprintRequest(c.Server, bp)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RestoreEntity Restore entity
+//
+// Corresponds with POST /v1/deleted/{versionId}/restore (the `RestoreEntity` operationId).
+func (c *Client) RestoreEntity(ctx context.Context, versionID int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRestoreEntityRequest(c.Server, versionID)
 	if err != nil {
 		return nil, err
 	}
@@ -5366,6 +8356,21 @@ func (c *Client) Events(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 // Corresponds with GET /v1/export (the `ExportCatalog` operationId).
 func (c *Client) ExportCatalog(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewExportCatalogRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FindPath Find path
+//
+// Corresponds with GET /v1/graph/path (the `FindPath` operationId).
+func (c *Client) FindPath(ctx context.Context, params *FindPathParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFindPathRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5425,6 +8430,176 @@ func (c *Client) ImportCatalog(ctx context.Context, params *ImportCatalogParams,
 	return c.Client.Do(req)
 }
 
+// IngestEventsWithBody Ingest events
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/ingest/events/ingestId/{ingestId} (the `IngestEvents` operationId).
+func (c *Client) IngestEventsWithBody(ctx context.Context, ingestID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIngestEventsRequestWithBody(c.Server, ingestID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IngestEvents Ingest events
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/ingest/events/ingestId/{ingestId} (the `IngestEvents` operationId).
+func (c *Client) IngestEvents(ctx context.Context, ingestID string, body IngestEventsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIngestEventsRequest(c.Server, ingestID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IngestLogsWithBody Ingest logs
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/ingest/logs/integration/{ingestId} (the `IngestLogs` operationId).
+func (c *Client) IngestLogsWithBody(ctx context.Context, ingestID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIngestLogsRequestWithBody(c.Server, ingestID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IngestLogs Ingest logs
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/ingest/logs/integration/{ingestId} (the `IngestLogs` operationId).
+func (c *Client) IngestLogs(ctx context.Context, ingestID string, body IngestLogsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIngestLogsRequest(c.Server, ingestID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IngestSyncMetricsWithBody Ingest sync metrics
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/ingest/metrics/integration/{ingestId}/syncMetrics (the `IngestSyncMetrics` operationId).
+func (c *Client) IngestSyncMetricsWithBody(ctx context.Context, ingestID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIngestSyncMetricsRequestWithBody(c.Server, ingestID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IngestSyncMetrics Ingest sync metrics
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/ingest/metrics/integration/{ingestId}/syncMetrics (the `IngestSyncMetrics` operationId).
+func (c *Client) IngestSyncMetrics(ctx context.Context, ingestID string, body IngestSyncMetricsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIngestSyncMetricsRequest(c.Server, ingestID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReplaceSyncMetricsWithBody Replace sync metrics
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics (the `ReplaceSyncMetrics` operationId).
+func (c *Client) ReplaceSyncMetricsWithBody(ctx context.Context, ingestID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplaceSyncMetricsRequestWithBody(c.Server, ingestID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReplaceSyncMetrics Replace sync metrics
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics (the `ReplaceSyncMetrics` operationId).
+func (c *Client) ReplaceSyncMetrics(ctx context.Context, ingestID string, body ReplaceSyncMetricsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplaceSyncMetricsRequest(c.Server, ingestID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutSyncMetricWithBody Put sync metric
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics/resync/{eventId}/kind/{kind} (the `PutSyncMetric` operationId).
+func (c *Client) PutSyncMetricWithBody(ctx context.Context, ingestID string, eventID string, kind string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutSyncMetricRequestWithBody(c.Server, ingestID, eventID, kind, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutSyncMetric Put sync metric
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics/resync/{eventId}/kind/{kind} (the `PutSyncMetric` operationId).
+func (c *Client) PutSyncMetric(ctx context.Context, ingestID string, eventID string, kind string, body PutSyncMetricJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutSyncMetricRequest(c.Server, ingestID, eventID, kind, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // FirstAnswer First answer
 //
 // Corresponds with GET /v1/insights/first-answer (the `FirstAnswer` operationId).
@@ -5440,11 +8615,440 @@ func (c *Client) FirstAnswer(ctx context.Context, reqEditors ...RequestEditorFn)
 	return c.Client.Do(req)
 }
 
+// ListIntegrations List integrations
+//
+// Corresponds with GET /v1/integration (the `ListIntegrations` operationId).
+func (c *Client) ListIntegrations(ctx context.Context, params *ListIntegrationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListIntegrationsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateIntegrationWithBody Create integration
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/integration (the `CreateIntegration` operationId).
+func (c *Client) CreateIntegrationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateIntegrationRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateIntegration Create integration
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/integration (the `CreateIntegration` operationId).
+func (c *Client) CreateIntegration(ctx context.Context, body CreateIntegrationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateIntegrationRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListIntegrationMetadata List integration metadata
+//
+// Corresponds with GET /v1/integration/metadata (the `ListIntegrationMetadata` operationId).
+func (c *Client) ListIntegrationMetadata(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListIntegrationMetadataRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListProvisionedIntegrations List provisioned integrations
+//
+// Corresponds with GET /v1/integration/provision-enabled (the `ListProvisionedIntegrations` operationId).
+func (c *Client) ListProvisionedIntegrations(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListProvisionedIntegrationsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteIntegration Delete integration
+//
+// Corresponds with DELETE /v1/integration/{id} (the `DeleteIntegration` operationId).
+func (c *Client) DeleteIntegration(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteIntegrationRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetIntegration Get integration
+//
+// Corresponds with GET /v1/integration/{id} (the `GetIntegration` operationId).
+func (c *Client) GetIntegration(ctx context.Context, id string, params *GetIntegrationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetIntegrationRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchIntegrationWithBody Patch integration
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/integration/{id} (the `PatchIntegration` operationId).
+func (c *Client) PatchIntegrationWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchIntegrationRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchIntegration Patch integration
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/integration/{id} (the `PatchIntegration` operationId).
+func (c *Client) PatchIntegration(ctx context.Context, id string, body PatchIntegrationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchIntegrationRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchIntegrationConfigWithBody Patch integration config
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/integration/{id}/config (the `PatchIntegrationConfig` operationId).
+func (c *Client) PatchIntegrationConfigWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchIntegrationConfigRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchIntegrationConfig Patch integration config
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/integration/{id}/config (the `PatchIntegrationConfig` operationId).
+func (c *Client) PatchIntegrationConfig(ctx context.Context, id string, body PatchIntegrationConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchIntegrationConfigRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListKinds List kinds
+//
+// Corresponds with GET /v1/integration/{id}/kinds (the `ListKinds` operationId).
+func (c *Client) ListKinds(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListKindsRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutExamplesWithBody Put examples
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/integration/{id}/kinds/{kind}/examples (the `PutExamples` operationId).
+func (c *Client) PutExamplesWithBody(ctx context.Context, id string, kind string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutExamplesRequestWithBody(c.Server, id, kind, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutExamples Put examples
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/integration/{id}/kinds/{kind}/examples (the `PutExamples` operationId).
+func (c *Client) PutExamples(ctx context.Context, id string, kind string, body PutExamplesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutExamplesRequest(c.Server, id, kind, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListIntegrationLogs List integration logs
+//
+// Corresponds with GET /v1/integration/{id}/logs (the `ListIntegrationLogs` operationId).
+func (c *Client) ListIntegrationLogs(ctx context.Context, id string, params *ListIntegrationLogsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListIntegrationLogsRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetResyncRequest Get resync request
+//
+// Corresponds with GET /v1/integration/{id}/resync-request (the `GetResyncRequest` operationId).
+func (c *Client) GetResyncRequest(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetResyncRequestRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RequestResync Request resync
+//
+// Corresponds with POST /v1/integration/{id}/resync-request (the `RequestResync` operationId).
+func (c *Client) RequestResync(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRequestResyncRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSyncMetrics List sync metrics
+//
+// Corresponds with GET /v1/integration/{id}/syncMetrics (the `ListSyncMetrics` operationId).
+func (c *Client) ListSyncMetrics(ctx context.Context, id string, params *ListSyncMetricsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSyncMetricsRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSyncsMetadata List syncs metadata
+//
+// Corresponds with GET /v1/integration/{id}/syncsMetadata (the `ListSyncsMetadata` operationId).
+func (c *Client) ListSyncsMetadata(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSyncsMetadataRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RunJqWithBody Run jq
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/jq (the `RunJq` operationId).
+func (c *Client) RunJqWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRunJqRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RunJq Run jq
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/jq (the `RunJq` operationId).
+func (c *Client) RunJq(ctx context.Context, body RunJqJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRunJqRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetKafkaCredentials Get kafka credentials
+//
+// Corresponds with GET /v1/kafka-credentials (the `GetKafkaCredentials` operationId).
+func (c *Client) GetKafkaCredentials(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetKafkaCredentialsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // Me Me
 //
 // Corresponds with GET /v1/me (the `Me` operationId).
 func (c *Client) Me(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewMeRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListMigrations List migrations
+//
+// Corresponds with GET /v1/migrations (the `ListMigrations` operationId).
+func (c *Client) ListMigrations(ctx context.Context, params *ListMigrationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListMigrationsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateMigrationWithBody Create migration
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/migrations (the `CreateMigration` operationId).
+func (c *Client) CreateMigrationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateMigrationRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateMigration Create migration
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/migrations (the `CreateMigration` operationId).
+func (c *Client) CreateMigration(ctx context.Context, body CreateMigrationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateMigrationRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetMigration Get migration
+//
+// Corresponds with GET /v1/migrations/{id} (the `GetMigration` operationId).
+func (c *Client) GetMigration(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMigrationRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelMigration Cancel migration
+//
+// Corresponds with POST /v1/migrations/{id}/cancel (the `CancelMigration` operationId).
+func (c *Client) CancelMigration(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelMigrationRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -5545,6 +9149,345 @@ func (c *Client) PutOrganizationWithBody(ctx context.Context, contentType string
 // Corresponds with PUT /v1/organization (the `PutOrganization` operationId).
 func (c *Client) PutOrganization(ctx context.Context, body PutOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutOrganizationRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSecrets List secrets
+//
+// Corresponds with GET /v1/organization/secrets (the `ListSecrets` operationId).
+func (c *Client) ListSecrets(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSecretsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSecretWithBody Create secret
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/organization/secrets (the `CreateSecret` operationId).
+func (c *Client) CreateSecretWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSecretRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSecret Create secret
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/organization/secrets (the `CreateSecret` operationId).
+func (c *Client) CreateSecret(ctx context.Context, body CreateSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSecretRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteSecret Delete secret
+//
+// Corresponds with DELETE /v1/organization/secrets/{name} (the `DeleteSecret` operationId).
+func (c *Client) DeleteSecret(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteSecretRequest(c.Server, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSecret Get secret
+//
+// Corresponds with GET /v1/organization/secrets/{name} (the `GetSecret` operationId).
+func (c *Client) GetSecret(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSecretRequest(c.Server, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchSecretWithBody Patch secret
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/organization/secrets/{name} (the `PatchSecret` operationId).
+func (c *Client) PatchSecretWithBody(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchSecretRequestWithBody(c.Server, name, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchSecret Patch secret
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/organization/secrets/{name} (the `PatchSecret` operationId).
+func (c *Client) PatchSecret(ctx context.Context, name string, body PatchSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchSecretRequest(c.Server, name, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateSigningKey Rotate signing key
+//
+// Corresponds with POST /v1/organization/signing-key (the `RotateSigningKey` operationId).
+func (c *Client) RotateSigningKey(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateSigningKeyRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPages List pages
+//
+// Corresponds with GET /v1/pages (the `ListPages` operationId).
+func (c *Client) ListPages(ctx context.Context, params *ListPagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPagesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreatePageWithBody Create page
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/pages (the `CreatePage` operationId).
+func (c *Client) CreatePageWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePageRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreatePage Create page
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/pages (the `CreatePage` operationId).
+func (c *Client) CreatePage(ctx context.Context, body CreatePageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePageRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeletePage Delete page
+//
+// Corresponds with DELETE /v1/pages/{id} (the `DeletePage` operationId).
+func (c *Client) DeletePage(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeletePageRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPage Get page
+//
+// Corresponds with GET /v1/pages/{id} (the `GetPage` operationId).
+func (c *Client) GetPage(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPageRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutPageWithBody Put page
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/pages/{id} (the `PutPage` operationId).
+func (c *Client) PutPageWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutPageRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutPage Put page
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/pages/{id} (the `PutPage` operationId).
+func (c *Client) PutPage(ctx context.Context, id string, body PutPageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutPageRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPagePermissions Get page permissions
+//
+// Corresponds with GET /v1/pages/{id}/permissions (the `GetPagePermissions` operationId).
+func (c *Client) GetPagePermissions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPagePermissionsRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchPagePermissionsWithBody Patch page permissions
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/pages/{id}/permissions (the `PatchPagePermissions` operationId).
+func (c *Client) PatchPagePermissionsWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchPagePermissionsRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchPagePermissions Patch page permissions
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/pages/{id}/permissions (the `PatchPagePermissions` operationId).
+func (c *Client) PatchPagePermissions(ctx context.Context, id string, body PatchPagePermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchPagePermissionsRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteWidget Delete widget
+//
+// Corresponds with DELETE /v1/pages/{id}/widgets/{widget} (the `DeleteWidget` operationId).
+func (c *Client) DeleteWidget(ctx context.Context, id string, widget string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteWidgetRequest(c.Server, id, widget)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchWidgetWithBody Patch widget
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/pages/{id}/widgets/{widget} (the `PatchWidget` operationId).
+func (c *Client) PatchWidgetWithBody(ctx context.Context, id string, widget string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchWidgetRequestWithBody(c.Server, id, widget, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchWidget Patch widget
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/pages/{id}/widgets/{widget} (the `PatchWidget` operationId).
+func (c *Client) PatchWidget(ctx context.Context, id string, widget string, body PatchWidgetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchWidgetRequest(c.Server, id, widget, body)
 	if err != nil {
 		return nil, err
 	}
@@ -6014,6 +9957,21 @@ func (c *Client) DeleteWebhook(ctx context.Context, repo string, id string, reqE
 	return c.Client.Do(req)
 }
 
+// RotateCredentials Rotate credentials
+//
+// Corresponds with POST /v1/rotate-credentials/{email} (the `RotateCredentials` operationId).
+func (c *Client) RotateCredentials(ctx context.Context, email string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateCredentialsRequest(c.Server, email)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListRuns List runs
 //
 // Corresponds with GET /v1/runs (the `ListRuns` operationId).
@@ -6345,6 +10303,104 @@ func (c *Client) Setup(ctx context.Context, body SetupJSONRequestBody, reqEditor
 	return c.Client.Do(req)
 }
 
+// GetSidebar Get sidebar
+//
+// Corresponds with GET /v1/sidebars/{sidebar} (the `GetSidebar` operationId).
+func (c *Client) GetSidebar(ctx context.Context, sidebar string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSidebarRequest(c.Server, sidebar)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateFolderWithBody Create folder
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/sidebars/{sidebar}/folders (the `CreateFolder` operationId).
+func (c *Client) CreateFolderWithBody(ctx context.Context, sidebar string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFolderRequestWithBody(c.Server, sidebar, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateFolder Create folder
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/sidebars/{sidebar}/folders (the `CreateFolder` operationId).
+func (c *Client) CreateFolder(ctx context.Context, sidebar string, body CreateFolderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFolderRequest(c.Server, sidebar, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteFolder Delete folder
+//
+// Corresponds with DELETE /v1/sidebars/{sidebar}/folders/{id} (the `DeleteFolder` operationId).
+func (c *Client) DeleteFolder(ctx context.Context, sidebar string, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteFolderRequest(c.Server, sidebar, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchFolderWithBody Patch folder
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/sidebars/{sidebar}/folders/{id} (the `PatchFolder` operationId).
+func (c *Client) PatchFolderWithBody(ctx context.Context, sidebar string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchFolderRequestWithBody(c.Server, sidebar, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchFolder Patch folder
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/sidebars/{sidebar}/folders/{id} (the `PatchFolder` operationId).
+func (c *Client) PatchFolder(ctx context.Context, sidebar string, id string, body PatchFolderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchFolderRequest(c.Server, sidebar, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // Status Status
 //
 // Corresponds with GET /v1/status (the `Status` operationId).
@@ -6363,8 +10419,140 @@ func (c *Client) Status(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 // ListTeams List teams
 //
 // Corresponds with GET /v1/teams (the `ListTeams` operationId).
-func (c *Client) ListTeams(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListTeamsRequest(c.Server)
+func (c *Client) ListTeams(ctx context.Context, params *ListTeamsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListTeamsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateTeamWithBody Create team
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/teams (the `CreateTeam` operationId).
+func (c *Client) CreateTeamWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTeamRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateTeam Create team
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/teams (the `CreateTeam` operationId).
+func (c *Client) CreateTeam(ctx context.Context, body CreateTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTeamRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteTeam Delete team
+//
+// Corresponds with DELETE /v1/teams/{name} (the `DeleteTeam` operationId).
+func (c *Client) DeleteTeam(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteTeamRequest(c.Server, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTeam Get team
+//
+// Corresponds with GET /v1/teams/{name} (the `GetTeam` operationId).
+func (c *Client) GetTeam(ctx context.Context, name string, params *GetTeamParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTeamRequest(c.Server, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchTeamWithBody Patch team
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/teams/{name} (the `PatchTeam` operationId).
+func (c *Client) PatchTeamWithBody(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchTeamRequestWithBody(c.Server, name, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchTeam Patch team
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/teams/{name} (the `PatchTeam` operationId).
+func (c *Client) PatchTeam(ctx context.Context, name string, body PatchTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchTeamRequest(c.Server, name, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutTeamWithBody Put team
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/teams/{name} (the `PutTeam` operationId).
+func (c *Client) PutTeamWithBody(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutTeamRequestWithBody(c.Server, name, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutTeam Put team
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/teams/{name} (the `PutTeam` operationId).
+func (c *Client) PutTeam(ctx context.Context, name string, body PutTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutTeamRequest(c.Server, name, body)
 	if err != nil {
 		return nil, err
 	}
@@ -6444,6 +10632,104 @@ func (c *Client) DeleteToken(ctx context.Context, id string, reqEditors ...Reque
 // Corresponds with GET /v1/users (the `ListUsers` operationId).
 func (c *Client) ListUsers(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListUsersRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// InviteUserWithBody Invite user
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/users/invite (the `InviteUser` operationId).
+func (c *Client) InviteUserWithBody(ctx context.Context, params *InviteUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewInviteUserRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// InviteUser Invite user
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/users/invite (the `InviteUser` operationId).
+func (c *Client) InviteUser(ctx context.Context, params *InviteUserParams, body InviteUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewInviteUserRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteUser Delete user
+//
+// Corresponds with DELETE /v1/users/{email} (the `DeleteUser` operationId).
+func (c *Client) DeleteUser(ctx context.Context, email string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteUserRequest(c.Server, email)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetUser Get user
+//
+// Corresponds with GET /v1/users/{email} (the `GetUser` operationId).
+func (c *Client) GetUser(ctx context.Context, email string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetUserRequest(c.Server, email)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchUserWithBody Patch user
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/users/{email} (the `PatchUser` operationId).
+func (c *Client) PatchUserWithBody(ctx context.Context, email string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchUserRequestWithBody(c.Server, email, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchUser Patch user
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/users/{email} (the `PatchUser` operationId).
+func (c *Client) PatchUser(ctx context.Context, email string, body PatchUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchUserRequest(c.Server, email, body)
 	if err != nil {
 		return nil, err
 	}
@@ -6542,6 +10828,270 @@ func (c *Client) PutViewWithBody(ctx context.Context, id string, contentType str
 // Corresponds with PUT /v1/views/{id} (the `PutView` operationId).
 func (c *Client) PutView(ctx context.Context, id string, body PutViewJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutViewRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListWorkflows List workflows
+//
+// Corresponds with GET /v1/workflows (the `ListWorkflows` operationId).
+func (c *Client) ListWorkflows(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListWorkflowsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateWorkflowWithBody Create workflow
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/workflows (the `CreateWorkflow` operationId).
+func (c *Client) CreateWorkflowWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateWorkflowRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateWorkflow Create workflow
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/workflows (the `CreateWorkflow` operationId).
+func (c *Client) CreateWorkflow(ctx context.Context, body CreateWorkflowJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateWorkflowRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListNodeRuns List node runs
+//
+// Corresponds with GET /v1/workflows/nodes/runs (the `ListNodeRuns` operationId).
+func (c *Client) ListNodeRuns(ctx context.Context, params *ListNodeRunsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListNodeRunsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchNodeRunWithBody Patch node run
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/workflows/nodes/runs/{id} (the `PatchNodeRun` operationId).
+func (c *Client) PatchNodeRunWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchNodeRunRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchNodeRun Patch node run
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/workflows/nodes/runs/{id} (the `PatchNodeRun` operationId).
+func (c *Client) PatchNodeRun(ctx context.Context, id string, body PatchNodeRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchNodeRunRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddNodeRunLogWithBody Add node run log
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/workflows/nodes/runs/{id}/logs (the `AddNodeRunLog` operationId).
+func (c *Client) AddNodeRunLogWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddNodeRunLogRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddNodeRunLog Add node run log
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/workflows/nodes/runs/{id}/logs (the `AddNodeRunLog` operationId).
+func (c *Client) AddNodeRunLog(ctx context.Context, id string, body AddNodeRunLogJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddNodeRunLogRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AckWorkflowRunWithBody Ack workflow run
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/workflows/runs/ack (the `AckWorkflowRun` operationId).
+func (c *Client) AckWorkflowRunWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAckWorkflowRunRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AckWorkflowRun Ack workflow run
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/workflows/runs/ack (the `AckWorkflowRun` operationId).
+func (c *Client) AckWorkflowRun(ctx context.Context, body AckWorkflowRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAckWorkflowRunRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ClaimWorkflowRunsWithBody Claim workflow runs
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/workflows/runs/claim-pending (the `ClaimWorkflowRuns` operationId).
+func (c *Client) ClaimWorkflowRunsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewClaimWorkflowRunsRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ClaimWorkflowRuns Claim workflow runs
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/workflows/runs/claim-pending (the `ClaimWorkflowRuns` operationId).
+func (c *Client) ClaimWorkflowRuns(ctx context.Context, body ClaimWorkflowRunsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewClaimWorkflowRunsRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteWorkflow Delete workflow
+//
+// Corresponds with DELETE /v1/workflows/{id} (the `DeleteWorkflow` operationId).
+func (c *Client) DeleteWorkflow(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteWorkflowRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetWorkflow Get workflow
+//
+// Corresponds with GET /v1/workflows/{id} (the `GetWorkflow` operationId).
+func (c *Client) GetWorkflow(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetWorkflowRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutWorkflowWithBody Put workflow
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/workflows/{id} (the `PutWorkflow` operationId).
+func (c *Client) PutWorkflowWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutWorkflowRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutWorkflow Put workflow
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/workflows/{id} (the `PutWorkflow` operationId).
+func (c *Client) PutWorkflow(ctx context.Context, id string, body PutWorkflowJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutWorkflowRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -6968,6 +11518,267 @@ func NewVerifyActionRequestWithBody(server string, action string, contentType st
 	return req, nil
 }
 
+// NewApplyFilesRequest calls the generic ApplyFiles builder with application/json body
+func NewApplyFilesRequest(server string, params *ApplyFilesParams, body ApplyFilesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewApplyFilesRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewApplyFilesRequestWithBody constructs an http.Request for the ApplyFiles method, with any body, and a specified content type
+func NewApplyFilesRequestWithBody(server string, params *ApplyFilesParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apply")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Plan != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "plan", *params.Plan, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Prune != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "prune", *params.Prune, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListAppsRequest constructs an http.Request for the ListApps method
+func NewListAppsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateAppRequest calls the generic CreateApp builder with application/json body
+func NewCreateAppRequest(server string, body CreateAppJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateAppRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateAppRequestWithBody constructs an http.Request for the CreateApp method, with any body, and a specified content type
+func NewCreateAppRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteAppRequest constructs an http.Request for the DeleteApp method
+func NewDeleteAppRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateAppRequest calls the generic UpdateApp builder with application/json body
+func NewUpdateAppRequest(server string, id string, body UpdateAppJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateAppRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewUpdateAppRequestWithBody constructs an http.Request for the UpdateApp method, with any body, and a specified content type
+func NewUpdateAppRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRotateAppSecretRequest constructs an http.Request for the RotateAppSecret method
+func NewRotateAppSecretRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/apps/%s/rotate-secret", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListAuditEventsRequest constructs an http.Request for the ListAuditEvents method
 func NewListAuditEventsRequest(server string, params *ListAuditEventsParams) (*http.Request, error) {
 	var err error
@@ -7082,6 +11893,232 @@ func NewListAuditEventsRequest(server string, params *ListAuditEventsParams) (*h
 	return req, nil
 }
 
+// NewListAuditLogRequest constructs an http.Request for the ListAuditLog method
+func NewListAuditLogRequest(server string, params *ListAuditLogParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/audit-log")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Identifier != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "identifier", *params.Identifier, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Entity != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "entity", *params.Entity, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Blueprint != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "blueprint", *params.Blueprint, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RunID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run_id", *params.RunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Action != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "action", *params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Origin != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "origin", *params.Origin, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Resources != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "resources", *params.Resources, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Includes != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "includes", *params.Includes, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateAccessTokenRequest calls the generic CreateAccessToken builder with application/json body
+func NewCreateAccessTokenRequest(server string, body CreateAccessTokenJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateAccessTokenRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateAccessTokenRequestWithBody constructs an http.Request for the CreateAccessToken method, with any body, and a specified content type
+func NewCreateAccessTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/auth/access_token")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewLoginRequest calls the generic Login builder with application/json body
 func NewLoginRequest(server string, body LoginJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -7149,6 +12186,60 @@ func NewLogoutRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewListPermissionsRequest constructs an http.Request for the ListPermissions method
+func NewListPermissionsRequest(server string, params *ListPermissionsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/auth/permissions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.ActionVersion != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "action_version", *params.ActionVersion, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListBlueprintsRequest constructs an http.Request for the ListBlueprints method
 func NewListBlueprintsRequest(server string) (*http.Request, error) {
 	var err error
@@ -7177,18 +12268,18 @@ func NewListBlueprintsRequest(server string) (*http.Request, error) {
 }
 
 // NewCreateBlueprintRequest calls the generic CreateBlueprint builder with application/json body
-func NewCreateBlueprintRequest(server string, body CreateBlueprintJSONRequestBody) (*http.Request, error) {
+func NewCreateBlueprintRequest(server string, params *CreateBlueprintParams, body CreateBlueprintJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateBlueprintRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateBlueprintRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateBlueprintRequestWithBody constructs an http.Request for the CreateBlueprint method, with any body, and a specified content type
-func NewCreateBlueprintRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateBlueprintRequestWithBody(server string, params *CreateBlueprintParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -7197,6 +12288,73 @@ func NewCreateBlueprintRequestWithBody(server string, contentType string, body i
 	}
 
 	operationPath := fmt.Sprintf("/v1/blueprints")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.CreateCatalogPage != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "create_catalog_page", *params.CreateCatalogPage, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListDatasourceEntitiesRequest calls the generic ListDatasourceEntities builder with application/json body
+func NewListDatasourceEntitiesRequest(server string, body ListDatasourceEntitiesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewListDatasourceEntitiesRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewListDatasourceEntitiesRequestWithBody constructs an http.Request for the ListDatasourceEntities method, with any body, and a specified content type
+func NewListDatasourceEntitiesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/entities/datasource-entities")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -7217,7 +12375,7 @@ func NewCreateBlueprintRequestWithBody(server string, contentType string, body i
 }
 
 // NewDeleteBlueprintRequest constructs an http.Request for the DeleteBlueprint method
-func NewDeleteBlueprintRequest(server string, bp string) (*http.Request, error) {
+func NewDeleteBlueprintRequest(server string, bp string, params *DeleteBlueprintParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7240,6 +12398,33 @@ func NewDeleteBlueprintRequest(server string, bp string) (*http.Request, error) 
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DeleteActions != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "delete_actions", *params.DeleteActions, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
@@ -7251,7 +12436,7 @@ func NewDeleteBlueprintRequest(server string, bp string) (*http.Request, error) 
 }
 
 // NewGetBlueprintRequest constructs an http.Request for the GetBlueprint method
-func NewGetBlueprintRequest(server string, bp string) (*http.Request, error) {
+func NewGetBlueprintRequest(server string, bp string, params *GetBlueprintParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7276,10 +12461,84 @@ func NewGetBlueprintRequest(server string, bp string) (*http.Request, error) {
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.ExcludeCalculatedProperties != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "exclude_calculated_properties", *params.ExcludeCalculatedProperties, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewPatchBlueprintRequest calls the generic PatchBlueprint builder with application/json body
+func NewPatchBlueprintRequest(server string, bp string, body PatchBlueprintJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchBlueprintRequestWithBody(server, bp, "application/json", bodyReader)
+}
+
+// NewPatchBlueprintRequestWithBody constructs an http.Request for the PatchBlueprint method, with any body, and a specified content type
+func NewPatchBlueprintRequestWithBody(server string, bp string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -7327,6 +12586,286 @@ func NewPutBlueprintRequestWithBody(server string, bp string, contentType string
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteAllEntitiesRequest constructs an http.Request for the DeleteAllEntities method
+func NewDeleteAllEntitiesRequest(server string, bp string, params *DeleteAllEntitiesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/all-entities", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.RunID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run_id", *params.RunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.DeleteBlueprint != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "delete_blueprint", *params.DeleteBlueprint, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteEntitiesRequest calls the generic DeleteEntities builder with application/json body
+func NewDeleteEntitiesRequest(server string, bp string, params *DeleteEntitiesParams, body DeleteEntitiesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDeleteEntitiesRequestWithBody(server, bp, params, "application/json", bodyReader)
+}
+
+// NewDeleteEntitiesRequestWithBody constructs an http.Request for the DeleteEntities method, with any body, and a specified content type
+func NewDeleteEntitiesRequestWithBody(server string, bp string, params *DeleteEntitiesParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/bulk/entities/delete", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DeleteDependents != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "delete_dependents", *params.DeleteDependents, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RunID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run_id", *params.RunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListEntitiesRequest constructs an http.Request for the ListEntities method
+func NewListEntitiesRequest(server string, bp string, params *ListEntitiesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/entities", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Include != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "include", *params.Include, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Exclude != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "exclude", *params.Exclude, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExcludeCalculatedProperties != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "exclude_calculated_properties", *params.ExcludeCalculatedProperties, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AttachTitleToRelation != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "attach_title_to_relation", *params.AttachTitleToRelation, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AttachIdentifierToTitleMirrorProperties != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "attach_identifier_to_title_mirror_properties", *params.AttachIdentifierToTitleMirrorProperties, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AllowPartialResults != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "allow_partial_results", *params.AllowPartialResults, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -7379,7 +12918,7 @@ func NewCreateEntityRequestWithBody(server string, bp string, params *CreateEnti
 
 		if params.Upsert != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "upsert", *params.Upsert, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "upsert", *params.Upsert, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7391,7 +12930,19 @@ func NewCreateEntityRequestWithBody(server string, bp string, params *CreateEnti
 
 		if params.Merge != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "merge", *params.Merge, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "merge", *params.Merge, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CreateMissingRelatedEntities != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "create_missing_related_entities", *params.CreateMissingRelatedEntities, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7403,7 +12954,7 @@ func NewCreateEntityRequestWithBody(server string, bp string, params *CreateEnti
 
 		if params.ValidationOnly != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "validation_only", *params.ValidationOnly, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "validation_only", *params.ValidationOnly, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7415,7 +12966,79 @@ func NewCreateEntityRequestWithBody(server string, bp string, params *CreateEnti
 
 		if params.RunID != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "run_id", *params.RunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run_id", *params.RunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Include != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "include", *params.Include, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Exclude != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "exclude", *params.Exclude, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExcludeCalculatedProperties != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "exclude_calculated_properties", *params.ExcludeCalculatedProperties, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AttachTitleToRelation != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "attach_title_to_relation", *params.AttachTitleToRelation, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AttachIdentifierToTitleMirrorProperties != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "attach_identifier_to_title_mirror_properties", *params.AttachIdentifierToTitleMirrorProperties, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AllowPartialResults != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "allow_partial_results", *params.AllowPartialResults, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7437,6 +13060,40 @@ func NewCreateEntityRequestWithBody(server string, bp string, params *CreateEnti
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCountEntitiesRequest constructs an http.Request for the CountEntities method
+func NewCountEntitiesRequest(server string, bp string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/entities-count", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -7550,6 +13207,128 @@ func NewExportEntitiesRequest(server string, bp string, params *ExportEntitiesPa
 	return req, nil
 }
 
+// NewUpsertEntitiesRequest calls the generic UpsertEntities builder with application/json body
+func NewUpsertEntitiesRequest(server string, bp string, params *UpsertEntitiesParams, body UpsertEntitiesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpsertEntitiesRequestWithBody(server, bp, params, "application/json", bodyReader)
+}
+
+// NewUpsertEntitiesRequestWithBody constructs an http.Request for the UpsertEntities method, with any body, and a specified content type
+func NewUpsertEntitiesRequestWithBody(server string, bp string, params *UpsertEntitiesParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/entities/bulk", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Upsert != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "upsert", *params.Upsert, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Merge != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "merge", *params.Merge, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CreateMissingRelatedEntities != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "create_missing_related_entities", *params.CreateMissingRelatedEntities, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ValidationOnly != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "validation_only", *params.ValidationOnly, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RunID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run_id", *params.RunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewSearchEntitiesRequest calls the generic SearchEntities builder with application/json body
 func NewSearchEntitiesRequest(server string, bp string, body SearchEntitiesJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -7641,7 +13420,7 @@ func NewDeleteEntityRequest(server string, bp string, id string, params *DeleteE
 
 		if params.DeleteDependents != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "delete_dependents", *params.DeleteDependents, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "delete_dependents", *params.DeleteDependents, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7653,7 +13432,7 @@ func NewDeleteEntityRequest(server string, bp string, id string, params *DeleteE
 
 		if params.RunID != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "run_id", *params.RunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run_id", *params.RunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7678,7 +13457,7 @@ func NewDeleteEntityRequest(server string, bp string, id string, params *DeleteE
 }
 
 // NewGetEntityRequest constructs an http.Request for the GetEntity method
-func NewGetEntityRequest(server string, bp string, id string) (*http.Request, error) {
+func NewGetEntityRequest(server string, bp string, id string, params *GetEntityParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7708,6 +13487,93 @@ func NewGetEntityRequest(server string, bp string, id string) (*http.Request, er
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Include != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "include", *params.Include, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Exclude != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "exclude", *params.Exclude, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExcludeCalculatedProperties != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "exclude_calculated_properties", *params.ExcludeCalculatedProperties, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AttachTitleToRelation != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "attach_title_to_relation", *params.AttachTitleToRelation, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AttachIdentifierToTitleMirrorProperties != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "attach_identifier_to_title_mirror_properties", *params.AttachIdentifierToTitleMirrorProperties, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AllowPartialResults != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "allow_partial_results", *params.AllowPartialResults, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -7771,9 +13637,21 @@ func NewPatchEntityRequestWithBody(server string, bp string, id string, params *
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
+		if params.CreateMissingRelatedEntities != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "create_missing_related_entities", *params.CreateMissingRelatedEntities, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.ValidationOnly != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "validation_only", *params.ValidationOnly, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "validation_only", *params.ValidationOnly, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7785,7 +13663,7 @@ func NewPatchEntityRequestWithBody(server string, bp string, id string, params *
 
 		if params.RunID != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "run_id", *params.RunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run_id", *params.RunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7864,9 +13742,21 @@ func NewReplaceEntityRequestWithBody(server string, bp string, id string, params
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
+		if params.CreateMissingRelatedEntities != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "create_missing_related_entities", *params.CreateMissingRelatedEntities, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.ValidationOnly != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "validation_only", *params.ValidationOnly, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "validation_only", *params.ValidationOnly, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7878,7 +13768,7 @@ func NewReplaceEntityRequestWithBody(server string, bp string, id string, params
 
 		if params.RunID != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "run_id", *params.RunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run_id", *params.RunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7900,6 +13790,154 @@ func NewReplaceEntityRequestWithBody(server string, bp string, id string, params
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetEntityAtRequest constructs an http.Request for the GetEntityAt method
+func NewGetEntityAtRequest(server string, bp string, id string, params *GetEntityAtParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/entities/%s/at", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Time != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "time", *params.Time, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCompareEntityRequest constructs an http.Request for the CompareEntity method
+func NewCompareEntityRequest(server string, bp string, id string, params *CompareEntityParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/entities/%s/compare", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -8011,6 +14049,54 @@ func NewGetGraphRequest(server string, bp string, id string, params *GetGraphPar
 
 		}
 
+		if params.Expand != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "expand", *params.Expand, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Relation != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "relation", *params.Relation, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Way != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "way", *params.Way, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -8018,6 +14104,664 @@ func NewGetGraphRequest(server string, bp string, id string, params *GetGraphPar
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListEntityVersionsRequest constructs an http.Request for the ListEntityVersions method
+func NewListEntityVersionsRequest(server string, bp string, id string, params *ListEntityVersionsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/entities/%s/history", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUndoEntityVersionRequest constructs an http.Request for the UndoEntityVersion method
+func NewUndoEntityVersionRequest(server string, bp string, id string, version int64, params *UndoEntityVersionParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "version", version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/entities/%s/history/%s/undo", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetImpactRequest constructs an http.Request for the GetImpact method
+func NewGetImpactRequest(server string, bp string, id string, params *GetImpactParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/entities/%s/impact", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetProvenanceRequest constructs an http.Request for the GetProvenance method
+func NewGetProvenanceRequest(server string, bp string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/entities/%s/provenance", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListBlueprintVersionsRequest constructs an http.Request for the ListBlueprintVersions method
+func NewListBlueprintVersionsRequest(server string, bp string, params *ListBlueprintVersionsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/history", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetBlueprintPermissionsRequest constructs an http.Request for the GetBlueprintPermissions method
+func NewGetBlueprintPermissionsRequest(server string, bp string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/permissions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchBlueprintPermissionsRequest calls the generic PatchBlueprintPermissions builder with application/json body
+func NewPatchBlueprintPermissionsRequest(server string, bp string, body PatchBlueprintPermissionsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchBlueprintPermissionsRequestWithBody(server, bp, "application/json", bodyReader)
+}
+
+// NewPatchBlueprintPermissionsRequestWithBody constructs an http.Request for the PatchBlueprintPermissions method, with any body, and a specified content type
+func NewPatchBlueprintPermissionsRequestWithBody(server string, bp string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/permissions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewConvertFilesRequest calls the generic ConvertFiles builder with application/json body
+func NewConvertFilesRequest(server string, params *ConvertFilesParams, body ConvertFilesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewConvertFilesRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewConvertFilesRequestWithBody constructs an http.Request for the ConvertFiles method, with any body, and a specified content type
+func NewConvertFilesRequestWithBody(server string, params *ConvertFilesParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/convert")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Format != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "format", *params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListDeletedEntitiesRequest constructs an http.Request for the ListDeletedEntities method
+func NewListDeletedEntitiesRequest(server string, params *ListDeletedEntitiesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/deleted")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Blueprint != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "blueprint", *params.Blueprint, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListDeletedBlueprintsRequest constructs an http.Request for the ListDeletedBlueprints method
+func NewListDeletedBlueprintsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/deleted/blueprints")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRestoreBlueprintRequest constructs an http.Request for the RestoreBlueprint method
+func NewRestoreBlueprintRequest(server string, bp string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/deleted/blueprints/%s/restore", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRestoreEntityRequest constructs an http.Request for the RestoreEntity method
+func NewRestoreEntityRequest(server string, versionID int64) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "versionId", versionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/deleted/%s/restore", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -8069,6 +14813,64 @@ func NewExportCatalogRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewFindPathRequest constructs an http.Request for the FindPath method
+func NewFindPathRequest(server string, params *FindPathParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/graph/path")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -8157,6 +14959,42 @@ func NewImportCatalogRequestWithBody(server string, params *ImportCatalogParams,
 
 		}
 
+		if params.Format != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "format", *params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Blueprint != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "blueprint", *params.Blueprint, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CreateMissing != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "create_missing", *params.CreateMissing, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -8164,6 +15002,255 @@ func NewImportCatalogRequestWithBody(server string, params *ImportCatalogParams,
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewIngestEventsRequest calls the generic IngestEvents builder with application/json body
+func NewIngestEventsRequest(server string, ingestID string, body IngestEventsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewIngestEventsRequestWithBody(server, ingestID, "application/json", bodyReader)
+}
+
+// NewIngestEventsRequestWithBody constructs an http.Request for the IngestEvents method, with any body, and a specified content type
+func NewIngestEventsRequestWithBody(server string, ingestID string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "ingestId", ingestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/ingest/events/ingestId/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewIngestLogsRequest calls the generic IngestLogs builder with application/json body
+func NewIngestLogsRequest(server string, ingestID string, body IngestLogsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewIngestLogsRequestWithBody(server, ingestID, "application/json", bodyReader)
+}
+
+// NewIngestLogsRequestWithBody constructs an http.Request for the IngestLogs method, with any body, and a specified content type
+func NewIngestLogsRequestWithBody(server string, ingestID string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "ingestId", ingestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/ingest/logs/integration/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewIngestSyncMetricsRequest calls the generic IngestSyncMetrics builder with application/json body
+func NewIngestSyncMetricsRequest(server string, ingestID string, body IngestSyncMetricsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewIngestSyncMetricsRequestWithBody(server, ingestID, "application/json", bodyReader)
+}
+
+// NewIngestSyncMetricsRequestWithBody constructs an http.Request for the IngestSyncMetrics method, with any body, and a specified content type
+func NewIngestSyncMetricsRequestWithBody(server string, ingestID string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "ingestId", ingestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/ingest/metrics/integration/%s/syncMetrics", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReplaceSyncMetricsRequest calls the generic ReplaceSyncMetrics builder with application/json body
+func NewReplaceSyncMetricsRequest(server string, ingestID string, body ReplaceSyncMetricsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReplaceSyncMetricsRequestWithBody(server, ingestID, "application/json", bodyReader)
+}
+
+// NewReplaceSyncMetricsRequestWithBody constructs an http.Request for the ReplaceSyncMetrics method, with any body, and a specified content type
+func NewReplaceSyncMetricsRequestWithBody(server string, ingestID string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "ingestId", ingestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/ingest/metrics/integration/%s/syncMetrics", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPutSyncMetricRequest calls the generic PutSyncMetric builder with application/json body
+func NewPutSyncMetricRequest(server string, ingestID string, eventID string, kind string, body PutSyncMetricJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutSyncMetricRequestWithBody(server, ingestID, eventID, kind, "application/json", bodyReader)
+}
+
+// NewPutSyncMetricRequestWithBody constructs an http.Request for the PutSyncMetric method, with any body, and a specified content type
+func NewPutSyncMetricRequestWithBody(server string, ingestID string, eventID string, kind string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "ingestId", ingestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "eventId", eventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "kind", kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/ingest/metrics/integration/%s/syncMetrics/resync/%s/kind/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -8183,6 +15270,794 @@ func NewFirstAnswerRequest(server string) (*http.Request, error) {
 	}
 
 	operationPath := fmt.Sprintf("/v1/insights/first-answer")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListIntegrationsRequest constructs an http.Request for the ListIntegrations method
+func NewListIntegrationsRequest(server string, params *ListIntegrationsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/integration")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.ActionsProcessingEnabled != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "actionsProcessingEnabled", *params.ActionsProcessingEnabled, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateIntegrationRequest calls the generic CreateIntegration builder with application/json body
+func NewCreateIntegrationRequest(server string, body CreateIntegrationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateIntegrationRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateIntegrationRequestWithBody constructs an http.Request for the CreateIntegration method, with any body, and a specified content type
+func NewCreateIntegrationRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/integration")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListIntegrationMetadataRequest constructs an http.Request for the ListIntegrationMetadata method
+func NewListIntegrationMetadataRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/integration/metadata")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListProvisionedIntegrationsRequest constructs an http.Request for the ListProvisionedIntegrations method
+func NewListProvisionedIntegrationsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/integration/provision-enabled")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteIntegrationRequest constructs an http.Request for the DeleteIntegration method
+func NewDeleteIntegrationRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/integration/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetIntegrationRequest constructs an http.Request for the GetIntegration method
+func NewGetIntegrationRequest(server string, id string, params *GetIntegrationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/integration/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.ByField != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "byField", *params.ByField, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.IsPolling != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "isPolling", *params.IsPolling, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchIntegrationRequest calls the generic PatchIntegration builder with application/json body
+func NewPatchIntegrationRequest(server string, id string, body PatchIntegrationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchIntegrationRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewPatchIntegrationRequestWithBody constructs an http.Request for the PatchIntegration method, with any body, and a specified content type
+func NewPatchIntegrationRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/integration/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPatchIntegrationConfigRequest calls the generic PatchIntegrationConfig builder with application/json body
+func NewPatchIntegrationConfigRequest(server string, id string, body PatchIntegrationConfigJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchIntegrationConfigRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewPatchIntegrationConfigRequestWithBody constructs an http.Request for the PatchIntegrationConfig method, with any body, and a specified content type
+func NewPatchIntegrationConfigRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/integration/%s/config", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListKindsRequest constructs an http.Request for the ListKinds method
+func NewListKindsRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/integration/%s/kinds", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutExamplesRequest calls the generic PutExamples builder with application/json body
+func NewPutExamplesRequest(server string, id string, kind string, body PutExamplesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutExamplesRequestWithBody(server, id, kind, "application/json", bodyReader)
+}
+
+// NewPutExamplesRequestWithBody constructs an http.Request for the PutExamples method, with any body, and a specified content type
+func NewPutExamplesRequestWithBody(server string, id string, kind string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "kind", kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/integration/%s/kinds/%s/examples", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListIntegrationLogsRequest constructs an http.Request for the ListIntegrationLogs method
+func NewListIntegrationLogsRequest(server string, id string, params *ListIntegrationLogsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/integration/%s/logs", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.LogID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "log_id", *params.LogID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Direction != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "direction", *params.Direction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Timestamp != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "timestamp", *params.Timestamp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Level != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "level", *params.Level, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EventID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "eventId", *params.EventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetResyncRequestRequest constructs an http.Request for the GetResyncRequest method
+func NewGetResyncRequestRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/integration/%s/resync-request", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRequestResyncRequest constructs an http.Request for the RequestResync method
+func NewRequestResyncRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/integration/%s/resync-request", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListSyncMetricsRequest constructs an http.Request for the ListSyncMetrics method
+func NewListSyncMetricsRequest(server string, id string, params *ListSyncMetricsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/integration/%s/syncMetrics", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.EventID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "eventId", *params.EventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListSyncsMetadataRequest constructs an http.Request for the ListSyncsMetadata method
+func NewListSyncsMetadataRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/integration/%s/syncsMetadata", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRunJqRequest calls the generic RunJq builder with application/json body
+func NewRunJqRequest(server string, body RunJqJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRunJqRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRunJqRequestWithBody constructs an http.Request for the RunJq method, with any body, and a specified content type
+func NewRunJqRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/jq")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetKafkaCredentialsRequest constructs an http.Request for the GetKafkaCredentials method
+func NewGetKafkaCredentialsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/kafka-credentials")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -8220,6 +16095,192 @@ func NewMeRequest(server string) (*http.Request, error) {
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListMigrationsRequest constructs an http.Request for the ListMigrations method
+func NewListMigrationsRequest(server string, params *ListMigrationsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/migrations")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Actor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "actor", *params.Actor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Blueprint != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "blueprint", *params.Blueprint, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateMigrationRequest calls the generic CreateMigration builder with application/json body
+func NewCreateMigrationRequest(server string, body CreateMigrationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateMigrationRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateMigrationRequestWithBody constructs an http.Request for the CreateMigration method, with any body, and a specified content type
+func NewCreateMigrationRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/migrations")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetMigrationRequest constructs an http.Request for the GetMigration method
+func NewGetMigrationRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/migrations/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCancelMigrationRequest constructs an http.Request for the CancelMigration method
+func NewCancelMigrationRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/migrations/%s/cancel", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -8352,6 +16413,600 @@ func NewPutOrganizationRequestWithBody(server string, contentType string, body i
 	}
 
 	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListSecretsRequest constructs an http.Request for the ListSecrets method
+func NewListSecretsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/organization/secrets")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateSecretRequest calls the generic CreateSecret builder with application/json body
+func NewCreateSecretRequest(server string, body CreateSecretJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateSecretRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateSecretRequestWithBody constructs an http.Request for the CreateSecret method, with any body, and a specified content type
+func NewCreateSecretRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/organization/secrets")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteSecretRequest constructs an http.Request for the DeleteSecret method
+func NewDeleteSecretRequest(server string, name string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/organization/secrets/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetSecretRequest constructs an http.Request for the GetSecret method
+func NewGetSecretRequest(server string, name string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/organization/secrets/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchSecretRequest calls the generic PatchSecret builder with application/json body
+func NewPatchSecretRequest(server string, name string, body PatchSecretJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchSecretRequestWithBody(server, name, "application/json", bodyReader)
+}
+
+// NewPatchSecretRequestWithBody constructs an http.Request for the PatchSecret method, with any body, and a specified content type
+func NewPatchSecretRequestWithBody(server string, name string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/organization/secrets/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRotateSigningKeyRequest constructs an http.Request for the RotateSigningKey method
+func NewRotateSigningKeyRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/organization/signing-key")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListPagesRequest constructs an http.Request for the ListPages method
+func NewListPagesRequest(server string, params *ListPagesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/pages")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Compact != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "compact", *params.Compact, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreatePageRequest calls the generic CreatePage builder with application/json body
+func NewCreatePageRequest(server string, body CreatePageJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreatePageRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreatePageRequestWithBody constructs an http.Request for the CreatePage method, with any body, and a specified content type
+func NewCreatePageRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/pages")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeletePageRequest constructs an http.Request for the DeletePage method
+func NewDeletePageRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/pages/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPageRequest constructs an http.Request for the GetPage method
+func NewGetPageRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/pages/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutPageRequest calls the generic PutPage builder with application/json body
+func NewPutPageRequest(server string, id string, body PutPageJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutPageRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewPutPageRequestWithBody constructs an http.Request for the PutPage method, with any body, and a specified content type
+func NewPutPageRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/pages/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetPagePermissionsRequest constructs an http.Request for the GetPagePermissions method
+func NewGetPagePermissionsRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/pages/%s/permissions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchPagePermissionsRequest calls the generic PatchPagePermissions builder with application/json body
+func NewPatchPagePermissionsRequest(server string, id string, body PatchPagePermissionsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchPagePermissionsRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewPatchPagePermissionsRequestWithBody constructs an http.Request for the PatchPagePermissions method, with any body, and a specified content type
+func NewPatchPagePermissionsRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/pages/%s/permissions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteWidgetRequest constructs an http.Request for the DeleteWidget method
+func NewDeleteWidgetRequest(server string, id string, widget string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "widget", widget, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/pages/%s/widgets/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchWidgetRequest calls the generic PatchWidget builder with application/json body
+func NewPatchWidgetRequest(server string, id string, widget string, body PatchWidgetJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchWidgetRequestWithBody(server, id, widget, "application/json", bodyReader)
+}
+
+// NewPatchWidgetRequestWithBody constructs an http.Request for the PatchWidget method, with any body, and a specified content type
+func NewPatchWidgetRequestWithBody(server string, id string, widget string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "widget", widget, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/pages/%s/widgets/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -9626,6 +18281,40 @@ func NewDeleteWebhookRequest(server string, repo string, id string) (*http.Reque
 	return req, nil
 }
 
+// NewRotateCredentialsRequest constructs an http.Request for the RotateCredentials method
+func NewRotateCredentialsRequest(server string, email string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "email", email, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/rotate-credentials/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListRunsRequest constructs an http.Request for the ListRuns method
 func NewListRunsRequest(server string, params *ListRunsParams) (*http.Request, error) {
 	var err error
@@ -10141,6 +18830,18 @@ func NewSearchRequest(server string, params *SearchParams) (*http.Request, error
 
 		}
 
+		if params.Blueprint != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "blueprint", *params.Blueprint, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
@@ -10518,6 +19219,182 @@ func NewSetupRequestWithBody(server string, contentType string, body io.Reader) 
 	return req, nil
 }
 
+// NewGetSidebarRequest constructs an http.Request for the GetSidebar method
+func NewGetSidebarRequest(server string, sidebar string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "sidebar", sidebar, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sidebars/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateFolderRequest calls the generic CreateFolder builder with application/json body
+func NewCreateFolderRequest(server string, sidebar string, body CreateFolderJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateFolderRequestWithBody(server, sidebar, "application/json", bodyReader)
+}
+
+// NewCreateFolderRequestWithBody constructs an http.Request for the CreateFolder method, with any body, and a specified content type
+func NewCreateFolderRequestWithBody(server string, sidebar string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "sidebar", sidebar, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sidebars/%s/folders", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteFolderRequest constructs an http.Request for the DeleteFolder method
+func NewDeleteFolderRequest(server string, sidebar string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "sidebar", sidebar, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sidebars/%s/folders/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchFolderRequest calls the generic PatchFolder builder with application/json body
+func NewPatchFolderRequest(server string, sidebar string, id string, body PatchFolderJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchFolderRequestWithBody(server, sidebar, id, "application/json", bodyReader)
+}
+
+// NewPatchFolderRequestWithBody constructs an http.Request for the PatchFolder method, with any body, and a specified content type
+func NewPatchFolderRequestWithBody(server string, sidebar string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "sidebar", sidebar, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sidebars/%s/folders/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewStatusRequest constructs an http.Request for the Status method
 func NewStatusRequest(server string) (*http.Request, error) {
 	var err error
@@ -10546,7 +19423,7 @@ func NewStatusRequest(server string) (*http.Request, error) {
 }
 
 // NewListTeamsRequest constructs an http.Request for the ListTeams method
-func NewListTeamsRequest(server string) (*http.Request, error) {
+func NewListTeamsRequest(server string, params *ListTeamsParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -10564,10 +19441,266 @@ func NewListTeamsRequest(server string) (*http.Request, error) {
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Fields != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "fields", *params.Fields, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewCreateTeamRequest calls the generic CreateTeam builder with application/json body
+func NewCreateTeamRequest(server string, body CreateTeamJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateTeamRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateTeamRequestWithBody constructs an http.Request for the CreateTeam method, with any body, and a specified content type
+func NewCreateTeamRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteTeamRequest constructs an http.Request for the DeleteTeam method
+func NewDeleteTeamRequest(server string, name string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetTeamRequest constructs an http.Request for the GetTeam method
+func NewGetTeamRequest(server string, name string, params *GetTeamParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Fields != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "fields", *params.Fields, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchTeamRequest calls the generic PatchTeam builder with application/json body
+func NewPatchTeamRequest(server string, name string, body PatchTeamJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchTeamRequestWithBody(server, name, "application/json", bodyReader)
+}
+
+// NewPatchTeamRequestWithBody constructs an http.Request for the PatchTeam method, with any body, and a specified content type
+func NewPatchTeamRequestWithBody(server string, name string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPutTeamRequest calls the generic PutTeam builder with application/json body
+func NewPutTeamRequest(server string, name string, body PutTeamJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutTeamRequestWithBody(server, name, "application/json", bodyReader)
+}
+
+// NewPutTeamRequestWithBody constructs an http.Request for the PutTeam method, with any body, and a specified content type
+func NewPutTeamRequestWithBody(server string, name string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -10701,9 +19834,9 @@ func NewListUsersRequest(server string, params *ListUsersParams) (*http.Request,
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
-		if params.From != nil {
+		if params.Q != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10715,7 +19848,7 @@ func NewListUsersRequest(server string, params *ListUsersParams) (*http.Request,
 
 		if params.Limit != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10725,9 +19858,21 @@ func NewListUsersRequest(server string, params *ListUsersParams) (*http.Request,
 
 		}
 
-		if params.Q != nil {
+		if params.From != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Fields != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "fields", *params.Fields, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10747,6 +19892,188 @@ func NewListUsersRequest(server string, params *ListUsersParams) (*http.Request,
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewInviteUserRequest calls the generic InviteUser builder with application/json body
+func NewInviteUserRequest(server string, params *InviteUserParams, body InviteUserJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewInviteUserRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewInviteUserRequestWithBody constructs an http.Request for the InviteUser method, with any body, and a specified content type
+func NewInviteUserRequestWithBody(server string, params *InviteUserParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/users/invite")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Notify != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "notify", *params.Notify, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteUserRequest constructs an http.Request for the DeleteUser method
+func NewDeleteUserRequest(server string, email string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "email", email, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/users/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetUserRequest constructs an http.Request for the GetUser method
+func NewGetUserRequest(server string, email string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "email", email, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/users/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchUserRequest calls the generic PatchUser builder with application/json body
+func NewPatchUserRequest(server string, email string, body PatchUserJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchUserRequestWithBody(server, email, "application/json", bodyReader)
+}
+
+// NewPatchUserRequestWithBody constructs an http.Request for the PatchUser method, with any body, and a specified content type
+func NewPatchUserRequestWithBody(server string, email string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "email", email, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/users/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -10907,6 +20234,416 @@ func NewPutViewRequestWithBody(server string, id string, contentType string, bod
 	}
 
 	operationPath := fmt.Sprintf("/v1/views/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListWorkflowsRequest constructs an http.Request for the ListWorkflows method
+func NewListWorkflowsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/workflows")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateWorkflowRequest calls the generic CreateWorkflow builder with application/json body
+func NewCreateWorkflowRequest(server string, body CreateWorkflowJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateWorkflowRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateWorkflowRequestWithBody constructs an http.Request for the CreateWorkflow method, with any body, and a specified content type
+func NewCreateWorkflowRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/workflows")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListNodeRunsRequest constructs an http.Request for the ListNodeRuns method
+func NewListNodeRunsRequest(server string, params *ListNodeRunsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/workflows/nodes/runs")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.ExternalRunID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "external_run_id", *params.ExternalRunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchNodeRunRequest calls the generic PatchNodeRun builder with application/json body
+func NewPatchNodeRunRequest(server string, id string, body PatchNodeRunJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchNodeRunRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewPatchNodeRunRequestWithBody constructs an http.Request for the PatchNodeRun method, with any body, and a specified content type
+func NewPatchNodeRunRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/workflows/nodes/runs/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewAddNodeRunLogRequest calls the generic AddNodeRunLog builder with application/json body
+func NewAddNodeRunLogRequest(server string, id string, body AddNodeRunLogJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddNodeRunLogRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewAddNodeRunLogRequestWithBody constructs an http.Request for the AddNodeRunLog method, with any body, and a specified content type
+func NewAddNodeRunLogRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/workflows/nodes/runs/%s/logs", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewAckWorkflowRunRequest calls the generic AckWorkflowRun builder with application/json body
+func NewAckWorkflowRunRequest(server string, body AckWorkflowRunJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAckWorkflowRunRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAckWorkflowRunRequestWithBody constructs an http.Request for the AckWorkflowRun method, with any body, and a specified content type
+func NewAckWorkflowRunRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/workflows/runs/ack")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewClaimWorkflowRunsRequest calls the generic ClaimWorkflowRuns builder with application/json body
+func NewClaimWorkflowRunsRequest(server string, body ClaimWorkflowRunsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewClaimWorkflowRunsRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewClaimWorkflowRunsRequestWithBody constructs an http.Request for the ClaimWorkflowRuns method, with any body, and a specified content type
+func NewClaimWorkflowRunsRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/workflows/runs/claim-pending")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteWorkflowRequest constructs an http.Request for the DeleteWorkflow method
+func NewDeleteWorkflowRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/workflows/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetWorkflowRequest constructs an http.Request for the GetWorkflow method
+func NewGetWorkflowRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/workflows/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutWorkflowRequest calls the generic PutWorkflow builder with application/json body
+func NewPutWorkflowRequest(server string, id string, body PutWorkflowJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutWorkflowRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewPutWorkflowRequestWithBody constructs an http.Request for the PutWorkflow method, with any body, and a specified content type
+func NewPutWorkflowRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/workflows/%s", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -11112,12 +20849,96 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/actions/{action}/verify (the `VerifyAction` operationId).
 	VerifyActionWithResponse(ctx context.Context, action string, body VerifyActionJSONRequestBody, reqEditors ...RequestEditorFn) (*VerifyActionResponse, error)
 
+	// ApplyFilesWithBodyWithResponse Apply files
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apply (the `ApplyFiles` operationId).
+	ApplyFilesWithBodyWithResponse(ctx context.Context, params *ApplyFilesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApplyFilesResponse, error)
+
+	// ApplyFilesWithResponse Apply files
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apply (the `ApplyFiles` operationId).
+	ApplyFilesWithResponse(ctx context.Context, params *ApplyFilesParams, body ApplyFilesJSONRequestBody, reqEditors ...RequestEditorFn) (*ApplyFilesResponse, error)
+
+	// ListAppsWithResponse List apps
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/apps (the `ListApps` operationId).
+	ListAppsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListAppsResponse, error)
+
+	// CreateAppWithBodyWithResponse Create app
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apps (the `CreateApp` operationId).
+	CreateAppWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAppResponse, error)
+
+	// CreateAppWithResponse Create app
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apps (the `CreateApp` operationId).
+	CreateAppWithResponse(ctx context.Context, body CreateAppJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAppResponse, error)
+
+	// DeleteAppWithResponse Delete app
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/apps/{id} (the `DeleteApp` operationId).
+	DeleteAppWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteAppResponse, error)
+
+	// UpdateAppWithBodyWithResponse Update app
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/apps/{id} (the `UpdateApp` operationId).
+	UpdateAppWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAppResponse, error)
+
+	// UpdateAppWithResponse Update app
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/apps/{id} (the `UpdateApp` operationId).
+	UpdateAppWithResponse(ctx context.Context, id string, body UpdateAppJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAppResponse, error)
+
+	// RotateAppSecretWithResponse Rotate app secret
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/apps/{id}/rotate-secret (the `RotateAppSecret` operationId).
+	RotateAppSecretWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RotateAppSecretResponse, error)
+
 	// ListAuditEventsWithResponse List audit events
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/audit (the `ListAuditEvents` operationId).
 	ListAuditEventsWithResponse(ctx context.Context, params *ListAuditEventsParams, reqEditors ...RequestEditorFn) (*ListAuditEventsResponse, error)
+
+	// ListAuditLogWithResponse List audit log
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/audit-log (the `ListAuditLog` operationId).
+	ListAuditLogWithResponse(ctx context.Context, params *ListAuditLogParams, reqEditors ...RequestEditorFn) (*ListAuditLogResponse, error)
+
+	// CreateAccessTokenWithBodyWithResponse Create access token
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/auth/access_token (the `CreateAccessToken` operationId).
+	CreateAccessTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccessTokenResponse, error)
+
+	// CreateAccessTokenWithResponse Create access token
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/auth/access_token (the `CreateAccessToken` operationId).
+	CreateAccessTokenWithResponse(ctx context.Context, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccessTokenResponse, error)
 
 	// LoginWithBodyWithResponse Login
 	//
@@ -11140,6 +20961,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/auth/logout (the `Logout` operationId).
 	LogoutWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*LogoutResponse, error)
 
+	// ListPermissionsWithResponse List permissions
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/auth/permissions (the `ListPermissions` operationId).
+	ListPermissionsWithResponse(ctx context.Context, params *ListPermissionsParams, reqEditors ...RequestEditorFn) (*ListPermissionsResponse, error)
+
 	// ListBlueprintsWithResponse List blueprints
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -11152,28 +20980,56 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/blueprints (the `CreateBlueprint` operationId).
-	CreateBlueprintWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBlueprintResponse, error)
+	CreateBlueprintWithBodyWithResponse(ctx context.Context, params *CreateBlueprintParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBlueprintResponse, error)
 
 	// CreateBlueprintWithResponse Create blueprint
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/blueprints (the `CreateBlueprint` operationId).
-	CreateBlueprintWithResponse(ctx context.Context, body CreateBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBlueprintResponse, error)
+	CreateBlueprintWithResponse(ctx context.Context, params *CreateBlueprintParams, body CreateBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBlueprintResponse, error)
+
+	// ListDatasourceEntitiesWithBodyWithResponse List datasource entities
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/blueprints/entities/datasource-entities (the `ListDatasourceEntities` operationId).
+	ListDatasourceEntitiesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ListDatasourceEntitiesResponse, error)
+
+	// ListDatasourceEntitiesWithResponse List datasource entities
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/blueprints/entities/datasource-entities (the `ListDatasourceEntities` operationId).
+	ListDatasourceEntitiesWithResponse(ctx context.Context, body ListDatasourceEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*ListDatasourceEntitiesResponse, error)
 
 	// DeleteBlueprintWithResponse Delete blueprint
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/blueprints/{bp} (the `DeleteBlueprint` operationId).
-	DeleteBlueprintWithResponse(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*DeleteBlueprintResponse, error)
+	DeleteBlueprintWithResponse(ctx context.Context, bp string, params *DeleteBlueprintParams, reqEditors ...RequestEditorFn) (*DeleteBlueprintResponse, error)
 
 	// GetBlueprintWithResponse Get blueprint
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/blueprints/{bp} (the `GetBlueprint` operationId).
-	GetBlueprintWithResponse(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*GetBlueprintResponse, error)
+	GetBlueprintWithResponse(ctx context.Context, bp string, params *GetBlueprintParams, reqEditors ...RequestEditorFn) (*GetBlueprintResponse, error)
+
+	// PatchBlueprintWithBodyWithResponse Patch blueprint
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp} (the `PatchBlueprint` operationId).
+	PatchBlueprintWithBodyWithResponse(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchBlueprintResponse, error)
+
+	// PatchBlueprintWithResponse Patch blueprint
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp} (the `PatchBlueprint` operationId).
+	PatchBlueprintWithResponse(ctx context.Context, bp string, body PatchBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchBlueprintResponse, error)
 
 	// PutBlueprintWithBodyWithResponse Put blueprint
 	//
@@ -11189,6 +21045,34 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/blueprints/{bp} (the `PutBlueprint` operationId).
 	PutBlueprintWithResponse(ctx context.Context, bp string, body PutBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*PutBlueprintResponse, error)
 
+	// DeleteAllEntitiesWithResponse Delete all entities
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/blueprints/{bp}/all-entities (the `DeleteAllEntities` operationId).
+	DeleteAllEntitiesWithResponse(ctx context.Context, bp string, params *DeleteAllEntitiesParams, reqEditors ...RequestEditorFn) (*DeleteAllEntitiesResponse, error)
+
+	// DeleteEntitiesWithBodyWithResponse Delete entities
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/bulk/entities/delete (the `DeleteEntities` operationId).
+	DeleteEntitiesWithBodyWithResponse(ctx context.Context, bp string, params *DeleteEntitiesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DeleteEntitiesResponse, error)
+
+	// DeleteEntitiesWithResponse Delete entities
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/bulk/entities/delete (the `DeleteEntities` operationId).
+	DeleteEntitiesWithResponse(ctx context.Context, bp string, params *DeleteEntitiesParams, body DeleteEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*DeleteEntitiesResponse, error)
+
+	// ListEntitiesWithResponse List entities
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities (the `ListEntities` operationId).
+	ListEntitiesWithResponse(ctx context.Context, bp string, params *ListEntitiesParams, reqEditors ...RequestEditorFn) (*ListEntitiesResponse, error)
+
 	// CreateEntityWithBodyWithResponse Create entity
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -11203,6 +21087,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/blueprints/{bp}/entities (the `CreateEntity` operationId).
 	CreateEntityWithResponse(ctx context.Context, bp string, params *CreateEntityParams, body CreateEntityJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateEntityResponse, error)
 
+	// CountEntitiesWithResponse Count entities
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities-count (the `CountEntities` operationId).
+	CountEntitiesWithResponse(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*CountEntitiesResponse, error)
+
 	// ExportEntitiesWithResponse Export entities
 	//
 	// The rows of the same search, as a file.
@@ -11211,6 +21102,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/blueprints/{bp}/entities.csv (the `ExportEntities` operationId).
 	ExportEntitiesWithResponse(ctx context.Context, bp string, params *ExportEntitiesParams, reqEditors ...RequestEditorFn) (*ExportEntitiesResponse, error)
+
+	// UpsertEntitiesWithBodyWithResponse Upsert entities
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/entities/bulk (the `UpsertEntities` operationId).
+	UpsertEntitiesWithBodyWithResponse(ctx context.Context, bp string, params *UpsertEntitiesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpsertEntitiesResponse, error)
+
+	// UpsertEntitiesWithResponse Upsert entities
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/entities/bulk (the `UpsertEntities` operationId).
+	UpsertEntitiesWithResponse(ctx context.Context, bp string, params *UpsertEntitiesParams, body UpsertEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*UpsertEntitiesResponse, error)
 
 	// SearchEntitiesWithBodyWithResponse Search entities
 	//
@@ -11238,7 +21143,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/blueprints/{bp}/entities/{id} (the `GetEntity` operationId).
-	GetEntityWithResponse(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*GetEntityResponse, error)
+	GetEntityWithResponse(ctx context.Context, bp string, id string, params *GetEntityParams, reqEditors ...RequestEditorFn) (*GetEntityResponse, error)
 
 	// PatchEntityWithBodyWithResponse Patch entity
 	//
@@ -11268,6 +21173,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/blueprints/{bp}/entities/{id} (the `ReplaceEntity` operationId).
 	ReplaceEntityWithResponse(ctx context.Context, bp string, id string, params *ReplaceEntityParams, body ReplaceEntityJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaceEntityResponse, error)
 
+	// GetEntityAtWithResponse Get entity at
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/at (the `GetEntityAt` operationId).
+	GetEntityAtWithResponse(ctx context.Context, bp string, id string, params *GetEntityAtParams, reqEditors ...RequestEditorFn) (*GetEntityAtResponse, error)
+
+	// CompareEntityWithResponse Compare entity
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/compare (the `CompareEntity` operationId).
+	CompareEntityWithResponse(ctx context.Context, bp string, id string, params *CompareEntityParams, reqEditors ...RequestEditorFn) (*CompareEntityResponse, error)
+
 	// ListDependentsWithResponse List dependents
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -11281,6 +21200,104 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/graph (the `GetGraph` operationId).
 	GetGraphWithResponse(ctx context.Context, bp string, id string, params *GetGraphParams, reqEditors ...RequestEditorFn) (*GetGraphResponse, error)
+
+	// ListEntityVersionsWithResponse List entity versions
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/history (the `ListEntityVersions` operationId).
+	ListEntityVersionsWithResponse(ctx context.Context, bp string, id string, params *ListEntityVersionsParams, reqEditors ...RequestEditorFn) (*ListEntityVersionsResponse, error)
+
+	// UndoEntityVersionWithResponse Undo entity version
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/entities/{id}/history/{version}/undo (the `UndoEntityVersion` operationId).
+	UndoEntityVersionWithResponse(ctx context.Context, bp string, id string, version int64, params *UndoEntityVersionParams, reqEditors ...RequestEditorFn) (*UndoEntityVersionResponse, error)
+
+	// GetImpactWithResponse Get impact
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/impact (the `GetImpact` operationId).
+	GetImpactWithResponse(ctx context.Context, bp string, id string, params *GetImpactParams, reqEditors ...RequestEditorFn) (*GetImpactResponse, error)
+
+	// GetProvenanceWithResponse Get provenance
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/provenance (the `GetProvenance` operationId).
+	GetProvenanceWithResponse(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*GetProvenanceResponse, error)
+
+	// ListBlueprintVersionsWithResponse List blueprint versions
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/history (the `ListBlueprintVersions` operationId).
+	ListBlueprintVersionsWithResponse(ctx context.Context, bp string, params *ListBlueprintVersionsParams, reqEditors ...RequestEditorFn) (*ListBlueprintVersionsResponse, error)
+
+	// GetBlueprintPermissionsWithResponse Get blueprint permissions
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/permissions (the `GetBlueprintPermissions` operationId).
+	GetBlueprintPermissionsWithResponse(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*GetBlueprintPermissionsResponse, error)
+
+	// PatchBlueprintPermissionsWithBodyWithResponse Patch blueprint permissions
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp}/permissions (the `PatchBlueprintPermissions` operationId).
+	PatchBlueprintPermissionsWithBodyWithResponse(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchBlueprintPermissionsResponse, error)
+
+	// PatchBlueprintPermissionsWithResponse Patch blueprint permissions
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp}/permissions (the `PatchBlueprintPermissions` operationId).
+	PatchBlueprintPermissionsWithResponse(ctx context.Context, bp string, body PatchBlueprintPermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchBlueprintPermissionsResponse, error)
+
+	// ConvertFilesWithBodyWithResponse Convert files
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/convert (the `ConvertFiles` operationId).
+	ConvertFilesWithBodyWithResponse(ctx context.Context, params *ConvertFilesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ConvertFilesResponse, error)
+
+	// ConvertFilesWithResponse Convert files
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/convert (the `ConvertFiles` operationId).
+	ConvertFilesWithResponse(ctx context.Context, params *ConvertFilesParams, body ConvertFilesJSONRequestBody, reqEditors ...RequestEditorFn) (*ConvertFilesResponse, error)
+
+	// ListDeletedEntitiesWithResponse List deleted entities
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/deleted (the `ListDeletedEntities` operationId).
+	ListDeletedEntitiesWithResponse(ctx context.Context, params *ListDeletedEntitiesParams, reqEditors ...RequestEditorFn) (*ListDeletedEntitiesResponse, error)
+
+	// ListDeletedBlueprintsWithResponse List deleted blueprints
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/deleted/blueprints (the `ListDeletedBlueprints` operationId).
+	ListDeletedBlueprintsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListDeletedBlueprintsResponse, error)
+
+	// RestoreBlueprintWithResponse Restore blueprint
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/deleted/blueprints/{bp}/restore (the `RestoreBlueprint` operationId).
+	RestoreBlueprintWithResponse(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*RestoreBlueprintResponse, error)
+
+	// RestoreEntityWithResponse Restore entity
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/deleted/{versionId}/restore (the `RestoreEntity` operationId).
+	RestoreEntityWithResponse(ctx context.Context, versionID int64, reqEditors ...RequestEditorFn) (*RestoreEntityResponse, error)
 
 	// EventsWithResponse Events
 	//
@@ -11297,6 +21314,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/export (the `ExportCatalog` operationId).
 	ExportCatalogWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ExportCatalogResponse, error)
+
+	// FindPathWithResponse Find path
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/graph/path (the `FindPath` operationId).
+	FindPathWithResponse(ctx context.Context, params *FindPathParams, reqEditors ...RequestEditorFn) (*FindPathResponse, error)
 
 	// HomeWithResponse Home
 	//
@@ -11319,6 +21343,76 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/import (the `ImportCatalog` operationId).
 	ImportCatalogWithResponse(ctx context.Context, params *ImportCatalogParams, body ImportCatalogJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportCatalogResponse, error)
 
+	// IngestEventsWithBodyWithResponse Ingest events
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/ingest/events/ingestId/{ingestId} (the `IngestEvents` operationId).
+	IngestEventsWithBodyWithResponse(ctx context.Context, ingestID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IngestEventsResponse, error)
+
+	// IngestEventsWithResponse Ingest events
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/ingest/events/ingestId/{ingestId} (the `IngestEvents` operationId).
+	IngestEventsWithResponse(ctx context.Context, ingestID string, body IngestEventsJSONRequestBody, reqEditors ...RequestEditorFn) (*IngestEventsResponse, error)
+
+	// IngestLogsWithBodyWithResponse Ingest logs
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/ingest/logs/integration/{ingestId} (the `IngestLogs` operationId).
+	IngestLogsWithBodyWithResponse(ctx context.Context, ingestID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IngestLogsResponse, error)
+
+	// IngestLogsWithResponse Ingest logs
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/ingest/logs/integration/{ingestId} (the `IngestLogs` operationId).
+	IngestLogsWithResponse(ctx context.Context, ingestID string, body IngestLogsJSONRequestBody, reqEditors ...RequestEditorFn) (*IngestLogsResponse, error)
+
+	// IngestSyncMetricsWithBodyWithResponse Ingest sync metrics
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/ingest/metrics/integration/{ingestId}/syncMetrics (the `IngestSyncMetrics` operationId).
+	IngestSyncMetricsWithBodyWithResponse(ctx context.Context, ingestID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IngestSyncMetricsResponse, error)
+
+	// IngestSyncMetricsWithResponse Ingest sync metrics
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/ingest/metrics/integration/{ingestId}/syncMetrics (the `IngestSyncMetrics` operationId).
+	IngestSyncMetricsWithResponse(ctx context.Context, ingestID string, body IngestSyncMetricsJSONRequestBody, reqEditors ...RequestEditorFn) (*IngestSyncMetricsResponse, error)
+
+	// ReplaceSyncMetricsWithBodyWithResponse Replace sync metrics
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics (the `ReplaceSyncMetrics` operationId).
+	ReplaceSyncMetricsWithBodyWithResponse(ctx context.Context, ingestID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplaceSyncMetricsResponse, error)
+
+	// ReplaceSyncMetricsWithResponse Replace sync metrics
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics (the `ReplaceSyncMetrics` operationId).
+	ReplaceSyncMetricsWithResponse(ctx context.Context, ingestID string, body ReplaceSyncMetricsJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaceSyncMetricsResponse, error)
+
+	// PutSyncMetricWithBodyWithResponse Put sync metric
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics/resync/{eventId}/kind/{kind} (the `PutSyncMetric` operationId).
+	PutSyncMetricWithBodyWithResponse(ctx context.Context, ingestID string, eventID string, kind string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutSyncMetricResponse, error)
+
+	// PutSyncMetricWithResponse Put sync metric
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics/resync/{eventId}/kind/{kind} (the `PutSyncMetric` operationId).
+	PutSyncMetricWithResponse(ctx context.Context, ingestID string, eventID string, kind string, body PutSyncMetricJSONRequestBody, reqEditors ...RequestEditorFn) (*PutSyncMetricResponse, error)
+
 	// FirstAnswerWithResponse First answer
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -11326,12 +21420,201 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/insights/first-answer (the `FirstAnswer` operationId).
 	FirstAnswerWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*FirstAnswerResponse, error)
 
+	// ListIntegrationsWithResponse List integrations
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/integration (the `ListIntegrations` operationId).
+	ListIntegrationsWithResponse(ctx context.Context, params *ListIntegrationsParams, reqEditors ...RequestEditorFn) (*ListIntegrationsResponse, error)
+
+	// CreateIntegrationWithBodyWithResponse Create integration
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/integration (the `CreateIntegration` operationId).
+	CreateIntegrationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateIntegrationResponse, error)
+
+	// CreateIntegrationWithResponse Create integration
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/integration (the `CreateIntegration` operationId).
+	CreateIntegrationWithResponse(ctx context.Context, body CreateIntegrationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateIntegrationResponse, error)
+
+	// ListIntegrationMetadataWithResponse List integration metadata
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/integration/metadata (the `ListIntegrationMetadata` operationId).
+	ListIntegrationMetadataWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListIntegrationMetadataResponse, error)
+
+	// ListProvisionedIntegrationsWithResponse List provisioned integrations
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/integration/provision-enabled (the `ListProvisionedIntegrations` operationId).
+	ListProvisionedIntegrationsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListProvisionedIntegrationsResponse, error)
+
+	// DeleteIntegrationWithResponse Delete integration
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/integration/{id} (the `DeleteIntegration` operationId).
+	DeleteIntegrationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteIntegrationResponse, error)
+
+	// GetIntegrationWithResponse Get integration
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/integration/{id} (the `GetIntegration` operationId).
+	GetIntegrationWithResponse(ctx context.Context, id string, params *GetIntegrationParams, reqEditors ...RequestEditorFn) (*GetIntegrationResponse, error)
+
+	// PatchIntegrationWithBodyWithResponse Patch integration
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/integration/{id} (the `PatchIntegration` operationId).
+	PatchIntegrationWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchIntegrationResponse, error)
+
+	// PatchIntegrationWithResponse Patch integration
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/integration/{id} (the `PatchIntegration` operationId).
+	PatchIntegrationWithResponse(ctx context.Context, id string, body PatchIntegrationJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchIntegrationResponse, error)
+
+	// PatchIntegrationConfigWithBodyWithResponse Patch integration config
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/integration/{id}/config (the `PatchIntegrationConfig` operationId).
+	PatchIntegrationConfigWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchIntegrationConfigResponse, error)
+
+	// PatchIntegrationConfigWithResponse Patch integration config
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/integration/{id}/config (the `PatchIntegrationConfig` operationId).
+	PatchIntegrationConfigWithResponse(ctx context.Context, id string, body PatchIntegrationConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchIntegrationConfigResponse, error)
+
+	// ListKindsWithResponse List kinds
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/integration/{id}/kinds (the `ListKinds` operationId).
+	ListKindsWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListKindsResponse, error)
+
+	// PutExamplesWithBodyWithResponse Put examples
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/integration/{id}/kinds/{kind}/examples (the `PutExamples` operationId).
+	PutExamplesWithBodyWithResponse(ctx context.Context, id string, kind string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutExamplesResponse, error)
+
+	// PutExamplesWithResponse Put examples
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/integration/{id}/kinds/{kind}/examples (the `PutExamples` operationId).
+	PutExamplesWithResponse(ctx context.Context, id string, kind string, body PutExamplesJSONRequestBody, reqEditors ...RequestEditorFn) (*PutExamplesResponse, error)
+
+	// ListIntegrationLogsWithResponse List integration logs
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/integration/{id}/logs (the `ListIntegrationLogs` operationId).
+	ListIntegrationLogsWithResponse(ctx context.Context, id string, params *ListIntegrationLogsParams, reqEditors ...RequestEditorFn) (*ListIntegrationLogsResponse, error)
+
+	// GetResyncRequestWithResponse Get resync request
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/integration/{id}/resync-request (the `GetResyncRequest` operationId).
+	GetResyncRequestWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetResyncRequestResponse, error)
+
+	// RequestResyncWithResponse Request resync
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/integration/{id}/resync-request (the `RequestResync` operationId).
+	RequestResyncWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RequestResyncResponse, error)
+
+	// ListSyncMetricsWithResponse List sync metrics
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/integration/{id}/syncMetrics (the `ListSyncMetrics` operationId).
+	ListSyncMetricsWithResponse(ctx context.Context, id string, params *ListSyncMetricsParams, reqEditors ...RequestEditorFn) (*ListSyncMetricsResponse, error)
+
+	// ListSyncsMetadataWithResponse List syncs metadata
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/integration/{id}/syncsMetadata (the `ListSyncsMetadata` operationId).
+	ListSyncsMetadataWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListSyncsMetadataResponse, error)
+
+	// RunJqWithBodyWithResponse Run jq
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/jq (the `RunJq` operationId).
+	RunJqWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RunJqResponse, error)
+
+	// RunJqWithResponse Run jq
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/jq (the `RunJq` operationId).
+	RunJqWithResponse(ctx context.Context, body RunJqJSONRequestBody, reqEditors ...RequestEditorFn) (*RunJqResponse, error)
+
+	// GetKafkaCredentialsWithResponse Get kafka credentials
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/kafka-credentials (the `GetKafkaCredentials` operationId).
+	GetKafkaCredentialsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetKafkaCredentialsResponse, error)
+
 	// MeWithResponse Me
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/me (the `Me` operationId).
 	MeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*MeResponse, error)
+
+	// ListMigrationsWithResponse List migrations
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/migrations (the `ListMigrations` operationId).
+	ListMigrationsWithResponse(ctx context.Context, params *ListMigrationsParams, reqEditors ...RequestEditorFn) (*ListMigrationsResponse, error)
+
+	// CreateMigrationWithBodyWithResponse Create migration
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/migrations (the `CreateMigration` operationId).
+	CreateMigrationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateMigrationResponse, error)
+
+	// CreateMigrationWithResponse Create migration
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/migrations (the `CreateMigration` operationId).
+	CreateMigrationWithResponse(ctx context.Context, body CreateMigrationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateMigrationResponse, error)
+
+	// GetMigrationWithResponse Get migration
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/migrations/{id} (the `GetMigration` operationId).
+	GetMigrationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetMigrationResponse, error)
+
+	// CancelMigrationWithResponse Cancel migration
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/migrations/{id}/cancel (the `CancelMigration` operationId).
+	CancelMigrationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*CancelMigrationResponse, error)
 
 	// OpenapiWithResponse Openapi
 	//
@@ -11376,6 +21659,153 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/organization (the `PutOrganization` operationId).
 	PutOrganizationWithResponse(ctx context.Context, body PutOrganizationJSONRequestBody, reqEditors ...RequestEditorFn) (*PutOrganizationResponse, error)
+
+	// ListSecretsWithResponse List secrets
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/organization/secrets (the `ListSecrets` operationId).
+	ListSecretsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListSecretsResponse, error)
+
+	// CreateSecretWithBodyWithResponse Create secret
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/organization/secrets (the `CreateSecret` operationId).
+	CreateSecretWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSecretResponse, error)
+
+	// CreateSecretWithResponse Create secret
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/organization/secrets (the `CreateSecret` operationId).
+	CreateSecretWithResponse(ctx context.Context, body CreateSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSecretResponse, error)
+
+	// DeleteSecretWithResponse Delete secret
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/organization/secrets/{name} (the `DeleteSecret` operationId).
+	DeleteSecretWithResponse(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*DeleteSecretResponse, error)
+
+	// GetSecretWithResponse Get secret
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/organization/secrets/{name} (the `GetSecret` operationId).
+	GetSecretWithResponse(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*GetSecretResponse, error)
+
+	// PatchSecretWithBodyWithResponse Patch secret
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/organization/secrets/{name} (the `PatchSecret` operationId).
+	PatchSecretWithBodyWithResponse(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchSecretResponse, error)
+
+	// PatchSecretWithResponse Patch secret
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/organization/secrets/{name} (the `PatchSecret` operationId).
+	PatchSecretWithResponse(ctx context.Context, name string, body PatchSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchSecretResponse, error)
+
+	// RotateSigningKeyWithResponse Rotate signing key
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/organization/signing-key (the `RotateSigningKey` operationId).
+	RotateSigningKeyWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RotateSigningKeyResponse, error)
+
+	// ListPagesWithResponse List pages
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/pages (the `ListPages` operationId).
+	ListPagesWithResponse(ctx context.Context, params *ListPagesParams, reqEditors ...RequestEditorFn) (*ListPagesResponse, error)
+
+	// CreatePageWithBodyWithResponse Create page
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/pages (the `CreatePage` operationId).
+	CreatePageWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePageResponse, error)
+
+	// CreatePageWithResponse Create page
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/pages (the `CreatePage` operationId).
+	CreatePageWithResponse(ctx context.Context, body CreatePageJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePageResponse, error)
+
+	// DeletePageWithResponse Delete page
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/pages/{id} (the `DeletePage` operationId).
+	DeletePageWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeletePageResponse, error)
+
+	// GetPageWithResponse Get page
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/pages/{id} (the `GetPage` operationId).
+	GetPageWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetPageResponse, error)
+
+	// PutPageWithBodyWithResponse Put page
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/pages/{id} (the `PutPage` operationId).
+	PutPageWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutPageResponse, error)
+
+	// PutPageWithResponse Put page
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/pages/{id} (the `PutPage` operationId).
+	PutPageWithResponse(ctx context.Context, id string, body PutPageJSONRequestBody, reqEditors ...RequestEditorFn) (*PutPageResponse, error)
+
+	// GetPagePermissionsWithResponse Get page permissions
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/pages/{id}/permissions (the `GetPagePermissions` operationId).
+	GetPagePermissionsWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetPagePermissionsResponse, error)
+
+	// PatchPagePermissionsWithBodyWithResponse Patch page permissions
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/pages/{id}/permissions (the `PatchPagePermissions` operationId).
+	PatchPagePermissionsWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchPagePermissionsResponse, error)
+
+	// PatchPagePermissionsWithResponse Patch page permissions
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/pages/{id}/permissions (the `PatchPagePermissions` operationId).
+	PatchPagePermissionsWithResponse(ctx context.Context, id string, body PatchPagePermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchPagePermissionsResponse, error)
+
+	// DeleteWidgetWithResponse Delete widget
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/pages/{id}/widgets/{widget} (the `DeleteWidget` operationId).
+	DeleteWidgetWithResponse(ctx context.Context, id string, widget string, reqEditors ...RequestEditorFn) (*DeleteWidgetResponse, error)
+
+	// PatchWidgetWithBodyWithResponse Patch widget
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/pages/{id}/widgets/{widget} (the `PatchWidget` operationId).
+	PatchWidgetWithBodyWithResponse(ctx context.Context, id string, widget string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchWidgetResponse, error)
+
+	// PatchWidgetWithResponse Patch widget
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/pages/{id}/widgets/{widget} (the `PatchWidget` operationId).
+	PatchWidgetWithResponse(ctx context.Context, id string, widget string, body PatchWidgetJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchWidgetResponse, error)
 
 	// GetPlanWithResponse Get plan
 	//
@@ -11580,6 +22010,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /v1/repositories/{repo}/webhooks/{id} (the `DeleteWebhook` operationId).
 	DeleteWebhookWithResponse(ctx context.Context, repo string, id string, reqEditors ...RequestEditorFn) (*DeleteWebhookResponse, error)
 
+	// RotateCredentialsWithResponse Rotate credentials
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/rotate-credentials/{email} (the `RotateCredentials` operationId).
+	RotateCredentialsWithResponse(ctx context.Context, email string, reqEditors ...RequestEditorFn) (*RotateCredentialsResponse, error)
+
 	// ListRunsWithResponse List runs
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -11731,6 +22168,48 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/setup (the `Setup` operationId).
 	SetupWithResponse(ctx context.Context, body SetupJSONRequestBody, reqEditors ...RequestEditorFn) (*SetupResponse, error)
 
+	// GetSidebarWithResponse Get sidebar
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/sidebars/{sidebar} (the `GetSidebar` operationId).
+	GetSidebarWithResponse(ctx context.Context, sidebar string, reqEditors ...RequestEditorFn) (*GetSidebarResponse, error)
+
+	// CreateFolderWithBodyWithResponse Create folder
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/sidebars/{sidebar}/folders (the `CreateFolder` operationId).
+	CreateFolderWithBodyWithResponse(ctx context.Context, sidebar string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFolderResponse, error)
+
+	// CreateFolderWithResponse Create folder
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/sidebars/{sidebar}/folders (the `CreateFolder` operationId).
+	CreateFolderWithResponse(ctx context.Context, sidebar string, body CreateFolderJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFolderResponse, error)
+
+	// DeleteFolderWithResponse Delete folder
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/sidebars/{sidebar}/folders/{id} (the `DeleteFolder` operationId).
+	DeleteFolderWithResponse(ctx context.Context, sidebar string, id string, reqEditors ...RequestEditorFn) (*DeleteFolderResponse, error)
+
+	// PatchFolderWithBodyWithResponse Patch folder
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/sidebars/{sidebar}/folders/{id} (the `PatchFolder` operationId).
+	PatchFolderWithBodyWithResponse(ctx context.Context, sidebar string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchFolderResponse, error)
+
+	// PatchFolderWithResponse Patch folder
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/sidebars/{sidebar}/folders/{id} (the `PatchFolder` operationId).
+	PatchFolderWithResponse(ctx context.Context, sidebar string, id string, body PatchFolderJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchFolderResponse, error)
+
 	// StatusWithResponse Status
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -11743,7 +22222,63 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/teams (the `ListTeams` operationId).
-	ListTeamsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListTeamsResponse, error)
+	ListTeamsWithResponse(ctx context.Context, params *ListTeamsParams, reqEditors ...RequestEditorFn) (*ListTeamsResponse, error)
+
+	// CreateTeamWithBodyWithResponse Create team
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams (the `CreateTeam` operationId).
+	CreateTeamWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTeamResponse, error)
+
+	// CreateTeamWithResponse Create team
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams (the `CreateTeam` operationId).
+	CreateTeamWithResponse(ctx context.Context, body CreateTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTeamResponse, error)
+
+	// DeleteTeamWithResponse Delete team
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/teams/{name} (the `DeleteTeam` operationId).
+	DeleteTeamWithResponse(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*DeleteTeamResponse, error)
+
+	// GetTeamWithResponse Get team
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{name} (the `GetTeam` operationId).
+	GetTeamWithResponse(ctx context.Context, name string, params *GetTeamParams, reqEditors ...RequestEditorFn) (*GetTeamResponse, error)
+
+	// PatchTeamWithBodyWithResponse Patch team
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/teams/{name} (the `PatchTeam` operationId).
+	PatchTeamWithBodyWithResponse(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchTeamResponse, error)
+
+	// PatchTeamWithResponse Patch team
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/teams/{name} (the `PatchTeam` operationId).
+	PatchTeamWithResponse(ctx context.Context, name string, body PatchTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchTeamResponse, error)
+
+	// PutTeamWithBodyWithResponse Put team
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/teams/{name} (the `PutTeam` operationId).
+	PutTeamWithBodyWithResponse(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutTeamResponse, error)
+
+	// PutTeamWithResponse Put team
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/teams/{name} (the `PutTeam` operationId).
+	PutTeamWithResponse(ctx context.Context, name string, body PutTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*PutTeamResponse, error)
 
 	// ListTokensWithResponse List tokens
 	//
@@ -11779,6 +22314,48 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/users (the `ListUsers` operationId).
 	ListUsersWithResponse(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) (*ListUsersResponse, error)
+
+	// InviteUserWithBodyWithResponse Invite user
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/users/invite (the `InviteUser` operationId).
+	InviteUserWithBodyWithResponse(ctx context.Context, params *InviteUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*InviteUserResponse, error)
+
+	// InviteUserWithResponse Invite user
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/users/invite (the `InviteUser` operationId).
+	InviteUserWithResponse(ctx context.Context, params *InviteUserParams, body InviteUserJSONRequestBody, reqEditors ...RequestEditorFn) (*InviteUserResponse, error)
+
+	// DeleteUserWithResponse Delete user
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/users/{email} (the `DeleteUser` operationId).
+	DeleteUserWithResponse(ctx context.Context, email string, reqEditors ...RequestEditorFn) (*DeleteUserResponse, error)
+
+	// GetUserWithResponse Get user
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/users/{email} (the `GetUser` operationId).
+	GetUserWithResponse(ctx context.Context, email string, reqEditors ...RequestEditorFn) (*GetUserResponse, error)
+
+	// PatchUserWithBodyWithResponse Patch user
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/users/{email} (the `PatchUser` operationId).
+	PatchUserWithBodyWithResponse(ctx context.Context, email string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchUserResponse, error)
+
+	// PatchUserWithResponse Patch user
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/users/{email} (the `PatchUser` operationId).
+	PatchUserWithResponse(ctx context.Context, email string, body PatchUserJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchUserResponse, error)
 
 	// ListViewsWithResponse List views
 	//
@@ -11821,6 +22398,118 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/views/{id} (the `PutView` operationId).
 	PutViewWithResponse(ctx context.Context, id string, body PutViewJSONRequestBody, reqEditors ...RequestEditorFn) (*PutViewResponse, error)
+
+	// ListWorkflowsWithResponse List workflows
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/workflows (the `ListWorkflows` operationId).
+	ListWorkflowsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListWorkflowsResponse, error)
+
+	// CreateWorkflowWithBodyWithResponse Create workflow
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/workflows (the `CreateWorkflow` operationId).
+	CreateWorkflowWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateWorkflowResponse, error)
+
+	// CreateWorkflowWithResponse Create workflow
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/workflows (the `CreateWorkflow` operationId).
+	CreateWorkflowWithResponse(ctx context.Context, body CreateWorkflowJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateWorkflowResponse, error)
+
+	// ListNodeRunsWithResponse List node runs
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/workflows/nodes/runs (the `ListNodeRuns` operationId).
+	ListNodeRunsWithResponse(ctx context.Context, params *ListNodeRunsParams, reqEditors ...RequestEditorFn) (*ListNodeRunsResponse, error)
+
+	// PatchNodeRunWithBodyWithResponse Patch node run
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/workflows/nodes/runs/{id} (the `PatchNodeRun` operationId).
+	PatchNodeRunWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchNodeRunResponse, error)
+
+	// PatchNodeRunWithResponse Patch node run
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/workflows/nodes/runs/{id} (the `PatchNodeRun` operationId).
+	PatchNodeRunWithResponse(ctx context.Context, id string, body PatchNodeRunJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchNodeRunResponse, error)
+
+	// AddNodeRunLogWithBodyWithResponse Add node run log
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/workflows/nodes/runs/{id}/logs (the `AddNodeRunLog` operationId).
+	AddNodeRunLogWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddNodeRunLogResponse, error)
+
+	// AddNodeRunLogWithResponse Add node run log
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/workflows/nodes/runs/{id}/logs (the `AddNodeRunLog` operationId).
+	AddNodeRunLogWithResponse(ctx context.Context, id string, body AddNodeRunLogJSONRequestBody, reqEditors ...RequestEditorFn) (*AddNodeRunLogResponse, error)
+
+	// AckWorkflowRunWithBodyWithResponse Ack workflow run
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/workflows/runs/ack (the `AckWorkflowRun` operationId).
+	AckWorkflowRunWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AckWorkflowRunResponse, error)
+
+	// AckWorkflowRunWithResponse Ack workflow run
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/workflows/runs/ack (the `AckWorkflowRun` operationId).
+	AckWorkflowRunWithResponse(ctx context.Context, body AckWorkflowRunJSONRequestBody, reqEditors ...RequestEditorFn) (*AckWorkflowRunResponse, error)
+
+	// ClaimWorkflowRunsWithBodyWithResponse Claim workflow runs
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/workflows/runs/claim-pending (the `ClaimWorkflowRuns` operationId).
+	ClaimWorkflowRunsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ClaimWorkflowRunsResponse, error)
+
+	// ClaimWorkflowRunsWithResponse Claim workflow runs
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/workflows/runs/claim-pending (the `ClaimWorkflowRuns` operationId).
+	ClaimWorkflowRunsWithResponse(ctx context.Context, body ClaimWorkflowRunsJSONRequestBody, reqEditors ...RequestEditorFn) (*ClaimWorkflowRunsResponse, error)
+
+	// DeleteWorkflowWithResponse Delete workflow
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/workflows/{id} (the `DeleteWorkflow` operationId).
+	DeleteWorkflowWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteWorkflowResponse, error)
+
+	// GetWorkflowWithResponse Get workflow
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/workflows/{id} (the `GetWorkflow` operationId).
+	GetWorkflowWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetWorkflowResponse, error)
+
+	// PutWorkflowWithBodyWithResponse Put workflow
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/workflows/{id} (the `PutWorkflow` operationId).
+	PutWorkflowWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutWorkflowResponse, error)
+
+	// PutWorkflowWithResponse Put workflow
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/workflows/{id} (the `PutWorkflow` operationId).
+	PutWorkflowWithResponse(ctx context.Context, id string, body PutWorkflowJSONRequestBody, reqEditors ...RequestEditorFn) (*PutWorkflowResponse, error)
 }
 
 type LiveResponse struct {
@@ -12323,6 +23012,294 @@ func (r VerifyActionResponse) ContentType() string {
 	return ""
 }
 
+type ApplyFilesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ReportAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ApplyFilesResponse) GetJSON200() *ReportAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ApplyFilesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ApplyFilesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ApplyFilesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ApplyFilesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ApplyFilesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListAppsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AppsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAppsResponse) GetJSON200() *AppsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListAppsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAppsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAppsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAppsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAppsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateAppResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *AppAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateAppResponse) GetJSON201() *AppAnswer {
+	return r.JSON201
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateAppResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateAppResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateAppResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateAppResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateAppResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteAppResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteAppResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeleteAppResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteAppResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteAppResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteAppResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteAppResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateAppResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AppAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateAppResponse) GetJSON200() *AppAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r UpdateAppResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateAppResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateAppResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateAppResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateAppResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RotateAppSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AppAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RotateAppSecretResponse) GetJSON200() *AppAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RotateAppSecretResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateAppSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateAppSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateAppSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateAppSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListAuditEventsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -12365,6 +23342,102 @@ func (r ListAuditEventsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListAuditEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListAuditLogResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditLogAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAuditLogResponse) GetJSON200() *AuditLogAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListAuditLogResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAuditLogResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAuditLogResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAuditLogResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAuditLogResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateAccessTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AccessTokenAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateAccessTokenResponse) GetJSON200() *AccessTokenAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateAccessTokenResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateAccessTokenResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateAccessTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateAccessTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateAccessTokenResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -12467,6 +23540,54 @@ func (r LogoutResponse) ContentType() string {
 	return ""
 }
 
+type ListPermissionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PermissionsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPermissionsResponse) GetJSON200() *PermissionsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListPermissionsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPermissionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPermissionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPermissionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPermissionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListBlueprintsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -12557,6 +23678,54 @@ func (r CreateBlueprintResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CreateBlueprintResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDatasourceEntitiesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SweepAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDatasourceEntitiesResponse) GetJSON200() *SweepAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListDatasourceEntitiesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDatasourceEntitiesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDatasourceEntitiesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDatasourceEntitiesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDatasourceEntitiesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -12659,6 +23828,54 @@ func (r GetBlueprintResponse) ContentType() string {
 	return ""
 }
 
+type PatchBlueprintResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BlueprintAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchBlueprintResponse) GetJSON200() *BlueprintAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PatchBlueprintResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchBlueprintResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchBlueprintResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchBlueprintResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchBlueprintResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type PutBlueprintResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -12701,6 +23918,150 @@ func (r PutBlueprintResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutBlueprintResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteAllEntitiesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MigrationIDAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteAllEntitiesResponse) GetJSON200() *MigrationIDAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeleteAllEntitiesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteAllEntitiesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteAllEntitiesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteAllEntitiesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteAllEntitiesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteEntitiesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BulkDeleteAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteEntitiesResponse) GetJSON200() *BulkDeleteAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeleteEntitiesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteEntitiesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteEntitiesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteEntitiesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteEntitiesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListEntitiesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EntityListAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListEntitiesResponse) GetJSON200() *EntityListAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListEntitiesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListEntitiesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListEntitiesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListEntitiesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListEntitiesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -12755,6 +24116,54 @@ func (r CreateEntityResponse) ContentType() string {
 	return ""
 }
 
+type CountEntitiesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CountAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CountEntitiesResponse) GetJSON200() *CountAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CountEntitiesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CountEntitiesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CountEntitiesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CountEntitiesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CountEntitiesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ExportEntitiesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -12790,6 +24199,54 @@ func (r ExportEntitiesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ExportEntitiesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpsertEntitiesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BulkAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpsertEntitiesResponse) GetJSON200() *BulkAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r UpsertEntitiesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UpsertEntitiesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpsertEntitiesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpsertEntitiesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpsertEntitiesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13036,6 +24493,102 @@ func (r ReplaceEntityResponse) ContentType() string {
 	return ""
 }
 
+type GetEntityAtResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EntityAtAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetEntityAtResponse) GetJSON200() *EntityAtAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetEntityAtResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetEntityAtResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetEntityAtResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetEntityAtResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetEntityAtResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CompareEntityResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ChangesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CompareEntityResponse) GetJSON200() *ChangesAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CompareEntityResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CompareEntityResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CompareEntityResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CompareEntityResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CompareEntityResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListDependentsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -13132,6 +24685,582 @@ func (r GetGraphResponse) ContentType() string {
 	return ""
 }
 
+type ListEntityVersionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VersionsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListEntityVersionsResponse) GetJSON200() *VersionsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListEntityVersionsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListEntityVersionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListEntityVersionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListEntityVersionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListEntityVersionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UndoEntityVersionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *UndoneAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UndoEntityVersionResponse) GetJSON200() *UndoneAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r UndoEntityVersionResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UndoEntityVersionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UndoEntityVersionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UndoEntityVersionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UndoEntityVersionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetImpactResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ImpactAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetImpactResponse) GetJSON200() *ImpactAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetImpactResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetImpactResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetImpactResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetImpactResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetImpactResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetProvenanceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProvenanceAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProvenanceResponse) GetJSON200() *ProvenanceAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetProvenanceResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProvenanceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProvenanceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProvenanceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProvenanceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListBlueprintVersionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VersionsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListBlueprintVersionsResponse) GetJSON200() *VersionsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListBlueprintVersionsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListBlueprintVersionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListBlueprintVersionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListBlueprintVersionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListBlueprintVersionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetBlueprintPermissionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BlueprintPermissionsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetBlueprintPermissionsResponse) GetJSON200() *BlueprintPermissionsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetBlueprintPermissionsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetBlueprintPermissionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetBlueprintPermissionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetBlueprintPermissionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetBlueprintPermissionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PatchBlueprintPermissionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BlueprintPermissionsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchBlueprintPermissionsResponse) GetJSON200() *BlueprintPermissionsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PatchBlueprintPermissionsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchBlueprintPermissionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchBlueprintPermissionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchBlueprintPermissionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchBlueprintPermissionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ConvertFilesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ConvertAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ConvertFilesResponse) GetJSON200() *ConvertAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ConvertFilesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ConvertFilesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ConvertFilesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ConvertFilesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ConvertFilesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDeletedEntitiesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeletedAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDeletedEntitiesResponse) GetJSON200() *DeletedAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListDeletedEntitiesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDeletedEntitiesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDeletedEntitiesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDeletedEntitiesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDeletedEntitiesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDeletedBlueprintsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeletedBlueprintsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDeletedBlueprintsResponse) GetJSON200() *DeletedBlueprintsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListDeletedBlueprintsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDeletedBlueprintsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDeletedBlueprintsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDeletedBlueprintsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDeletedBlueprintsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RestoreBlueprintResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RestoredBlueprintAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RestoreBlueprintResponse) GetJSON200() *RestoredBlueprintAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RestoreBlueprintResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RestoreBlueprintResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RestoreBlueprintResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RestoreBlueprintResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RestoreBlueprintResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RestoreEntityResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RestoredAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RestoreEntityResponse) GetJSON200() *RestoredAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RestoreEntityResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RestoreEntityResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RestoreEntityResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RestoreEntityResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RestoreEntityResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type EventsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -13215,6 +25344,54 @@ func (r ExportCatalogResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ExportCatalogResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type FindPathResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PathAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r FindPathResponse) GetJSON200() *PathAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r FindPathResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r FindPathResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r FindPathResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FindPathResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r FindPathResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13317,6 +25494,246 @@ func (r ImportCatalogResponse) ContentType() string {
 	return ""
 }
 
+type IngestEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r IngestEventsResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r IngestEventsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r IngestEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IngestEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IngestEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IngestEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type IngestLogsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r IngestLogsResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r IngestLogsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r IngestLogsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IngestLogsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IngestLogsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IngestLogsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type IngestSyncMetricsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r IngestSyncMetricsResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r IngestSyncMetricsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r IngestSyncMetricsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IngestSyncMetricsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IngestSyncMetricsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IngestSyncMetricsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReplaceSyncMetricsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReplaceSyncMetricsResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ReplaceSyncMetricsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReplaceSyncMetricsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReplaceSyncMetricsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReplaceSyncMetricsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReplaceSyncMetricsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutSyncMetricResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutSyncMetricResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PutSyncMetricResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutSyncMetricResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutSyncMetricResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutSyncMetricResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutSyncMetricResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type FirstAnswerResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -13365,6 +25782,822 @@ func (r FirstAnswerResponse) ContentType() string {
 	return ""
 }
 
+type ListIntegrationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IntegrationsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListIntegrationsResponse) GetJSON200() *IntegrationsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListIntegrationsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListIntegrationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListIntegrationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListIntegrationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListIntegrationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateIntegrationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IntegrationAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateIntegrationResponse) GetJSON200() *IntegrationAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateIntegrationResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateIntegrationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateIntegrationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateIntegrationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateIntegrationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListIntegrationMetadataResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IntegrationsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListIntegrationMetadataResponse) GetJSON200() *IntegrationsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListIntegrationMetadataResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListIntegrationMetadataResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListIntegrationMetadataResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListIntegrationMetadataResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListIntegrationMetadataResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListProvisionedIntegrationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProvisionAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListProvisionedIntegrationsResponse) GetJSON200() *ProvisionAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListProvisionedIntegrationsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListProvisionedIntegrationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListProvisionedIntegrationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListProvisionedIntegrationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListProvisionedIntegrationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteIntegrationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteIntegrationResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeleteIntegrationResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteIntegrationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteIntegrationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteIntegrationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteIntegrationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetIntegrationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IntegrationAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetIntegrationResponse) GetJSON200() *IntegrationAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetIntegrationResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetIntegrationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetIntegrationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetIntegrationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetIntegrationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PatchIntegrationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IntegrationAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchIntegrationResponse) GetJSON200() *IntegrationAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PatchIntegrationResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchIntegrationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchIntegrationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchIntegrationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchIntegrationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PatchIntegrationConfigResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IntegrationAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchIntegrationConfigResponse) GetJSON200() *IntegrationAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PatchIntegrationConfigResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchIntegrationConfigResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchIntegrationConfigResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchIntegrationConfigResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchIntegrationConfigResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListKindsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IntegrationKindsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListKindsResponse) GetJSON200() *IntegrationKindsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListKindsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListKindsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListKindsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListKindsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListKindsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutExamplesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutExamplesResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PutExamplesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutExamplesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutExamplesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutExamplesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutExamplesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListIntegrationLogsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IntegrationLogsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListIntegrationLogsResponse) GetJSON200() *IntegrationLogsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListIntegrationLogsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListIntegrationLogsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListIntegrationLogsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListIntegrationLogsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListIntegrationLogsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetResyncRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ResyncAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetResyncRequestResponse) GetJSON200() *ResyncAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetResyncRequestResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetResyncRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetResyncRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetResyncRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetResyncRequestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RequestResyncResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ResyncAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RequestResyncResponse) GetJSON200() *ResyncAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RequestResyncResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RequestResyncResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RequestResyncResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RequestResyncResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RequestResyncResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListSyncMetricsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IntegrationMetricsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSyncMetricsResponse) GetJSON200() *IntegrationMetricsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListSyncMetricsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSyncMetricsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSyncMetricsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSyncMetricsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSyncMetricsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListSyncsMetadataResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSyncsMetadataResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListSyncsMetadataResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSyncsMetadataResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSyncsMetadataResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSyncsMetadataResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSyncsMetadataResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RunJqResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *JqAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RunJqResponse) GetJSON200() *JqAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RunJqResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RunJqResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RunJqResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RunJqResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RunJqResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetKafkaCredentialsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetKafkaCredentialsResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetKafkaCredentialsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetKafkaCredentialsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetKafkaCredentialsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetKafkaCredentialsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetKafkaCredentialsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type MeResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -13407,6 +26640,198 @@ func (r MeResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r MeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListMigrationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MigrationsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListMigrationsResponse) GetJSON200() *MigrationsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListMigrationsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListMigrationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListMigrationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListMigrationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListMigrationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateMigrationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MigrationAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateMigrationResponse) GetJSON200() *MigrationAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateMigrationResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateMigrationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateMigrationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateMigrationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateMigrationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetMigrationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MigrationAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetMigrationResponse) GetJSON200() *MigrationAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetMigrationResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetMigrationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetMigrationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetMigrationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetMigrationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CancelMigrationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MigrationAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CancelMigrationResponse) GetJSON200() *MigrationAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CancelMigrationResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CancelMigrationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelMigrationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelMigrationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelMigrationResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13599,6 +27024,726 @@ func (r PutOrganizationResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutOrganizationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListSecretsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SecretsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSecretsResponse) GetJSON200() *SecretsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListSecretsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSecretsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSecretsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSecretsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSecretsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SecretAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateSecretResponse) GetJSON200() *SecretAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateSecretResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteSecretResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeleteSecretResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SecretAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSecretResponse) GetJSON200() *SecretAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetSecretResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PatchSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SecretAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchSecretResponse) GetJSON200() *SecretAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PatchSecretResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RotateSigningKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SigningKeyAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RotateSigningKeyResponse) GetJSON200() *SigningKeyAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RotateSigningKeyResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateSigningKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateSigningKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateSigningKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateSigningKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPagesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PagesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPagesResponse) GetJSON200() *PagesAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListPagesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPagesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPagesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPagesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPagesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreatePageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IdentifierAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreatePageResponse) GetJSON200() *IdentifierAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreatePageResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreatePageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreatePageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreatePageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreatePageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeletePageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeletePageResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeletePageResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeletePageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeletePageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeletePageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeletePageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PageAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPageResponse) GetJSON200() *PageAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetPageResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutPageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PageAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutPageResponse) GetJSON200() *PageAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PutPageResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutPageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutPageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutPageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutPageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPagePermissionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PagePermissionsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPagePermissionsResponse) GetJSON200() *PagePermissionsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetPagePermissionsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPagePermissionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPagePermissionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPagePermissionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPagePermissionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PatchPagePermissionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PagePermissionsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchPagePermissionsResponse) GetJSON200() *PagePermissionsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PatchPagePermissionsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchPagePermissionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchPagePermissionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchPagePermissionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchPagePermissionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteWidgetResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IdentifierAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteWidgetResponse) GetJSON200() *IdentifierAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeleteWidgetResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteWidgetResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteWidgetResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteWidgetResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteWidgetResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PatchWidgetResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IdentifierAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchWidgetResponse) GetJSON200() *IdentifierAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PatchWidgetResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchWidgetResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchWidgetResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchWidgetResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchWidgetResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -14709,6 +28854,54 @@ func (r DeleteWebhookResponse) ContentType() string {
 	return ""
 }
 
+type RotateCredentialsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RotateCredentialsResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RotateCredentialsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateCredentialsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateCredentialsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateCredentialsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateCredentialsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListRunsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -15559,6 +29752,198 @@ func (r SetupResponse) ContentType() string {
 	return ""
 }
 
+type GetSidebarResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SidebarAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSidebarResponse) GetJSON200() *SidebarAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetSidebarResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSidebarResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSidebarResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSidebarResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSidebarResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateFolderResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FolderAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateFolderResponse) GetJSON200() *FolderAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateFolderResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateFolderResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateFolderResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateFolderResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateFolderResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteFolderResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteFolderResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeleteFolderResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteFolderResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteFolderResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteFolderResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteFolderResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PatchFolderResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FolderAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchFolderResponse) GetJSON200() *FolderAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PatchFolderResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchFolderResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchFolderResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchFolderResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchFolderResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type StatusResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -15649,6 +30034,246 @@ func (r ListTeamsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListTeamsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateTeamResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SavedTeamAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateTeamResponse) GetJSON200() *SavedTeamAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateTeamResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateTeamResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateTeamResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateTeamResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateTeamResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteTeamResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteTeamResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeleteTeamResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteTeamResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteTeamResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteTeamResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteTeamResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetTeamResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TeamAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTeamResponse) GetJSON200() *TeamAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetTeamResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTeamResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTeamResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTeamResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTeamResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PatchTeamResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SavedTeamAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchTeamResponse) GetJSON200() *SavedTeamAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PatchTeamResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchTeamResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchTeamResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchTeamResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchTeamResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutTeamResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SavedTeamAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutTeamResponse) GetJSON200() *SavedTeamAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PutTeamResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutTeamResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutTeamResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutTeamResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutTeamResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -15803,13 +30428,13 @@ type ListUsersResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *UsersAnswer
+	JSON200 *AccountsAnswer
 	// JSONDefault the response for an HTTP default `application/json` response
 	JSONDefault *Failure
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListUsersResponse) GetJSON200() *UsersAnswer {
+func (r ListUsersResponse) GetJSON200() *AccountsAnswer {
 	return r.JSON200
 }
 
@@ -15841,6 +30466,198 @@ func (r ListUsersResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListUsersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type InviteUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AccountAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r InviteUserResponse) GetJSON200() *AccountAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r InviteUserResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r InviteUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r InviteUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r InviteUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r InviteUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteUserResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeleteUserResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AccountAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetUserResponse) GetJSON200() *AccountAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetUserResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PatchUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AccountAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchUserResponse) GetJSON200() *AccountAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PatchUserResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchUserResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -16033,6 +30850,486 @@ func (r PutViewResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutViewResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListWorkflowsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WorkflowsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListWorkflowsResponse) GetJSON200() *WorkflowsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListWorkflowsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListWorkflowsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListWorkflowsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListWorkflowsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListWorkflowsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateWorkflowResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WorkflowAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateWorkflowResponse) GetJSON200() *WorkflowAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateWorkflowResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateWorkflowResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateWorkflowResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateWorkflowResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateWorkflowResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListNodeRunsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NodeRunsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListNodeRunsResponse) GetJSON200() *NodeRunsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListNodeRunsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListNodeRunsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListNodeRunsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListNodeRunsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListNodeRunsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PatchNodeRunResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchNodeRunResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PatchNodeRunResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchNodeRunResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchNodeRunResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchNodeRunResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchNodeRunResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AddNodeRunLogResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AddNodeRunLogResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r AddNodeRunLogResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AddNodeRunLogResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AddNodeRunLogResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddNodeRunLogResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddNodeRunLogResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AckWorkflowRunResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AckWorkflowRunResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r AckWorkflowRunResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AckWorkflowRunResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AckWorkflowRunResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AckWorkflowRunResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AckWorkflowRunResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ClaimWorkflowRunsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NodeRunsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ClaimWorkflowRunsResponse) GetJSON200() *NodeRunsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ClaimWorkflowRunsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ClaimWorkflowRunsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ClaimWorkflowRunsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ClaimWorkflowRunsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ClaimWorkflowRunsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteWorkflowResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteWorkflowResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeleteWorkflowResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteWorkflowResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteWorkflowResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteWorkflowResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteWorkflowResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetWorkflowResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WorkflowAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetWorkflowResponse) GetJSON200() *WorkflowAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetWorkflowResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetWorkflowResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetWorkflowResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetWorkflowResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetWorkflowResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutWorkflowResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WorkflowAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutWorkflowResponse) GetJSON200() *WorkflowAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PutWorkflowResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutWorkflowResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutWorkflowResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutWorkflowResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutWorkflowResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -16289,6 +31586,123 @@ func (c *ClientWithResponses) VerifyActionWithResponse(ctx context.Context, acti
 	return ParseVerifyActionResponse(rsp)
 }
 
+// ApplyFilesWithBodyWithResponse Apply files
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apply (the `ApplyFiles` operationId).
+func (c *ClientWithResponses) ApplyFilesWithBodyWithResponse(ctx context.Context, params *ApplyFilesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApplyFilesResponse, error) {
+	rsp, err := c.ApplyFilesWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApplyFilesResponse(rsp)
+}
+
+// ApplyFilesWithResponse Apply files
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apply (the `ApplyFiles` operationId).
+func (c *ClientWithResponses) ApplyFilesWithResponse(ctx context.Context, params *ApplyFilesParams, body ApplyFilesJSONRequestBody, reqEditors ...RequestEditorFn) (*ApplyFilesResponse, error) {
+	rsp, err := c.ApplyFiles(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApplyFilesResponse(rsp)
+}
+
+// ListAppsWithResponse List apps
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/apps (the `ListApps` operationId).
+func (c *ClientWithResponses) ListAppsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListAppsResponse, error) {
+	rsp, err := c.ListApps(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAppsResponse(rsp)
+}
+
+// CreateAppWithBodyWithResponse Create app
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apps (the `CreateApp` operationId).
+func (c *ClientWithResponses) CreateAppWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAppResponse, error) {
+	rsp, err := c.CreateAppWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAppResponse(rsp)
+}
+
+// CreateAppWithResponse Create app
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apps (the `CreateApp` operationId).
+func (c *ClientWithResponses) CreateAppWithResponse(ctx context.Context, body CreateAppJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAppResponse, error) {
+	rsp, err := c.CreateApp(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAppResponse(rsp)
+}
+
+// DeleteAppWithResponse Delete app
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/apps/{id} (the `DeleteApp` operationId).
+func (c *ClientWithResponses) DeleteAppWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteAppResponse, error) {
+	rsp, err := c.DeleteApp(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteAppResponse(rsp)
+}
+
+// UpdateAppWithBodyWithResponse Update app
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/apps/{id} (the `UpdateApp` operationId).
+func (c *ClientWithResponses) UpdateAppWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAppResponse, error) {
+	rsp, err := c.UpdateAppWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateAppResponse(rsp)
+}
+
+// UpdateAppWithResponse Update app
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/apps/{id} (the `UpdateApp` operationId).
+func (c *ClientWithResponses) UpdateAppWithResponse(ctx context.Context, id string, body UpdateAppJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAppResponse, error) {
+	rsp, err := c.UpdateApp(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateAppResponse(rsp)
+}
+
+// RotateAppSecretWithResponse Rotate app secret
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/apps/{id}/rotate-secret (the `RotateAppSecret` operationId).
+func (c *ClientWithResponses) RotateAppSecretWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RotateAppSecretResponse, error) {
+	rsp, err := c.RotateAppSecret(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateAppSecretResponse(rsp)
+}
+
 // ListAuditEventsWithResponse List audit events
 //
 // Returns a wrapper object for the known response body format(s).
@@ -16300,6 +31714,45 @@ func (c *ClientWithResponses) ListAuditEventsWithResponse(ctx context.Context, p
 		return nil, err
 	}
 	return ParseListAuditEventsResponse(rsp)
+}
+
+// ListAuditLogWithResponse List audit log
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/audit-log (the `ListAuditLog` operationId).
+func (c *ClientWithResponses) ListAuditLogWithResponse(ctx context.Context, params *ListAuditLogParams, reqEditors ...RequestEditorFn) (*ListAuditLogResponse, error) {
+	rsp, err := c.ListAuditLog(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAuditLogResponse(rsp)
+}
+
+// CreateAccessTokenWithBodyWithResponse Create access token
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/auth/access_token (the `CreateAccessToken` operationId).
+func (c *ClientWithResponses) CreateAccessTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccessTokenResponse, error) {
+	rsp, err := c.CreateAccessTokenWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAccessTokenResponse(rsp)
+}
+
+// CreateAccessTokenWithResponse Create access token
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/auth/access_token (the `CreateAccessToken` operationId).
+func (c *ClientWithResponses) CreateAccessTokenWithResponse(ctx context.Context, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccessTokenResponse, error) {
+	rsp, err := c.CreateAccessToken(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAccessTokenResponse(rsp)
 }
 
 // LoginWithBodyWithResponse Login
@@ -16341,6 +31794,19 @@ func (c *ClientWithResponses) LogoutWithResponse(ctx context.Context, reqEditors
 	return ParseLogoutResponse(rsp)
 }
 
+// ListPermissionsWithResponse List permissions
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/auth/permissions (the `ListPermissions` operationId).
+func (c *ClientWithResponses) ListPermissionsWithResponse(ctx context.Context, params *ListPermissionsParams, reqEditors ...RequestEditorFn) (*ListPermissionsResponse, error) {
+	rsp, err := c.ListPermissions(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPermissionsResponse(rsp)
+}
+
 // ListBlueprintsWithResponse List blueprints
 //
 // Returns a wrapper object for the known response body format(s).
@@ -16359,8 +31825,8 @@ func (c *ClientWithResponses) ListBlueprintsWithResponse(ctx context.Context, re
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/blueprints (the `CreateBlueprint` operationId).
-func (c *ClientWithResponses) CreateBlueprintWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBlueprintResponse, error) {
-	rsp, err := c.CreateBlueprintWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateBlueprintWithBodyWithResponse(ctx context.Context, params *CreateBlueprintParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBlueprintResponse, error) {
+	rsp, err := c.CreateBlueprintWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16372,12 +31838,38 @@ func (c *ClientWithResponses) CreateBlueprintWithBodyWithResponse(ctx context.Co
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/blueprints (the `CreateBlueprint` operationId).
-func (c *ClientWithResponses) CreateBlueprintWithResponse(ctx context.Context, body CreateBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBlueprintResponse, error) {
-	rsp, err := c.CreateBlueprint(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateBlueprintWithResponse(ctx context.Context, params *CreateBlueprintParams, body CreateBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBlueprintResponse, error) {
+	rsp, err := c.CreateBlueprint(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseCreateBlueprintResponse(rsp)
+}
+
+// ListDatasourceEntitiesWithBodyWithResponse List datasource entities
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/blueprints/entities/datasource-entities (the `ListDatasourceEntities` operationId).
+func (c *ClientWithResponses) ListDatasourceEntitiesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ListDatasourceEntitiesResponse, error) {
+	rsp, err := c.ListDatasourceEntitiesWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDatasourceEntitiesResponse(rsp)
+}
+
+// ListDatasourceEntitiesWithResponse List datasource entities
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/blueprints/entities/datasource-entities (the `ListDatasourceEntities` operationId).
+func (c *ClientWithResponses) ListDatasourceEntitiesWithResponse(ctx context.Context, body ListDatasourceEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*ListDatasourceEntitiesResponse, error) {
+	rsp, err := c.ListDatasourceEntities(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDatasourceEntitiesResponse(rsp)
 }
 
 // DeleteBlueprintWithResponse Delete blueprint
@@ -16385,8 +31877,8 @@ func (c *ClientWithResponses) CreateBlueprintWithResponse(ctx context.Context, b
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/blueprints/{bp} (the `DeleteBlueprint` operationId).
-func (c *ClientWithResponses) DeleteBlueprintWithResponse(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*DeleteBlueprintResponse, error) {
-	rsp, err := c.DeleteBlueprint(ctx, bp, reqEditors...)
+func (c *ClientWithResponses) DeleteBlueprintWithResponse(ctx context.Context, bp string, params *DeleteBlueprintParams, reqEditors ...RequestEditorFn) (*DeleteBlueprintResponse, error) {
+	rsp, err := c.DeleteBlueprint(ctx, bp, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16398,12 +31890,38 @@ func (c *ClientWithResponses) DeleteBlueprintWithResponse(ctx context.Context, b
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/blueprints/{bp} (the `GetBlueprint` operationId).
-func (c *ClientWithResponses) GetBlueprintWithResponse(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*GetBlueprintResponse, error) {
-	rsp, err := c.GetBlueprint(ctx, bp, reqEditors...)
+func (c *ClientWithResponses) GetBlueprintWithResponse(ctx context.Context, bp string, params *GetBlueprintParams, reqEditors ...RequestEditorFn) (*GetBlueprintResponse, error) {
+	rsp, err := c.GetBlueprint(ctx, bp, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseGetBlueprintResponse(rsp)
+}
+
+// PatchBlueprintWithBodyWithResponse Patch blueprint
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/blueprints/{bp} (the `PatchBlueprint` operationId).
+func (c *ClientWithResponses) PatchBlueprintWithBodyWithResponse(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchBlueprintResponse, error) {
+	rsp, err := c.PatchBlueprintWithBody(ctx, bp, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchBlueprintResponse(rsp)
+}
+
+// PatchBlueprintWithResponse Patch blueprint
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/blueprints/{bp} (the `PatchBlueprint` operationId).
+func (c *ClientWithResponses) PatchBlueprintWithResponse(ctx context.Context, bp string, body PatchBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchBlueprintResponse, error) {
+	rsp, err := c.PatchBlueprint(ctx, bp, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchBlueprintResponse(rsp)
 }
 
 // PutBlueprintWithBodyWithResponse Put blueprint
@@ -16432,6 +31950,58 @@ func (c *ClientWithResponses) PutBlueprintWithResponse(ctx context.Context, bp s
 	return ParsePutBlueprintResponse(rsp)
 }
 
+// DeleteAllEntitiesWithResponse Delete all entities
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/blueprints/{bp}/all-entities (the `DeleteAllEntities` operationId).
+func (c *ClientWithResponses) DeleteAllEntitiesWithResponse(ctx context.Context, bp string, params *DeleteAllEntitiesParams, reqEditors ...RequestEditorFn) (*DeleteAllEntitiesResponse, error) {
+	rsp, err := c.DeleteAllEntities(ctx, bp, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteAllEntitiesResponse(rsp)
+}
+
+// DeleteEntitiesWithBodyWithResponse Delete entities
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/blueprints/{bp}/bulk/entities/delete (the `DeleteEntities` operationId).
+func (c *ClientWithResponses) DeleteEntitiesWithBodyWithResponse(ctx context.Context, bp string, params *DeleteEntitiesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DeleteEntitiesResponse, error) {
+	rsp, err := c.DeleteEntitiesWithBody(ctx, bp, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteEntitiesResponse(rsp)
+}
+
+// DeleteEntitiesWithResponse Delete entities
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/blueprints/{bp}/bulk/entities/delete (the `DeleteEntities` operationId).
+func (c *ClientWithResponses) DeleteEntitiesWithResponse(ctx context.Context, bp string, params *DeleteEntitiesParams, body DeleteEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*DeleteEntitiesResponse, error) {
+	rsp, err := c.DeleteEntities(ctx, bp, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteEntitiesResponse(rsp)
+}
+
+// ListEntitiesWithResponse List entities
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities (the `ListEntities` operationId).
+func (c *ClientWithResponses) ListEntitiesWithResponse(ctx context.Context, bp string, params *ListEntitiesParams, reqEditors ...RequestEditorFn) (*ListEntitiesResponse, error) {
+	rsp, err := c.ListEntities(ctx, bp, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListEntitiesResponse(rsp)
+}
+
 // CreateEntityWithBodyWithResponse Create entity
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -16458,6 +32028,19 @@ func (c *ClientWithResponses) CreateEntityWithResponse(ctx context.Context, bp s
 	return ParseCreateEntityResponse(rsp)
 }
 
+// CountEntitiesWithResponse Count entities
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities-count (the `CountEntities` operationId).
+func (c *ClientWithResponses) CountEntitiesWithResponse(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*CountEntitiesResponse, error) {
+	rsp, err := c.CountEntities(ctx, bp, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCountEntitiesResponse(rsp)
+}
+
 // ExportEntitiesWithResponse Export entities
 //
 // The rows of the same search, as a file.
@@ -16471,6 +32054,32 @@ func (c *ClientWithResponses) ExportEntitiesWithResponse(ctx context.Context, bp
 		return nil, err
 	}
 	return ParseExportEntitiesResponse(rsp)
+}
+
+// UpsertEntitiesWithBodyWithResponse Upsert entities
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/blueprints/{bp}/entities/bulk (the `UpsertEntities` operationId).
+func (c *ClientWithResponses) UpsertEntitiesWithBodyWithResponse(ctx context.Context, bp string, params *UpsertEntitiesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpsertEntitiesResponse, error) {
+	rsp, err := c.UpsertEntitiesWithBody(ctx, bp, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpsertEntitiesResponse(rsp)
+}
+
+// UpsertEntitiesWithResponse Upsert entities
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/blueprints/{bp}/entities/bulk (the `UpsertEntities` operationId).
+func (c *ClientWithResponses) UpsertEntitiesWithResponse(ctx context.Context, bp string, params *UpsertEntitiesParams, body UpsertEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*UpsertEntitiesResponse, error) {
+	rsp, err := c.UpsertEntities(ctx, bp, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpsertEntitiesResponse(rsp)
 }
 
 // SearchEntitiesWithBodyWithResponse Search entities
@@ -16517,8 +32126,8 @@ func (c *ClientWithResponses) DeleteEntityWithResponse(ctx context.Context, bp s
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/blueprints/{bp}/entities/{id} (the `GetEntity` operationId).
-func (c *ClientWithResponses) GetEntityWithResponse(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*GetEntityResponse, error) {
-	rsp, err := c.GetEntity(ctx, bp, id, reqEditors...)
+func (c *ClientWithResponses) GetEntityWithResponse(ctx context.Context, bp string, id string, params *GetEntityParams, reqEditors ...RequestEditorFn) (*GetEntityResponse, error) {
+	rsp, err := c.GetEntity(ctx, bp, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -16577,6 +32186,32 @@ func (c *ClientWithResponses) ReplaceEntityWithResponse(ctx context.Context, bp 
 	return ParseReplaceEntityResponse(rsp)
 }
 
+// GetEntityAtWithResponse Get entity at
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/at (the `GetEntityAt` operationId).
+func (c *ClientWithResponses) GetEntityAtWithResponse(ctx context.Context, bp string, id string, params *GetEntityAtParams, reqEditors ...RequestEditorFn) (*GetEntityAtResponse, error) {
+	rsp, err := c.GetEntityAt(ctx, bp, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetEntityAtResponse(rsp)
+}
+
+// CompareEntityWithResponse Compare entity
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/compare (the `CompareEntity` operationId).
+func (c *ClientWithResponses) CompareEntityWithResponse(ctx context.Context, bp string, id string, params *CompareEntityParams, reqEditors ...RequestEditorFn) (*CompareEntityResponse, error) {
+	rsp, err := c.CompareEntity(ctx, bp, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCompareEntityResponse(rsp)
+}
+
 // ListDependentsWithResponse List dependents
 //
 // Returns a wrapper object for the known response body format(s).
@@ -16601,6 +32236,188 @@ func (c *ClientWithResponses) GetGraphWithResponse(ctx context.Context, bp strin
 		return nil, err
 	}
 	return ParseGetGraphResponse(rsp)
+}
+
+// ListEntityVersionsWithResponse List entity versions
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/history (the `ListEntityVersions` operationId).
+func (c *ClientWithResponses) ListEntityVersionsWithResponse(ctx context.Context, bp string, id string, params *ListEntityVersionsParams, reqEditors ...RequestEditorFn) (*ListEntityVersionsResponse, error) {
+	rsp, err := c.ListEntityVersions(ctx, bp, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListEntityVersionsResponse(rsp)
+}
+
+// UndoEntityVersionWithResponse Undo entity version
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/blueprints/{bp}/entities/{id}/history/{version}/undo (the `UndoEntityVersion` operationId).
+func (c *ClientWithResponses) UndoEntityVersionWithResponse(ctx context.Context, bp string, id string, version int64, params *UndoEntityVersionParams, reqEditors ...RequestEditorFn) (*UndoEntityVersionResponse, error) {
+	rsp, err := c.UndoEntityVersion(ctx, bp, id, version, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUndoEntityVersionResponse(rsp)
+}
+
+// GetImpactWithResponse Get impact
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/impact (the `GetImpact` operationId).
+func (c *ClientWithResponses) GetImpactWithResponse(ctx context.Context, bp string, id string, params *GetImpactParams, reqEditors ...RequestEditorFn) (*GetImpactResponse, error) {
+	rsp, err := c.GetImpact(ctx, bp, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetImpactResponse(rsp)
+}
+
+// GetProvenanceWithResponse Get provenance
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/provenance (the `GetProvenance` operationId).
+func (c *ClientWithResponses) GetProvenanceWithResponse(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*GetProvenanceResponse, error) {
+	rsp, err := c.GetProvenance(ctx, bp, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProvenanceResponse(rsp)
+}
+
+// ListBlueprintVersionsWithResponse List blueprint versions
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/{bp}/history (the `ListBlueprintVersions` operationId).
+func (c *ClientWithResponses) ListBlueprintVersionsWithResponse(ctx context.Context, bp string, params *ListBlueprintVersionsParams, reqEditors ...RequestEditorFn) (*ListBlueprintVersionsResponse, error) {
+	rsp, err := c.ListBlueprintVersions(ctx, bp, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListBlueprintVersionsResponse(rsp)
+}
+
+// GetBlueprintPermissionsWithResponse Get blueprint permissions
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/{bp}/permissions (the `GetBlueprintPermissions` operationId).
+func (c *ClientWithResponses) GetBlueprintPermissionsWithResponse(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*GetBlueprintPermissionsResponse, error) {
+	rsp, err := c.GetBlueprintPermissions(ctx, bp, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetBlueprintPermissionsResponse(rsp)
+}
+
+// PatchBlueprintPermissionsWithBodyWithResponse Patch blueprint permissions
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/blueprints/{bp}/permissions (the `PatchBlueprintPermissions` operationId).
+func (c *ClientWithResponses) PatchBlueprintPermissionsWithBodyWithResponse(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchBlueprintPermissionsResponse, error) {
+	rsp, err := c.PatchBlueprintPermissionsWithBody(ctx, bp, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchBlueprintPermissionsResponse(rsp)
+}
+
+// PatchBlueprintPermissionsWithResponse Patch blueprint permissions
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/blueprints/{bp}/permissions (the `PatchBlueprintPermissions` operationId).
+func (c *ClientWithResponses) PatchBlueprintPermissionsWithResponse(ctx context.Context, bp string, body PatchBlueprintPermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchBlueprintPermissionsResponse, error) {
+	rsp, err := c.PatchBlueprintPermissions(ctx, bp, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchBlueprintPermissionsResponse(rsp)
+}
+
+// ConvertFilesWithBodyWithResponse Convert files
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/convert (the `ConvertFiles` operationId).
+func (c *ClientWithResponses) ConvertFilesWithBodyWithResponse(ctx context.Context, params *ConvertFilesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ConvertFilesResponse, error) {
+	rsp, err := c.ConvertFilesWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConvertFilesResponse(rsp)
+}
+
+// ConvertFilesWithResponse Convert files
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/convert (the `ConvertFiles` operationId).
+func (c *ClientWithResponses) ConvertFilesWithResponse(ctx context.Context, params *ConvertFilesParams, body ConvertFilesJSONRequestBody, reqEditors ...RequestEditorFn) (*ConvertFilesResponse, error) {
+	rsp, err := c.ConvertFiles(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConvertFilesResponse(rsp)
+}
+
+// ListDeletedEntitiesWithResponse List deleted entities
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/deleted (the `ListDeletedEntities` operationId).
+func (c *ClientWithResponses) ListDeletedEntitiesWithResponse(ctx context.Context, params *ListDeletedEntitiesParams, reqEditors ...RequestEditorFn) (*ListDeletedEntitiesResponse, error) {
+	rsp, err := c.ListDeletedEntities(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDeletedEntitiesResponse(rsp)
+}
+
+// ListDeletedBlueprintsWithResponse List deleted blueprints
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/deleted/blueprints (the `ListDeletedBlueprints` operationId).
+func (c *ClientWithResponses) ListDeletedBlueprintsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListDeletedBlueprintsResponse, error) {
+	rsp, err := c.ListDeletedBlueprints(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDeletedBlueprintsResponse(rsp)
+}
+
+// RestoreBlueprintWithResponse Restore blueprint
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/deleted/blueprints/{bp}/restore (the `RestoreBlueprint` operationId).
+func (c *ClientWithResponses) RestoreBlueprintWithResponse(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*RestoreBlueprintResponse, error) {
+	rsp, err := c.RestoreBlueprint(ctx, bp, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRestoreBlueprintResponse(rsp)
+}
+
+// RestoreEntityWithResponse Restore entity
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/deleted/{versionId}/restore (the `RestoreEntity` operationId).
+func (c *ClientWithResponses) RestoreEntityWithResponse(ctx context.Context, versionID int64, reqEditors ...RequestEditorFn) (*RestoreEntityResponse, error) {
+	rsp, err := c.RestoreEntity(ctx, versionID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRestoreEntityResponse(rsp)
 }
 
 // EventsWithResponse Events
@@ -16629,6 +32446,19 @@ func (c *ClientWithResponses) ExportCatalogWithResponse(ctx context.Context, req
 		return nil, err
 	}
 	return ParseExportCatalogResponse(rsp)
+}
+
+// FindPathWithResponse Find path
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/graph/path (the `FindPath` operationId).
+func (c *ClientWithResponses) FindPathWithResponse(ctx context.Context, params *FindPathParams, reqEditors ...RequestEditorFn) (*FindPathResponse, error) {
+	rsp, err := c.FindPath(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFindPathResponse(rsp)
 }
 
 // HomeWithResponse Home
@@ -16670,6 +32500,136 @@ func (c *ClientWithResponses) ImportCatalogWithResponse(ctx context.Context, par
 	return ParseImportCatalogResponse(rsp)
 }
 
+// IngestEventsWithBodyWithResponse Ingest events
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/ingest/events/ingestId/{ingestId} (the `IngestEvents` operationId).
+func (c *ClientWithResponses) IngestEventsWithBodyWithResponse(ctx context.Context, ingestID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IngestEventsResponse, error) {
+	rsp, err := c.IngestEventsWithBody(ctx, ingestID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIngestEventsResponse(rsp)
+}
+
+// IngestEventsWithResponse Ingest events
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/ingest/events/ingestId/{ingestId} (the `IngestEvents` operationId).
+func (c *ClientWithResponses) IngestEventsWithResponse(ctx context.Context, ingestID string, body IngestEventsJSONRequestBody, reqEditors ...RequestEditorFn) (*IngestEventsResponse, error) {
+	rsp, err := c.IngestEvents(ctx, ingestID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIngestEventsResponse(rsp)
+}
+
+// IngestLogsWithBodyWithResponse Ingest logs
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/ingest/logs/integration/{ingestId} (the `IngestLogs` operationId).
+func (c *ClientWithResponses) IngestLogsWithBodyWithResponse(ctx context.Context, ingestID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IngestLogsResponse, error) {
+	rsp, err := c.IngestLogsWithBody(ctx, ingestID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIngestLogsResponse(rsp)
+}
+
+// IngestLogsWithResponse Ingest logs
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/ingest/logs/integration/{ingestId} (the `IngestLogs` operationId).
+func (c *ClientWithResponses) IngestLogsWithResponse(ctx context.Context, ingestID string, body IngestLogsJSONRequestBody, reqEditors ...RequestEditorFn) (*IngestLogsResponse, error) {
+	rsp, err := c.IngestLogs(ctx, ingestID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIngestLogsResponse(rsp)
+}
+
+// IngestSyncMetricsWithBodyWithResponse Ingest sync metrics
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/ingest/metrics/integration/{ingestId}/syncMetrics (the `IngestSyncMetrics` operationId).
+func (c *ClientWithResponses) IngestSyncMetricsWithBodyWithResponse(ctx context.Context, ingestID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IngestSyncMetricsResponse, error) {
+	rsp, err := c.IngestSyncMetricsWithBody(ctx, ingestID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIngestSyncMetricsResponse(rsp)
+}
+
+// IngestSyncMetricsWithResponse Ingest sync metrics
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/ingest/metrics/integration/{ingestId}/syncMetrics (the `IngestSyncMetrics` operationId).
+func (c *ClientWithResponses) IngestSyncMetricsWithResponse(ctx context.Context, ingestID string, body IngestSyncMetricsJSONRequestBody, reqEditors ...RequestEditorFn) (*IngestSyncMetricsResponse, error) {
+	rsp, err := c.IngestSyncMetrics(ctx, ingestID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIngestSyncMetricsResponse(rsp)
+}
+
+// ReplaceSyncMetricsWithBodyWithResponse Replace sync metrics
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics (the `ReplaceSyncMetrics` operationId).
+func (c *ClientWithResponses) ReplaceSyncMetricsWithBodyWithResponse(ctx context.Context, ingestID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplaceSyncMetricsResponse, error) {
+	rsp, err := c.ReplaceSyncMetricsWithBody(ctx, ingestID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReplaceSyncMetricsResponse(rsp)
+}
+
+// ReplaceSyncMetricsWithResponse Replace sync metrics
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics (the `ReplaceSyncMetrics` operationId).
+func (c *ClientWithResponses) ReplaceSyncMetricsWithResponse(ctx context.Context, ingestID string, body ReplaceSyncMetricsJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaceSyncMetricsResponse, error) {
+	rsp, err := c.ReplaceSyncMetrics(ctx, ingestID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReplaceSyncMetricsResponse(rsp)
+}
+
+// PutSyncMetricWithBodyWithResponse Put sync metric
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics/resync/{eventId}/kind/{kind} (the `PutSyncMetric` operationId).
+func (c *ClientWithResponses) PutSyncMetricWithBodyWithResponse(ctx context.Context, ingestID string, eventID string, kind string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutSyncMetricResponse, error) {
+	rsp, err := c.PutSyncMetricWithBody(ctx, ingestID, eventID, kind, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutSyncMetricResponse(rsp)
+}
+
+// PutSyncMetricWithResponse Put sync metric
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics/resync/{eventId}/kind/{kind} (the `PutSyncMetric` operationId).
+func (c *ClientWithResponses) PutSyncMetricWithResponse(ctx context.Context, ingestID string, eventID string, kind string, body PutSyncMetricJSONRequestBody, reqEditors ...RequestEditorFn) (*PutSyncMetricResponse, error) {
+	rsp, err := c.PutSyncMetric(ctx, ingestID, eventID, kind, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutSyncMetricResponse(rsp)
+}
+
 // FirstAnswerWithResponse First answer
 //
 // Returns a wrapper object for the known response body format(s).
@@ -16683,6 +32643,292 @@ func (c *ClientWithResponses) FirstAnswerWithResponse(ctx context.Context, reqEd
 	return ParseFirstAnswerResponse(rsp)
 }
 
+// ListIntegrationsWithResponse List integrations
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/integration (the `ListIntegrations` operationId).
+func (c *ClientWithResponses) ListIntegrationsWithResponse(ctx context.Context, params *ListIntegrationsParams, reqEditors ...RequestEditorFn) (*ListIntegrationsResponse, error) {
+	rsp, err := c.ListIntegrations(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListIntegrationsResponse(rsp)
+}
+
+// CreateIntegrationWithBodyWithResponse Create integration
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/integration (the `CreateIntegration` operationId).
+func (c *ClientWithResponses) CreateIntegrationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateIntegrationResponse, error) {
+	rsp, err := c.CreateIntegrationWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateIntegrationResponse(rsp)
+}
+
+// CreateIntegrationWithResponse Create integration
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/integration (the `CreateIntegration` operationId).
+func (c *ClientWithResponses) CreateIntegrationWithResponse(ctx context.Context, body CreateIntegrationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateIntegrationResponse, error) {
+	rsp, err := c.CreateIntegration(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateIntegrationResponse(rsp)
+}
+
+// ListIntegrationMetadataWithResponse List integration metadata
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/integration/metadata (the `ListIntegrationMetadata` operationId).
+func (c *ClientWithResponses) ListIntegrationMetadataWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListIntegrationMetadataResponse, error) {
+	rsp, err := c.ListIntegrationMetadata(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListIntegrationMetadataResponse(rsp)
+}
+
+// ListProvisionedIntegrationsWithResponse List provisioned integrations
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/integration/provision-enabled (the `ListProvisionedIntegrations` operationId).
+func (c *ClientWithResponses) ListProvisionedIntegrationsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListProvisionedIntegrationsResponse, error) {
+	rsp, err := c.ListProvisionedIntegrations(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListProvisionedIntegrationsResponse(rsp)
+}
+
+// DeleteIntegrationWithResponse Delete integration
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/integration/{id} (the `DeleteIntegration` operationId).
+func (c *ClientWithResponses) DeleteIntegrationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteIntegrationResponse, error) {
+	rsp, err := c.DeleteIntegration(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteIntegrationResponse(rsp)
+}
+
+// GetIntegrationWithResponse Get integration
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/integration/{id} (the `GetIntegration` operationId).
+func (c *ClientWithResponses) GetIntegrationWithResponse(ctx context.Context, id string, params *GetIntegrationParams, reqEditors ...RequestEditorFn) (*GetIntegrationResponse, error) {
+	rsp, err := c.GetIntegration(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetIntegrationResponse(rsp)
+}
+
+// PatchIntegrationWithBodyWithResponse Patch integration
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/integration/{id} (the `PatchIntegration` operationId).
+func (c *ClientWithResponses) PatchIntegrationWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchIntegrationResponse, error) {
+	rsp, err := c.PatchIntegrationWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchIntegrationResponse(rsp)
+}
+
+// PatchIntegrationWithResponse Patch integration
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/integration/{id} (the `PatchIntegration` operationId).
+func (c *ClientWithResponses) PatchIntegrationWithResponse(ctx context.Context, id string, body PatchIntegrationJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchIntegrationResponse, error) {
+	rsp, err := c.PatchIntegration(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchIntegrationResponse(rsp)
+}
+
+// PatchIntegrationConfigWithBodyWithResponse Patch integration config
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/integration/{id}/config (the `PatchIntegrationConfig` operationId).
+func (c *ClientWithResponses) PatchIntegrationConfigWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchIntegrationConfigResponse, error) {
+	rsp, err := c.PatchIntegrationConfigWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchIntegrationConfigResponse(rsp)
+}
+
+// PatchIntegrationConfigWithResponse Patch integration config
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/integration/{id}/config (the `PatchIntegrationConfig` operationId).
+func (c *ClientWithResponses) PatchIntegrationConfigWithResponse(ctx context.Context, id string, body PatchIntegrationConfigJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchIntegrationConfigResponse, error) {
+	rsp, err := c.PatchIntegrationConfig(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchIntegrationConfigResponse(rsp)
+}
+
+// ListKindsWithResponse List kinds
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/integration/{id}/kinds (the `ListKinds` operationId).
+func (c *ClientWithResponses) ListKindsWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListKindsResponse, error) {
+	rsp, err := c.ListKinds(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListKindsResponse(rsp)
+}
+
+// PutExamplesWithBodyWithResponse Put examples
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/integration/{id}/kinds/{kind}/examples (the `PutExamples` operationId).
+func (c *ClientWithResponses) PutExamplesWithBodyWithResponse(ctx context.Context, id string, kind string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutExamplesResponse, error) {
+	rsp, err := c.PutExamplesWithBody(ctx, id, kind, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutExamplesResponse(rsp)
+}
+
+// PutExamplesWithResponse Put examples
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/integration/{id}/kinds/{kind}/examples (the `PutExamples` operationId).
+func (c *ClientWithResponses) PutExamplesWithResponse(ctx context.Context, id string, kind string, body PutExamplesJSONRequestBody, reqEditors ...RequestEditorFn) (*PutExamplesResponse, error) {
+	rsp, err := c.PutExamples(ctx, id, kind, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutExamplesResponse(rsp)
+}
+
+// ListIntegrationLogsWithResponse List integration logs
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/integration/{id}/logs (the `ListIntegrationLogs` operationId).
+func (c *ClientWithResponses) ListIntegrationLogsWithResponse(ctx context.Context, id string, params *ListIntegrationLogsParams, reqEditors ...RequestEditorFn) (*ListIntegrationLogsResponse, error) {
+	rsp, err := c.ListIntegrationLogs(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListIntegrationLogsResponse(rsp)
+}
+
+// GetResyncRequestWithResponse Get resync request
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/integration/{id}/resync-request (the `GetResyncRequest` operationId).
+func (c *ClientWithResponses) GetResyncRequestWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetResyncRequestResponse, error) {
+	rsp, err := c.GetResyncRequest(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetResyncRequestResponse(rsp)
+}
+
+// RequestResyncWithResponse Request resync
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/integration/{id}/resync-request (the `RequestResync` operationId).
+func (c *ClientWithResponses) RequestResyncWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RequestResyncResponse, error) {
+	rsp, err := c.RequestResync(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRequestResyncResponse(rsp)
+}
+
+// ListSyncMetricsWithResponse List sync metrics
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/integration/{id}/syncMetrics (the `ListSyncMetrics` operationId).
+func (c *ClientWithResponses) ListSyncMetricsWithResponse(ctx context.Context, id string, params *ListSyncMetricsParams, reqEditors ...RequestEditorFn) (*ListSyncMetricsResponse, error) {
+	rsp, err := c.ListSyncMetrics(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSyncMetricsResponse(rsp)
+}
+
+// ListSyncsMetadataWithResponse List syncs metadata
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/integration/{id}/syncsMetadata (the `ListSyncsMetadata` operationId).
+func (c *ClientWithResponses) ListSyncsMetadataWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListSyncsMetadataResponse, error) {
+	rsp, err := c.ListSyncsMetadata(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSyncsMetadataResponse(rsp)
+}
+
+// RunJqWithBodyWithResponse Run jq
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/jq (the `RunJq` operationId).
+func (c *ClientWithResponses) RunJqWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RunJqResponse, error) {
+	rsp, err := c.RunJqWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRunJqResponse(rsp)
+}
+
+// RunJqWithResponse Run jq
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/jq (the `RunJq` operationId).
+func (c *ClientWithResponses) RunJqWithResponse(ctx context.Context, body RunJqJSONRequestBody, reqEditors ...RequestEditorFn) (*RunJqResponse, error) {
+	rsp, err := c.RunJq(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRunJqResponse(rsp)
+}
+
+// GetKafkaCredentialsWithResponse Get kafka credentials
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/kafka-credentials (the `GetKafkaCredentials` operationId).
+func (c *ClientWithResponses) GetKafkaCredentialsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetKafkaCredentialsResponse, error) {
+	rsp, err := c.GetKafkaCredentials(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetKafkaCredentialsResponse(rsp)
+}
+
 // MeWithResponse Me
 //
 // Returns a wrapper object for the known response body format(s).
@@ -16694,6 +32940,71 @@ func (c *ClientWithResponses) MeWithResponse(ctx context.Context, reqEditors ...
 		return nil, err
 	}
 	return ParseMeResponse(rsp)
+}
+
+// ListMigrationsWithResponse List migrations
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/migrations (the `ListMigrations` operationId).
+func (c *ClientWithResponses) ListMigrationsWithResponse(ctx context.Context, params *ListMigrationsParams, reqEditors ...RequestEditorFn) (*ListMigrationsResponse, error) {
+	rsp, err := c.ListMigrations(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListMigrationsResponse(rsp)
+}
+
+// CreateMigrationWithBodyWithResponse Create migration
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/migrations (the `CreateMigration` operationId).
+func (c *ClientWithResponses) CreateMigrationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateMigrationResponse, error) {
+	rsp, err := c.CreateMigrationWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateMigrationResponse(rsp)
+}
+
+// CreateMigrationWithResponse Create migration
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/migrations (the `CreateMigration` operationId).
+func (c *ClientWithResponses) CreateMigrationWithResponse(ctx context.Context, body CreateMigrationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateMigrationResponse, error) {
+	rsp, err := c.CreateMigration(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateMigrationResponse(rsp)
+}
+
+// GetMigrationWithResponse Get migration
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/migrations/{id} (the `GetMigration` operationId).
+func (c *ClientWithResponses) GetMigrationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetMigrationResponse, error) {
+	rsp, err := c.GetMigration(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetMigrationResponse(rsp)
+}
+
+// CancelMigrationWithResponse Cancel migration
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/migrations/{id}/cancel (the `CancelMigration` operationId).
+func (c *ClientWithResponses) CancelMigrationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*CancelMigrationResponse, error) {
+	rsp, err := c.CancelMigration(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelMigrationResponse(rsp)
 }
 
 // OpenapiWithResponse Openapi
@@ -16774,6 +33085,279 @@ func (c *ClientWithResponses) PutOrganizationWithResponse(ctx context.Context, b
 		return nil, err
 	}
 	return ParsePutOrganizationResponse(rsp)
+}
+
+// ListSecretsWithResponse List secrets
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/organization/secrets (the `ListSecrets` operationId).
+func (c *ClientWithResponses) ListSecretsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListSecretsResponse, error) {
+	rsp, err := c.ListSecrets(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSecretsResponse(rsp)
+}
+
+// CreateSecretWithBodyWithResponse Create secret
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/organization/secrets (the `CreateSecret` operationId).
+func (c *ClientWithResponses) CreateSecretWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSecretResponse, error) {
+	rsp, err := c.CreateSecretWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateSecretResponse(rsp)
+}
+
+// CreateSecretWithResponse Create secret
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/organization/secrets (the `CreateSecret` operationId).
+func (c *ClientWithResponses) CreateSecretWithResponse(ctx context.Context, body CreateSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSecretResponse, error) {
+	rsp, err := c.CreateSecret(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateSecretResponse(rsp)
+}
+
+// DeleteSecretWithResponse Delete secret
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/organization/secrets/{name} (the `DeleteSecret` operationId).
+func (c *ClientWithResponses) DeleteSecretWithResponse(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*DeleteSecretResponse, error) {
+	rsp, err := c.DeleteSecret(ctx, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteSecretResponse(rsp)
+}
+
+// GetSecretWithResponse Get secret
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/organization/secrets/{name} (the `GetSecret` operationId).
+func (c *ClientWithResponses) GetSecretWithResponse(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*GetSecretResponse, error) {
+	rsp, err := c.GetSecret(ctx, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSecretResponse(rsp)
+}
+
+// PatchSecretWithBodyWithResponse Patch secret
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/organization/secrets/{name} (the `PatchSecret` operationId).
+func (c *ClientWithResponses) PatchSecretWithBodyWithResponse(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchSecretResponse, error) {
+	rsp, err := c.PatchSecretWithBody(ctx, name, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchSecretResponse(rsp)
+}
+
+// PatchSecretWithResponse Patch secret
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/organization/secrets/{name} (the `PatchSecret` operationId).
+func (c *ClientWithResponses) PatchSecretWithResponse(ctx context.Context, name string, body PatchSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchSecretResponse, error) {
+	rsp, err := c.PatchSecret(ctx, name, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchSecretResponse(rsp)
+}
+
+// RotateSigningKeyWithResponse Rotate signing key
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/organization/signing-key (the `RotateSigningKey` operationId).
+func (c *ClientWithResponses) RotateSigningKeyWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RotateSigningKeyResponse, error) {
+	rsp, err := c.RotateSigningKey(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateSigningKeyResponse(rsp)
+}
+
+// ListPagesWithResponse List pages
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/pages (the `ListPages` operationId).
+func (c *ClientWithResponses) ListPagesWithResponse(ctx context.Context, params *ListPagesParams, reqEditors ...RequestEditorFn) (*ListPagesResponse, error) {
+	rsp, err := c.ListPages(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPagesResponse(rsp)
+}
+
+// CreatePageWithBodyWithResponse Create page
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/pages (the `CreatePage` operationId).
+func (c *ClientWithResponses) CreatePageWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePageResponse, error) {
+	rsp, err := c.CreatePageWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreatePageResponse(rsp)
+}
+
+// CreatePageWithResponse Create page
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/pages (the `CreatePage` operationId).
+func (c *ClientWithResponses) CreatePageWithResponse(ctx context.Context, body CreatePageJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePageResponse, error) {
+	rsp, err := c.CreatePage(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreatePageResponse(rsp)
+}
+
+// DeletePageWithResponse Delete page
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/pages/{id} (the `DeletePage` operationId).
+func (c *ClientWithResponses) DeletePageWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeletePageResponse, error) {
+	rsp, err := c.DeletePage(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeletePageResponse(rsp)
+}
+
+// GetPageWithResponse Get page
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/pages/{id} (the `GetPage` operationId).
+func (c *ClientWithResponses) GetPageWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetPageResponse, error) {
+	rsp, err := c.GetPage(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPageResponse(rsp)
+}
+
+// PutPageWithBodyWithResponse Put page
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/pages/{id} (the `PutPage` operationId).
+func (c *ClientWithResponses) PutPageWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutPageResponse, error) {
+	rsp, err := c.PutPageWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutPageResponse(rsp)
+}
+
+// PutPageWithResponse Put page
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/pages/{id} (the `PutPage` operationId).
+func (c *ClientWithResponses) PutPageWithResponse(ctx context.Context, id string, body PutPageJSONRequestBody, reqEditors ...RequestEditorFn) (*PutPageResponse, error) {
+	rsp, err := c.PutPage(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutPageResponse(rsp)
+}
+
+// GetPagePermissionsWithResponse Get page permissions
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/pages/{id}/permissions (the `GetPagePermissions` operationId).
+func (c *ClientWithResponses) GetPagePermissionsWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetPagePermissionsResponse, error) {
+	rsp, err := c.GetPagePermissions(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPagePermissionsResponse(rsp)
+}
+
+// PatchPagePermissionsWithBodyWithResponse Patch page permissions
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/pages/{id}/permissions (the `PatchPagePermissions` operationId).
+func (c *ClientWithResponses) PatchPagePermissionsWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchPagePermissionsResponse, error) {
+	rsp, err := c.PatchPagePermissionsWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchPagePermissionsResponse(rsp)
+}
+
+// PatchPagePermissionsWithResponse Patch page permissions
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/pages/{id}/permissions (the `PatchPagePermissions` operationId).
+func (c *ClientWithResponses) PatchPagePermissionsWithResponse(ctx context.Context, id string, body PatchPagePermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchPagePermissionsResponse, error) {
+	rsp, err := c.PatchPagePermissions(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchPagePermissionsResponse(rsp)
+}
+
+// DeleteWidgetWithResponse Delete widget
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/pages/{id}/widgets/{widget} (the `DeleteWidget` operationId).
+func (c *ClientWithResponses) DeleteWidgetWithResponse(ctx context.Context, id string, widget string, reqEditors ...RequestEditorFn) (*DeleteWidgetResponse, error) {
+	rsp, err := c.DeleteWidget(ctx, id, widget, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteWidgetResponse(rsp)
+}
+
+// PatchWidgetWithBodyWithResponse Patch widget
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/pages/{id}/widgets/{widget} (the `PatchWidget` operationId).
+func (c *ClientWithResponses) PatchWidgetWithBodyWithResponse(ctx context.Context, id string, widget string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchWidgetResponse, error) {
+	rsp, err := c.PatchWidgetWithBody(ctx, id, widget, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchWidgetResponse(rsp)
+}
+
+// PatchWidgetWithResponse Patch widget
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/pages/{id}/widgets/{widget} (the `PatchWidget` operationId).
+func (c *ClientWithResponses) PatchWidgetWithResponse(ctx context.Context, id string, widget string, body PatchWidgetJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchWidgetResponse, error) {
+	rsp, err := c.PatchWidget(ctx, id, widget, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchWidgetResponse(rsp)
 }
 
 // GetPlanWithResponse Get plan
@@ -17153,6 +33737,19 @@ func (c *ClientWithResponses) DeleteWebhookWithResponse(ctx context.Context, rep
 	return ParseDeleteWebhookResponse(rsp)
 }
 
+// RotateCredentialsWithResponse Rotate credentials
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/rotate-credentials/{email} (the `RotateCredentials` operationId).
+func (c *ClientWithResponses) RotateCredentialsWithResponse(ctx context.Context, email string, reqEditors ...RequestEditorFn) (*RotateCredentialsResponse, error) {
+	rsp, err := c.RotateCredentials(ctx, email, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateCredentialsResponse(rsp)
+}
+
 // ListRunsWithResponse List runs
 //
 // Returns a wrapper object for the known response body format(s).
@@ -17430,6 +34027,84 @@ func (c *ClientWithResponses) SetupWithResponse(ctx context.Context, body SetupJ
 	return ParseSetupResponse(rsp)
 }
 
+// GetSidebarWithResponse Get sidebar
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/sidebars/{sidebar} (the `GetSidebar` operationId).
+func (c *ClientWithResponses) GetSidebarWithResponse(ctx context.Context, sidebar string, reqEditors ...RequestEditorFn) (*GetSidebarResponse, error) {
+	rsp, err := c.GetSidebar(ctx, sidebar, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSidebarResponse(rsp)
+}
+
+// CreateFolderWithBodyWithResponse Create folder
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/sidebars/{sidebar}/folders (the `CreateFolder` operationId).
+func (c *ClientWithResponses) CreateFolderWithBodyWithResponse(ctx context.Context, sidebar string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFolderResponse, error) {
+	rsp, err := c.CreateFolderWithBody(ctx, sidebar, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateFolderResponse(rsp)
+}
+
+// CreateFolderWithResponse Create folder
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/sidebars/{sidebar}/folders (the `CreateFolder` operationId).
+func (c *ClientWithResponses) CreateFolderWithResponse(ctx context.Context, sidebar string, body CreateFolderJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFolderResponse, error) {
+	rsp, err := c.CreateFolder(ctx, sidebar, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateFolderResponse(rsp)
+}
+
+// DeleteFolderWithResponse Delete folder
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/sidebars/{sidebar}/folders/{id} (the `DeleteFolder` operationId).
+func (c *ClientWithResponses) DeleteFolderWithResponse(ctx context.Context, sidebar string, id string, reqEditors ...RequestEditorFn) (*DeleteFolderResponse, error) {
+	rsp, err := c.DeleteFolder(ctx, sidebar, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteFolderResponse(rsp)
+}
+
+// PatchFolderWithBodyWithResponse Patch folder
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/sidebars/{sidebar}/folders/{id} (the `PatchFolder` operationId).
+func (c *ClientWithResponses) PatchFolderWithBodyWithResponse(ctx context.Context, sidebar string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchFolderResponse, error) {
+	rsp, err := c.PatchFolderWithBody(ctx, sidebar, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchFolderResponse(rsp)
+}
+
+// PatchFolderWithResponse Patch folder
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/sidebars/{sidebar}/folders/{id} (the `PatchFolder` operationId).
+func (c *ClientWithResponses) PatchFolderWithResponse(ctx context.Context, sidebar string, id string, body PatchFolderJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchFolderResponse, error) {
+	rsp, err := c.PatchFolder(ctx, sidebar, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchFolderResponse(rsp)
+}
+
 // StatusWithResponse Status
 //
 // Returns a wrapper object for the known response body format(s).
@@ -17448,12 +34123,116 @@ func (c *ClientWithResponses) StatusWithResponse(ctx context.Context, reqEditors
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/teams (the `ListTeams` operationId).
-func (c *ClientWithResponses) ListTeamsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListTeamsResponse, error) {
-	rsp, err := c.ListTeams(ctx, reqEditors...)
+func (c *ClientWithResponses) ListTeamsWithResponse(ctx context.Context, params *ListTeamsParams, reqEditors ...RequestEditorFn) (*ListTeamsResponse, error) {
+	rsp, err := c.ListTeams(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseListTeamsResponse(rsp)
+}
+
+// CreateTeamWithBodyWithResponse Create team
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams (the `CreateTeam` operationId).
+func (c *ClientWithResponses) CreateTeamWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTeamResponse, error) {
+	rsp, err := c.CreateTeamWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateTeamResponse(rsp)
+}
+
+// CreateTeamWithResponse Create team
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams (the `CreateTeam` operationId).
+func (c *ClientWithResponses) CreateTeamWithResponse(ctx context.Context, body CreateTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTeamResponse, error) {
+	rsp, err := c.CreateTeam(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateTeamResponse(rsp)
+}
+
+// DeleteTeamWithResponse Delete team
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/teams/{name} (the `DeleteTeam` operationId).
+func (c *ClientWithResponses) DeleteTeamWithResponse(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*DeleteTeamResponse, error) {
+	rsp, err := c.DeleteTeam(ctx, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteTeamResponse(rsp)
+}
+
+// GetTeamWithResponse Get team
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{name} (the `GetTeam` operationId).
+func (c *ClientWithResponses) GetTeamWithResponse(ctx context.Context, name string, params *GetTeamParams, reqEditors ...RequestEditorFn) (*GetTeamResponse, error) {
+	rsp, err := c.GetTeam(ctx, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTeamResponse(rsp)
+}
+
+// PatchTeamWithBodyWithResponse Patch team
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/teams/{name} (the `PatchTeam` operationId).
+func (c *ClientWithResponses) PatchTeamWithBodyWithResponse(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchTeamResponse, error) {
+	rsp, err := c.PatchTeamWithBody(ctx, name, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchTeamResponse(rsp)
+}
+
+// PatchTeamWithResponse Patch team
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/teams/{name} (the `PatchTeam` operationId).
+func (c *ClientWithResponses) PatchTeamWithResponse(ctx context.Context, name string, body PatchTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchTeamResponse, error) {
+	rsp, err := c.PatchTeam(ctx, name, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchTeamResponse(rsp)
+}
+
+// PutTeamWithBodyWithResponse Put team
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/teams/{name} (the `PutTeam` operationId).
+func (c *ClientWithResponses) PutTeamWithBodyWithResponse(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutTeamResponse, error) {
+	rsp, err := c.PutTeamWithBody(ctx, name, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutTeamResponse(rsp)
+}
+
+// PutTeamWithResponse Put team
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/teams/{name} (the `PutTeam` operationId).
+func (c *ClientWithResponses) PutTeamWithResponse(ctx context.Context, name string, body PutTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*PutTeamResponse, error) {
+	rsp, err := c.PutTeam(ctx, name, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutTeamResponse(rsp)
 }
 
 // ListTokensWithResponse List tokens
@@ -17519,6 +34298,84 @@ func (c *ClientWithResponses) ListUsersWithResponse(ctx context.Context, params 
 		return nil, err
 	}
 	return ParseListUsersResponse(rsp)
+}
+
+// InviteUserWithBodyWithResponse Invite user
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/users/invite (the `InviteUser` operationId).
+func (c *ClientWithResponses) InviteUserWithBodyWithResponse(ctx context.Context, params *InviteUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*InviteUserResponse, error) {
+	rsp, err := c.InviteUserWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseInviteUserResponse(rsp)
+}
+
+// InviteUserWithResponse Invite user
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/users/invite (the `InviteUser` operationId).
+func (c *ClientWithResponses) InviteUserWithResponse(ctx context.Context, params *InviteUserParams, body InviteUserJSONRequestBody, reqEditors ...RequestEditorFn) (*InviteUserResponse, error) {
+	rsp, err := c.InviteUser(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseInviteUserResponse(rsp)
+}
+
+// DeleteUserWithResponse Delete user
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/users/{email} (the `DeleteUser` operationId).
+func (c *ClientWithResponses) DeleteUserWithResponse(ctx context.Context, email string, reqEditors ...RequestEditorFn) (*DeleteUserResponse, error) {
+	rsp, err := c.DeleteUser(ctx, email, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteUserResponse(rsp)
+}
+
+// GetUserWithResponse Get user
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/users/{email} (the `GetUser` operationId).
+func (c *ClientWithResponses) GetUserWithResponse(ctx context.Context, email string, reqEditors ...RequestEditorFn) (*GetUserResponse, error) {
+	rsp, err := c.GetUser(ctx, email, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetUserResponse(rsp)
+}
+
+// PatchUserWithBodyWithResponse Patch user
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/users/{email} (the `PatchUser` operationId).
+func (c *ClientWithResponses) PatchUserWithBodyWithResponse(ctx context.Context, email string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchUserResponse, error) {
+	rsp, err := c.PatchUserWithBody(ctx, email, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchUserResponse(rsp)
+}
+
+// PatchUserWithResponse Patch user
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/users/{email} (the `PatchUser` operationId).
+func (c *ClientWithResponses) PatchUserWithResponse(ctx context.Context, email string, body PatchUserJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchUserResponse, error) {
+	rsp, err := c.PatchUser(ctx, email, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchUserResponse(rsp)
 }
 
 // ListViewsWithResponse List views
@@ -17597,6 +34454,214 @@ func (c *ClientWithResponses) PutViewWithResponse(ctx context.Context, id string
 		return nil, err
 	}
 	return ParsePutViewResponse(rsp)
+}
+
+// ListWorkflowsWithResponse List workflows
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/workflows (the `ListWorkflows` operationId).
+func (c *ClientWithResponses) ListWorkflowsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListWorkflowsResponse, error) {
+	rsp, err := c.ListWorkflows(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListWorkflowsResponse(rsp)
+}
+
+// CreateWorkflowWithBodyWithResponse Create workflow
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/workflows (the `CreateWorkflow` operationId).
+func (c *ClientWithResponses) CreateWorkflowWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateWorkflowResponse, error) {
+	rsp, err := c.CreateWorkflowWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateWorkflowResponse(rsp)
+}
+
+// CreateWorkflowWithResponse Create workflow
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/workflows (the `CreateWorkflow` operationId).
+func (c *ClientWithResponses) CreateWorkflowWithResponse(ctx context.Context, body CreateWorkflowJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateWorkflowResponse, error) {
+	rsp, err := c.CreateWorkflow(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateWorkflowResponse(rsp)
+}
+
+// ListNodeRunsWithResponse List node runs
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/workflows/nodes/runs (the `ListNodeRuns` operationId).
+func (c *ClientWithResponses) ListNodeRunsWithResponse(ctx context.Context, params *ListNodeRunsParams, reqEditors ...RequestEditorFn) (*ListNodeRunsResponse, error) {
+	rsp, err := c.ListNodeRuns(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListNodeRunsResponse(rsp)
+}
+
+// PatchNodeRunWithBodyWithResponse Patch node run
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/workflows/nodes/runs/{id} (the `PatchNodeRun` operationId).
+func (c *ClientWithResponses) PatchNodeRunWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchNodeRunResponse, error) {
+	rsp, err := c.PatchNodeRunWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchNodeRunResponse(rsp)
+}
+
+// PatchNodeRunWithResponse Patch node run
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/workflows/nodes/runs/{id} (the `PatchNodeRun` operationId).
+func (c *ClientWithResponses) PatchNodeRunWithResponse(ctx context.Context, id string, body PatchNodeRunJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchNodeRunResponse, error) {
+	rsp, err := c.PatchNodeRun(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchNodeRunResponse(rsp)
+}
+
+// AddNodeRunLogWithBodyWithResponse Add node run log
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/workflows/nodes/runs/{id}/logs (the `AddNodeRunLog` operationId).
+func (c *ClientWithResponses) AddNodeRunLogWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddNodeRunLogResponse, error) {
+	rsp, err := c.AddNodeRunLogWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddNodeRunLogResponse(rsp)
+}
+
+// AddNodeRunLogWithResponse Add node run log
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/workflows/nodes/runs/{id}/logs (the `AddNodeRunLog` operationId).
+func (c *ClientWithResponses) AddNodeRunLogWithResponse(ctx context.Context, id string, body AddNodeRunLogJSONRequestBody, reqEditors ...RequestEditorFn) (*AddNodeRunLogResponse, error) {
+	rsp, err := c.AddNodeRunLog(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddNodeRunLogResponse(rsp)
+}
+
+// AckWorkflowRunWithBodyWithResponse Ack workflow run
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/workflows/runs/ack (the `AckWorkflowRun` operationId).
+func (c *ClientWithResponses) AckWorkflowRunWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AckWorkflowRunResponse, error) {
+	rsp, err := c.AckWorkflowRunWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAckWorkflowRunResponse(rsp)
+}
+
+// AckWorkflowRunWithResponse Ack workflow run
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/workflows/runs/ack (the `AckWorkflowRun` operationId).
+func (c *ClientWithResponses) AckWorkflowRunWithResponse(ctx context.Context, body AckWorkflowRunJSONRequestBody, reqEditors ...RequestEditorFn) (*AckWorkflowRunResponse, error) {
+	rsp, err := c.AckWorkflowRun(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAckWorkflowRunResponse(rsp)
+}
+
+// ClaimWorkflowRunsWithBodyWithResponse Claim workflow runs
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/workflows/runs/claim-pending (the `ClaimWorkflowRuns` operationId).
+func (c *ClientWithResponses) ClaimWorkflowRunsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ClaimWorkflowRunsResponse, error) {
+	rsp, err := c.ClaimWorkflowRunsWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseClaimWorkflowRunsResponse(rsp)
+}
+
+// ClaimWorkflowRunsWithResponse Claim workflow runs
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/workflows/runs/claim-pending (the `ClaimWorkflowRuns` operationId).
+func (c *ClientWithResponses) ClaimWorkflowRunsWithResponse(ctx context.Context, body ClaimWorkflowRunsJSONRequestBody, reqEditors ...RequestEditorFn) (*ClaimWorkflowRunsResponse, error) {
+	rsp, err := c.ClaimWorkflowRuns(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseClaimWorkflowRunsResponse(rsp)
+}
+
+// DeleteWorkflowWithResponse Delete workflow
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/workflows/{id} (the `DeleteWorkflow` operationId).
+func (c *ClientWithResponses) DeleteWorkflowWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteWorkflowResponse, error) {
+	rsp, err := c.DeleteWorkflow(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteWorkflowResponse(rsp)
+}
+
+// GetWorkflowWithResponse Get workflow
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/workflows/{id} (the `GetWorkflow` operationId).
+func (c *ClientWithResponses) GetWorkflowWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetWorkflowResponse, error) {
+	rsp, err := c.GetWorkflow(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetWorkflowResponse(rsp)
+}
+
+// PutWorkflowWithBodyWithResponse Put workflow
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/workflows/{id} (the `PutWorkflow` operationId).
+func (c *ClientWithResponses) PutWorkflowWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutWorkflowResponse, error) {
+	rsp, err := c.PutWorkflowWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutWorkflowResponse(rsp)
+}
+
+// PutWorkflowWithResponse Put workflow
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/workflows/{id} (the `PutWorkflow` operationId).
+func (c *ClientWithResponses) PutWorkflowWithResponse(ctx context.Context, id string, body PutWorkflowJSONRequestBody, reqEditors ...RequestEditorFn) (*PutWorkflowResponse, error) {
+	rsp, err := c.PutWorkflow(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutWorkflowResponse(rsp)
 }
 
 // ParseLiveResponse parses an HTTP response from a LiveWithResponse call
@@ -17934,6 +34999,204 @@ func ParseVerifyActionResponse(rsp *http.Response) (*VerifyActionResponse, error
 	return response, nil
 }
 
+// ParseApplyFilesResponse parses an HTTP response from a ApplyFilesWithResponse call
+func ParseApplyFilesResponse(rsp *http.Response) (*ApplyFilesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ApplyFilesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ReportAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListAppsResponse parses an HTTP response from a ListAppsWithResponse call
+func ParseListAppsResponse(rsp *http.Response) (*ListAppsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAppsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AppsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateAppResponse parses an HTTP response from a CreateAppWithResponse call
+func ParseCreateAppResponse(rsp *http.Response) (*CreateAppResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateAppResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest AppAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteAppResponse parses an HTTP response from a DeleteAppWithResponse call
+func ParseDeleteAppResponse(rsp *http.Response) (*DeleteAppResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteAppResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateAppResponse parses an HTTP response from a UpdateAppWithResponse call
+func ParseUpdateAppResponse(rsp *http.Response) (*UpdateAppResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateAppResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AppAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRotateAppSecretResponse parses an HTTP response from a RotateAppSecretWithResponse call
+func ParseRotateAppSecretResponse(rsp *http.Response) (*RotateAppSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateAppSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AppAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListAuditEventsResponse parses an HTTP response from a ListAuditEventsWithResponse call
 func ParseListAuditEventsResponse(rsp *http.Response) (*ListAuditEventsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -17950,6 +35213,72 @@ func ParseListAuditEventsResponse(rsp *http.Response) (*ListAuditEventsResponse,
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest AuditAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListAuditLogResponse parses an HTTP response from a ListAuditLogWithResponse call
+func ParseListAuditLogResponse(rsp *http.Response) (*ListAuditLogResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAuditLogResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditLogAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateAccessTokenResponse parses an HTTP response from a CreateAccessTokenWithResponse call
+func ParseCreateAccessTokenResponse(rsp *http.Response) (*CreateAccessTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateAccessTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AccessTokenAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -18033,6 +35362,39 @@ func ParseLogoutResponse(rsp *http.Response) (*LogoutResponse, error) {
 	return response, nil
 }
 
+// ParseListPermissionsResponse parses an HTTP response from a ListPermissionsWithResponse call
+func ParseListPermissionsResponse(rsp *http.Response) (*ListPermissionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPermissionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PermissionsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListBlueprintsResponse parses an HTTP response from a ListBlueprintsWithResponse call
 func ParseListBlueprintsResponse(rsp *http.Response) (*ListBlueprintsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -18086,6 +35448,39 @@ func ParseCreateBlueprintResponse(rsp *http.Response) (*CreateBlueprintResponse,
 			return nil, err
 		}
 		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListDatasourceEntitiesResponse parses an HTTP response from a ListDatasourceEntitiesWithResponse call
+func ParseListDatasourceEntitiesResponse(rsp *http.Response) (*ListDatasourceEntitiesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDatasourceEntitiesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SweepAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Failure
@@ -18165,6 +35560,39 @@ func ParseGetBlueprintResponse(rsp *http.Response) (*GetBlueprintResponse, error
 	return response, nil
 }
 
+// ParsePatchBlueprintResponse parses an HTTP response from a PatchBlueprintWithResponse call
+func ParsePatchBlueprintResponse(rsp *http.Response) (*PatchBlueprintResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchBlueprintResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BlueprintAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParsePutBlueprintResponse parses an HTTP response from a PutBlueprintWithResponse call
 func ParsePutBlueprintResponse(rsp *http.Response) (*PutBlueprintResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -18181,6 +35609,105 @@ func ParsePutBlueprintResponse(rsp *http.Response) (*PutBlueprintResponse, error
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest BlueprintAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteAllEntitiesResponse parses an HTTP response from a DeleteAllEntitiesWithResponse call
+func ParseDeleteAllEntitiesResponse(rsp *http.Response) (*DeleteAllEntitiesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteAllEntitiesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MigrationIDAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteEntitiesResponse parses an HTTP response from a DeleteEntitiesWithResponse call
+func ParseDeleteEntitiesResponse(rsp *http.Response) (*DeleteEntitiesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteEntitiesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BulkDeleteAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListEntitiesResponse parses an HTTP response from a ListEntitiesWithResponse call
+func ParseListEntitiesResponse(rsp *http.Response) (*ListEntitiesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListEntitiesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EntityListAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -18231,6 +35758,39 @@ func ParseCreateEntityResponse(rsp *http.Response) (*CreateEntityResponse, error
 	return response, nil
 }
 
+// ParseCountEntitiesResponse parses an HTTP response from a CountEntitiesWithResponse call
+func ParseCountEntitiesResponse(rsp *http.Response) (*CountEntitiesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CountEntitiesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CountAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseExportEntitiesResponse parses an HTTP response from a ExportEntitiesWithResponse call
 func ParseExportEntitiesResponse(rsp *http.Response) (*ExportEntitiesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -18245,6 +35805,39 @@ func ParseExportEntitiesResponse(rsp *http.Response) (*ExportEntitiesResponse, e
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpsertEntitiesResponse parses an HTTP response from a UpsertEntitiesWithResponse call
+func ParseUpsertEntitiesResponse(rsp *http.Response) (*UpsertEntitiesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpsertEntitiesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BulkAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Failure
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -18422,6 +36015,72 @@ func ParseReplaceEntityResponse(rsp *http.Response) (*ReplaceEntityResponse, err
 	return response, nil
 }
 
+// ParseGetEntityAtResponse parses an HTTP response from a GetEntityAtWithResponse call
+func ParseGetEntityAtResponse(rsp *http.Response) (*GetEntityAtResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetEntityAtResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EntityAtAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCompareEntityResponse parses an HTTP response from a CompareEntityWithResponse call
+func ParseCompareEntityResponse(rsp *http.Response) (*CompareEntityResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CompareEntityResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ChangesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListDependentsResponse parses an HTTP response from a ListDependentsWithResponse call
 func ParseListDependentsResponse(rsp *http.Response) (*ListDependentsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -18488,6 +36147,402 @@ func ParseGetGraphResponse(rsp *http.Response) (*GetGraphResponse, error) {
 	return response, nil
 }
 
+// ParseListEntityVersionsResponse parses an HTTP response from a ListEntityVersionsWithResponse call
+func ParseListEntityVersionsResponse(rsp *http.Response) (*ListEntityVersionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListEntityVersionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VersionsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUndoEntityVersionResponse parses an HTTP response from a UndoEntityVersionWithResponse call
+func ParseUndoEntityVersionResponse(rsp *http.Response) (*UndoEntityVersionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UndoEntityVersionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest UndoneAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetImpactResponse parses an HTTP response from a GetImpactWithResponse call
+func ParseGetImpactResponse(rsp *http.Response) (*GetImpactResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetImpactResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ImpactAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetProvenanceResponse parses an HTTP response from a GetProvenanceWithResponse call
+func ParseGetProvenanceResponse(rsp *http.Response) (*GetProvenanceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProvenanceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProvenanceAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListBlueprintVersionsResponse parses an HTTP response from a ListBlueprintVersionsWithResponse call
+func ParseListBlueprintVersionsResponse(rsp *http.Response) (*ListBlueprintVersionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListBlueprintVersionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VersionsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetBlueprintPermissionsResponse parses an HTTP response from a GetBlueprintPermissionsWithResponse call
+func ParseGetBlueprintPermissionsResponse(rsp *http.Response) (*GetBlueprintPermissionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetBlueprintPermissionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BlueprintPermissionsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePatchBlueprintPermissionsResponse parses an HTTP response from a PatchBlueprintPermissionsWithResponse call
+func ParsePatchBlueprintPermissionsResponse(rsp *http.Response) (*PatchBlueprintPermissionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchBlueprintPermissionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BlueprintPermissionsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseConvertFilesResponse parses an HTTP response from a ConvertFilesWithResponse call
+func ParseConvertFilesResponse(rsp *http.Response) (*ConvertFilesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ConvertFilesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ConvertAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListDeletedEntitiesResponse parses an HTTP response from a ListDeletedEntitiesWithResponse call
+func ParseListDeletedEntitiesResponse(rsp *http.Response) (*ListDeletedEntitiesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDeletedEntitiesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeletedAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListDeletedBlueprintsResponse parses an HTTP response from a ListDeletedBlueprintsWithResponse call
+func ParseListDeletedBlueprintsResponse(rsp *http.Response) (*ListDeletedBlueprintsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDeletedBlueprintsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeletedBlueprintsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRestoreBlueprintResponse parses an HTTP response from a RestoreBlueprintWithResponse call
+func ParseRestoreBlueprintResponse(rsp *http.Response) (*RestoreBlueprintResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RestoreBlueprintResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RestoredBlueprintAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRestoreEntityResponse parses an HTTP response from a RestoreEntityWithResponse call
+func ParseRestoreEntityResponse(rsp *http.Response) (*RestoreEntityResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RestoreEntityResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RestoredAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseEventsResponse parses an HTTP response from a EventsWithResponse call
 func ParseEventsResponse(rsp *http.Response) (*EventsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -18530,6 +36585,39 @@ func ParseExportCatalogResponse(rsp *http.Response) (*ExportCatalogResponse, err
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest FilesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseFindPathResponse parses an HTTP response from a FindPathWithResponse call
+func ParseFindPathResponse(rsp *http.Response) (*FindPathResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FindPathResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PathAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -18613,6 +36701,171 @@ func ParseImportCatalogResponse(rsp *http.Response) (*ImportCatalogResponse, err
 	return response, nil
 }
 
+// ParseIngestEventsResponse parses an HTTP response from a IngestEventsWithResponse call
+func ParseIngestEventsResponse(rsp *http.Response) (*IngestEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IngestEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseIngestLogsResponse parses an HTTP response from a IngestLogsWithResponse call
+func ParseIngestLogsResponse(rsp *http.Response) (*IngestLogsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IngestLogsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseIngestSyncMetricsResponse parses an HTTP response from a IngestSyncMetricsWithResponse call
+func ParseIngestSyncMetricsResponse(rsp *http.Response) (*IngestSyncMetricsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IngestSyncMetricsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReplaceSyncMetricsResponse parses an HTTP response from a ReplaceSyncMetricsWithResponse call
+func ParseReplaceSyncMetricsResponse(rsp *http.Response) (*ReplaceSyncMetricsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReplaceSyncMetricsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutSyncMetricResponse parses an HTTP response from a PutSyncMetricWithResponse call
+func ParsePutSyncMetricResponse(rsp *http.Response) (*PutSyncMetricResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutSyncMetricResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseFirstAnswerResponse parses an HTTP response from a FirstAnswerWithResponse call
 func ParseFirstAnswerResponse(rsp *http.Response) (*FirstAnswerResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -18646,6 +36899,567 @@ func ParseFirstAnswerResponse(rsp *http.Response) (*FirstAnswerResponse, error) 
 	return response, nil
 }
 
+// ParseListIntegrationsResponse parses an HTTP response from a ListIntegrationsWithResponse call
+func ParseListIntegrationsResponse(rsp *http.Response) (*ListIntegrationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListIntegrationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IntegrationsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateIntegrationResponse parses an HTTP response from a CreateIntegrationWithResponse call
+func ParseCreateIntegrationResponse(rsp *http.Response) (*CreateIntegrationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateIntegrationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IntegrationAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListIntegrationMetadataResponse parses an HTTP response from a ListIntegrationMetadataWithResponse call
+func ParseListIntegrationMetadataResponse(rsp *http.Response) (*ListIntegrationMetadataResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListIntegrationMetadataResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IntegrationsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListProvisionedIntegrationsResponse parses an HTTP response from a ListProvisionedIntegrationsWithResponse call
+func ParseListProvisionedIntegrationsResponse(rsp *http.Response) (*ListProvisionedIntegrationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListProvisionedIntegrationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProvisionAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteIntegrationResponse parses an HTTP response from a DeleteIntegrationWithResponse call
+func ParseDeleteIntegrationResponse(rsp *http.Response) (*DeleteIntegrationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteIntegrationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetIntegrationResponse parses an HTTP response from a GetIntegrationWithResponse call
+func ParseGetIntegrationResponse(rsp *http.Response) (*GetIntegrationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetIntegrationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IntegrationAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePatchIntegrationResponse parses an HTTP response from a PatchIntegrationWithResponse call
+func ParsePatchIntegrationResponse(rsp *http.Response) (*PatchIntegrationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchIntegrationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IntegrationAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePatchIntegrationConfigResponse parses an HTTP response from a PatchIntegrationConfigWithResponse call
+func ParsePatchIntegrationConfigResponse(rsp *http.Response) (*PatchIntegrationConfigResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchIntegrationConfigResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IntegrationAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListKindsResponse parses an HTTP response from a ListKindsWithResponse call
+func ParseListKindsResponse(rsp *http.Response) (*ListKindsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListKindsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IntegrationKindsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutExamplesResponse parses an HTTP response from a PutExamplesWithResponse call
+func ParsePutExamplesResponse(rsp *http.Response) (*PutExamplesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutExamplesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListIntegrationLogsResponse parses an HTTP response from a ListIntegrationLogsWithResponse call
+func ParseListIntegrationLogsResponse(rsp *http.Response) (*ListIntegrationLogsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListIntegrationLogsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IntegrationLogsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetResyncRequestResponse parses an HTTP response from a GetResyncRequestWithResponse call
+func ParseGetResyncRequestResponse(rsp *http.Response) (*GetResyncRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetResyncRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ResyncAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRequestResyncResponse parses an HTTP response from a RequestResyncWithResponse call
+func ParseRequestResyncResponse(rsp *http.Response) (*RequestResyncResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RequestResyncResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ResyncAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListSyncMetricsResponse parses an HTTP response from a ListSyncMetricsWithResponse call
+func ParseListSyncMetricsResponse(rsp *http.Response) (*ListSyncMetricsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSyncMetricsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IntegrationMetricsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListSyncsMetadataResponse parses an HTTP response from a ListSyncsMetadataWithResponse call
+func ParseListSyncsMetadataResponse(rsp *http.Response) (*ListSyncsMetadataResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSyncsMetadataResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRunJqResponse parses an HTTP response from a RunJqWithResponse call
+func ParseRunJqResponse(rsp *http.Response) (*RunJqResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RunJqResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest JqAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetKafkaCredentialsResponse parses an HTTP response from a GetKafkaCredentialsWithResponse call
+func ParseGetKafkaCredentialsResponse(rsp *http.Response) (*GetKafkaCredentialsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetKafkaCredentialsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseMeResponse parses an HTTP response from a MeWithResponse call
 func ParseMeResponse(rsp *http.Response) (*MeResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -18662,6 +37476,138 @@ func ParseMeResponse(rsp *http.Response) (*MeResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest MeAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListMigrationsResponse parses an HTTP response from a ListMigrationsWithResponse call
+func ParseListMigrationsResponse(rsp *http.Response) (*ListMigrationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListMigrationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MigrationsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateMigrationResponse parses an HTTP response from a CreateMigrationWithResponse call
+func ParseCreateMigrationResponse(rsp *http.Response) (*CreateMigrationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateMigrationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MigrationAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetMigrationResponse parses an HTTP response from a GetMigrationWithResponse call
+func ParseGetMigrationResponse(rsp *http.Response) (*GetMigrationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetMigrationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MigrationAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCancelMigrationResponse parses an HTTP response from a CancelMigrationWithResponse call
+func ParseCancelMigrationResponse(rsp *http.Response) (*CancelMigrationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelMigrationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MigrationAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -18794,6 +37740,501 @@ func ParsePutOrganizationResponse(rsp *http.Response) (*PutOrganizationResponse,
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListSecretsResponse parses an HTTP response from a ListSecretsWithResponse call
+func ParseListSecretsResponse(rsp *http.Response) (*ListSecretsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSecretsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SecretsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateSecretResponse parses an HTTP response from a CreateSecretWithResponse call
+func ParseCreateSecretResponse(rsp *http.Response) (*CreateSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SecretAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteSecretResponse parses an HTTP response from a DeleteSecretWithResponse call
+func ParseDeleteSecretResponse(rsp *http.Response) (*DeleteSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetSecretResponse parses an HTTP response from a GetSecretWithResponse call
+func ParseGetSecretResponse(rsp *http.Response) (*GetSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SecretAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePatchSecretResponse parses an HTTP response from a PatchSecretWithResponse call
+func ParsePatchSecretResponse(rsp *http.Response) (*PatchSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SecretAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRotateSigningKeyResponse parses an HTTP response from a RotateSigningKeyWithResponse call
+func ParseRotateSigningKeyResponse(rsp *http.Response) (*RotateSigningKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateSigningKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SigningKeyAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListPagesResponse parses an HTTP response from a ListPagesWithResponse call
+func ParseListPagesResponse(rsp *http.Response) (*ListPagesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPagesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PagesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreatePageResponse parses an HTTP response from a CreatePageWithResponse call
+func ParseCreatePageResponse(rsp *http.Response) (*CreatePageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreatePageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IdentifierAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeletePageResponse parses an HTTP response from a DeletePageWithResponse call
+func ParseDeletePageResponse(rsp *http.Response) (*DeletePageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeletePageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPageResponse parses an HTTP response from a GetPageWithResponse call
+func ParseGetPageResponse(rsp *http.Response) (*GetPageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PageAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutPageResponse parses an HTTP response from a PutPageWithResponse call
+func ParsePutPageResponse(rsp *http.Response) (*PutPageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutPageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PageAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPagePermissionsResponse parses an HTTP response from a GetPagePermissionsWithResponse call
+func ParseGetPagePermissionsResponse(rsp *http.Response) (*GetPagePermissionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPagePermissionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PagePermissionsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePatchPagePermissionsResponse parses an HTTP response from a PatchPagePermissionsWithResponse call
+func ParsePatchPagePermissionsResponse(rsp *http.Response) (*PatchPagePermissionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchPagePermissionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PagePermissionsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteWidgetResponse parses an HTTP response from a DeleteWidgetWithResponse call
+func ParseDeleteWidgetResponse(rsp *http.Response) (*DeleteWidgetResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteWidgetResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IdentifierAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePatchWidgetResponse parses an HTTP response from a PatchWidgetWithResponse call
+func ParsePatchWidgetResponse(rsp *http.Response) (*PatchWidgetResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchWidgetResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IdentifierAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -19570,6 +39011,39 @@ func ParseDeleteWebhookResponse(rsp *http.Response) (*DeleteWebhookResponse, err
 	return response, nil
 }
 
+// ParseRotateCredentialsResponse parses an HTTP response from a RotateCredentialsWithResponse call
+func ParseRotateCredentialsResponse(rsp *http.Response) (*RotateCredentialsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateCredentialsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListRunsResponse parses an HTTP response from a ListRunsWithResponse call
 func ParseListRunsResponse(rsp *http.Response) (*ListRunsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -20150,6 +39624,138 @@ func ParseSetupResponse(rsp *http.Response) (*SetupResponse, error) {
 	return response, nil
 }
 
+// ParseGetSidebarResponse parses an HTTP response from a GetSidebarWithResponse call
+func ParseGetSidebarResponse(rsp *http.Response) (*GetSidebarResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSidebarResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SidebarAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateFolderResponse parses an HTTP response from a CreateFolderWithResponse call
+func ParseCreateFolderResponse(rsp *http.Response) (*CreateFolderResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateFolderResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FolderAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteFolderResponse parses an HTTP response from a DeleteFolderWithResponse call
+func ParseDeleteFolderResponse(rsp *http.Response) (*DeleteFolderResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteFolderResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePatchFolderResponse parses an HTTP response from a PatchFolderWithResponse call
+func ParsePatchFolderResponse(rsp *http.Response) (*PatchFolderResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchFolderResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FolderAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseStatusResponse parses an HTTP response from a StatusWithResponse call
 func ParseStatusResponse(rsp *http.Response) (*StatusResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -20199,6 +39805,171 @@ func ParseListTeamsResponse(rsp *http.Response) (*ListTeamsResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest TeamsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateTeamResponse parses an HTTP response from a CreateTeamWithResponse call
+func ParseCreateTeamResponse(rsp *http.Response) (*CreateTeamResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateTeamResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SavedTeamAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteTeamResponse parses an HTTP response from a DeleteTeamWithResponse call
+func ParseDeleteTeamResponse(rsp *http.Response) (*DeleteTeamResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteTeamResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetTeamResponse parses an HTTP response from a GetTeamWithResponse call
+func ParseGetTeamResponse(rsp *http.Response) (*GetTeamResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTeamResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TeamAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePatchTeamResponse parses an HTTP response from a PatchTeamWithResponse call
+func ParsePatchTeamResponse(rsp *http.Response) (*PatchTeamResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchTeamResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SavedTeamAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutTeamResponse parses an HTTP response from a PutTeamWithResponse call
+func ParsePutTeamResponse(rsp *http.Response) (*PutTeamResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutTeamResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SavedTeamAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -20330,7 +40101,139 @@ func ParseListUsersResponse(rsp *http.Response) (*ListUsersResponse, error) {
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest UsersAnswer
+		var dest AccountsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseInviteUserResponse parses an HTTP response from a InviteUserWithResponse call
+func ParseInviteUserResponse(rsp *http.Response) (*InviteUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &InviteUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AccountAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteUserResponse parses an HTTP response from a DeleteUserWithResponse call
+func ParseDeleteUserResponse(rsp *http.Response) (*DeleteUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetUserResponse parses an HTTP response from a GetUserWithResponse call
+func ParseGetUserResponse(rsp *http.Response) (*GetUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AccountAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePatchUserResponse parses an HTTP response from a PatchUserWithResponse call
+func ParsePatchUserResponse(rsp *http.Response) (*PatchUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AccountAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -20463,6 +40366,336 @@ func ParsePutViewResponse(rsp *http.Response) (*PutViewResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest ViewAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListWorkflowsResponse parses an HTTP response from a ListWorkflowsWithResponse call
+func ParseListWorkflowsResponse(rsp *http.Response) (*ListWorkflowsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListWorkflowsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WorkflowsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateWorkflowResponse parses an HTTP response from a CreateWorkflowWithResponse call
+func ParseCreateWorkflowResponse(rsp *http.Response) (*CreateWorkflowResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateWorkflowResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WorkflowAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListNodeRunsResponse parses an HTTP response from a ListNodeRunsWithResponse call
+func ParseListNodeRunsResponse(rsp *http.Response) (*ListNodeRunsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListNodeRunsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NodeRunsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePatchNodeRunResponse parses an HTTP response from a PatchNodeRunWithResponse call
+func ParsePatchNodeRunResponse(rsp *http.Response) (*PatchNodeRunResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchNodeRunResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAddNodeRunLogResponse parses an HTTP response from a AddNodeRunLogWithResponse call
+func ParseAddNodeRunLogResponse(rsp *http.Response) (*AddNodeRunLogResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddNodeRunLogResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAckWorkflowRunResponse parses an HTTP response from a AckWorkflowRunWithResponse call
+func ParseAckWorkflowRunResponse(rsp *http.Response) (*AckWorkflowRunResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AckWorkflowRunResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseClaimWorkflowRunsResponse parses an HTTP response from a ClaimWorkflowRunsWithResponse call
+func ParseClaimWorkflowRunsResponse(rsp *http.Response) (*ClaimWorkflowRunsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ClaimWorkflowRunsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NodeRunsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteWorkflowResponse parses an HTTP response from a DeleteWorkflowWithResponse call
+func ParseDeleteWorkflowResponse(rsp *http.Response) (*DeleteWorkflowResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteWorkflowResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetWorkflowResponse parses an HTTP response from a GetWorkflowWithResponse call
+func ParseGetWorkflowResponse(rsp *http.Response) (*GetWorkflowResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetWorkflowResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WorkflowAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutWorkflowResponse parses an HTTP response from a PutWorkflowWithResponse call
+func ParsePutWorkflowResponse(rsp *http.Response) (*PutWorkflowResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutWorkflowResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WorkflowAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

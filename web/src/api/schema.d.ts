@@ -203,6 +203,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Apply files */
+        post: operations["applyFiles"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/apps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List apps */
+        get: operations["listApps"];
+        put?: never;
+        /** Create app */
+        post: operations["createApp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/apps/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Update app */
+        put: operations["updateApp"];
+        post?: never;
+        /** Delete app */
+        delete: operations["deleteApp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/apps/{id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rotate app secret */
+        post: operations["rotateAppSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/audit": {
         parameters: {
             query?: never;
@@ -214,6 +284,40 @@ export interface paths {
         get: operations["listAuditEvents"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List audit log */
+        get: operations["listAuditLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/access_token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Create access token */
+        post: operations["createAccessToken"];
         delete?: never;
         options?: never;
         head?: never;
@@ -254,6 +358,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/auth/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List permissions */
+        get: operations["listPermissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/blueprints": {
         parameters: {
             query?: never;
@@ -266,6 +387,23 @@ export interface paths {
         put?: never;
         /** Create blueprint */
         post: operations["createBlueprint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/entities/datasource-entities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** List datasource entities */
+        post: operations["listDatasourceEntities"];
         delete?: never;
         options?: never;
         head?: never;
@@ -288,6 +426,41 @@ export interface paths {
         delete: operations["deleteBlueprint"];
         options?: never;
         head?: never;
+        /** Patch blueprint */
+        patch: operations["patchBlueprint"];
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/all-entities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete all entities */
+        delete: operations["deleteAllEntities"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/bulk/entities/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Delete entities */
+        post: operations["deleteEntities"];
+        delete?: never;
+        options?: never;
+        head?: never;
         patch?: never;
         trace?: never;
     };
@@ -298,10 +471,28 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** List entities */
+        get: operations["listEntities"];
         put?: never;
         /** Create entity */
         post: operations["createEntity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/entities-count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Count entities */
+        get: operations["countEntities"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -322,6 +513,23 @@ export interface paths {
         get: operations["exportEntities"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/entities/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Upsert entities */
+        post: operations["upsertEntities"];
         delete?: never;
         options?: never;
         head?: never;
@@ -365,6 +573,40 @@ export interface paths {
         patch: operations["patchEntity"];
         trace?: never;
     };
+    "/v1/blueprints/{bp}/entities/{id}/at": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get entity at */
+        get: operations["getEntityAt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/entities/{id}/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Compare entity */
+        get: operations["compareEntity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/blueprints/{bp}/entities/{id}/dependents": {
         parameters: {
             query?: never;
@@ -393,6 +635,194 @@ export interface paths {
         get: operations["getGraph"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/entities/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List entity versions */
+        get: operations["listEntityVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/entities/{id}/history/{version}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Undo entity version */
+        post: operations["undoEntityVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/entities/{id}/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get impact */
+        get: operations["getImpact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/entities/{id}/provenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get provenance */
+        get: operations["getProvenance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List blueprint versions */
+        get: operations["listBlueprintVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get blueprint permissions */
+        get: operations["getBlueprintPermissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Patch blueprint permissions */
+        patch: operations["patchBlueprintPermissions"];
+        trace?: never;
+    };
+    "/v1/convert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Convert files */
+        post: operations["convertFiles"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List deleted entities */
+        get: operations["listDeletedEntities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deleted/blueprints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List deleted blueprints */
+        get: operations["listDeletedBlueprints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deleted/blueprints/{bp}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Restore blueprint */
+        post: operations["restoreBlueprint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deleted/{versionId}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Restore entity */
+        post: operations["restoreEntity"];
         delete?: never;
         options?: never;
         head?: never;
@@ -436,6 +866,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/graph/path": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find path */
+        get: operations["findPath"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/home": {
         parameters: {
             query?: never;
@@ -470,6 +917,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/ingest/events/ingestId/{ingestId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ingest events */
+        post: operations["ingestEvents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ingest/logs/integration/{ingestId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ingest logs */
+        post: operations["ingestLogs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ingest/metrics/integration/{ingestId}/syncMetrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Replace sync metrics */
+        put: operations["replaceSyncMetrics"];
+        /** Ingest sync metrics */
+        post: operations["ingestSyncMetrics"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ingest/metrics/integration/{ingestId}/syncMetrics/resync/{eventId}/kind/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Put sync metric */
+        put: operations["putSyncMetric"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/insights/first-answer": {
         parameters: {
             query?: never;
@@ -479,6 +995,231 @@ export interface paths {
         };
         /** First answer */
         get: operations["firstAnswer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/integration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List integrations */
+        get: operations["listIntegrations"];
+        put?: never;
+        /** Create integration */
+        post: operations["createIntegration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/integration/metadata": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List integration metadata */
+        get: operations["listIntegrationMetadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/integration/provision-enabled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List provisioned integrations */
+        get: operations["listProvisionedIntegrations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/integration/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get integration */
+        get: operations["getIntegration"];
+        put?: never;
+        post?: never;
+        /** Delete integration */
+        delete: operations["deleteIntegration"];
+        options?: never;
+        head?: never;
+        /** Patch integration */
+        patch: operations["patchIntegration"];
+        trace?: never;
+    };
+    "/v1/integration/{id}/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Patch integration config */
+        patch: operations["patchIntegrationConfig"];
+        trace?: never;
+    };
+    "/v1/integration/{id}/kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List kinds */
+        get: operations["listKinds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/integration/{id}/kinds/{kind}/examples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put examples */
+        post: operations["putExamples"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/integration/{id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List integration logs */
+        get: operations["listIntegrationLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/integration/{id}/resync-request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get resync request */
+        get: operations["getResyncRequest"];
+        put?: never;
+        /** Request resync */
+        post: operations["requestResync"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/integration/{id}/syncMetrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List sync metrics */
+        get: operations["listSyncMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/integration/{id}/syncsMetadata": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List syncs metadata */
+        get: operations["listSyncsMetadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jq": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Run jq */
+        post: operations["runJq"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/kafka-credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get kafka credentials */
+        get: operations["getKafkaCredentials"];
         put?: never;
         post?: never;
         delete?: never;
@@ -498,6 +1239,58 @@ export interface paths {
         get: operations["me"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/migrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List migrations */
+        get: operations["listMigrations"];
+        put?: never;
+        /** Create migration */
+        post: operations["createMigration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/migrations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get migration */
+        get: operations["getMigration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/migrations/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancel migration */
+        post: operations["cancelMigration"];
         delete?: never;
         options?: never;
         head?: never;
@@ -541,6 +1334,133 @@ export interface paths {
         head?: never;
         /** Patch organization */
         patch: operations["patchOrganization"];
+        trace?: never;
+    };
+    "/v1/organization/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List secrets */
+        get: operations["listSecrets"];
+        put?: never;
+        /** Create secret */
+        post: operations["createSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/organization/secrets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get secret */
+        get: operations["getSecret"];
+        put?: never;
+        post?: never;
+        /** Delete secret */
+        delete: operations["deleteSecret"];
+        options?: never;
+        head?: never;
+        /** Patch secret */
+        patch: operations["patchSecret"];
+        trace?: never;
+    };
+    "/v1/organization/signing-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rotate signing key */
+        post: operations["rotateSigningKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/pages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List pages */
+        get: operations["listPages"];
+        put?: never;
+        /** Create page */
+        post: operations["createPage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/pages/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get page */
+        get: operations["getPage"];
+        /** Put page */
+        put: operations["putPage"];
+        post?: never;
+        /** Delete page */
+        delete: operations["deletePage"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/pages/{id}/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get page permissions */
+        get: operations["getPagePermissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Patch page permissions */
+        patch: operations["patchPagePermissions"];
+        trace?: never;
+    };
+    "/v1/pages/{id}/widgets/{widget}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete widget */
+        delete: operations["deleteWidget"];
+        options?: never;
+        head?: never;
+        /** Patch widget */
+        patch: operations["patchWidget"];
         trace?: never;
     };
     "/v1/plans/{id}": {
@@ -886,6 +1806,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/rotate-credentials/{email}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rotate credentials */
+        post: operations["rotateCredentials"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/runs": {
         parameters: {
             query?: never;
@@ -1182,6 +2119,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sidebars/{sidebar}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get sidebar */
+        get: operations["getSidebar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sidebars/{sidebar}/folders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Create folder */
+        post: operations["createFolder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sidebars/{sidebar}/folders/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete folder */
+        delete: operations["deleteFolder"];
+        options?: never;
+        head?: never;
+        /** Patch folder */
+        patch: operations["patchFolder"];
+        trace?: never;
+    };
     "/v1/status": {
         parameters: {
             query?: never;
@@ -1209,11 +2198,32 @@ export interface paths {
         /** List teams */
         get: operations["listTeams"];
         put?: never;
-        post?: never;
+        /** Create team */
+        post: operations["createTeam"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get team */
+        get: operations["getTeam"];
+        /** Put team */
+        put: operations["putTeam"];
+        post?: never;
+        /** Delete team */
+        delete: operations["deleteTeam"];
+        options?: never;
+        head?: never;
+        /** Patch team */
+        patch: operations["patchTeam"];
         trace?: never;
     };
     "/v1/tokens": {
@@ -1268,6 +2278,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/users/invite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Invite user */
+        post: operations["inviteUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{email}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get user */
+        get: operations["getUser"];
+        put?: never;
+        post?: never;
+        /** Delete user */
+        delete: operations["deleteUser"];
+        options?: never;
+        head?: never;
+        /** Patch user */
+        patch: operations["patchUser"];
+        trace?: never;
+    };
     "/v1/views": {
         parameters: {
             query?: never;
@@ -1304,10 +2350,175 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workflows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List workflows */
+        get: operations["listWorkflows"];
+        put?: never;
+        /** Create workflow */
+        post: operations["createWorkflow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workflows/nodes/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List node runs */
+        get: operations["listNodeRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workflows/nodes/runs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Patch node run */
+        patch: operations["patchNodeRun"];
+        trace?: never;
+    };
+    "/v1/workflows/nodes/runs/{id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add node run log */
+        post: operations["addNodeRunLog"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workflows/runs/ack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Ack workflow run */
+        patch: operations["ackWorkflowRun"];
+        trace?: never;
+    };
+    "/v1/workflows/runs/claim-pending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Claim workflow runs */
+        post: operations["claimWorkflowRuns"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workflows/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get workflow */
+        get: operations["getWorkflow"];
+        /** Put workflow */
+        put: operations["putWorkflow"];
+        post?: never;
+        /** Delete workflow */
+        delete: operations["deleteWorkflow"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AccessTokenAnswer: {
+            accessToken: string;
+            /**
+             * Format: int64
+             * @description Seconds
+             */
+            expiresIn: number;
+            /** @description Always true */
+            ok: boolean;
+            tokenType: string;
+        };
+        AccessTokenInput: {
+            clientId: string;
+            clientSecret: string;
+        };
+        Account: {
+            createdAt: string;
+            email: string;
+            firstName: string;
+            id: string;
+            lastName: string;
+            name: string;
+            picture: string | null;
+            portalRoles: string[];
+            providers: string[];
+            roles: components["schemas"]["UserRole"][];
+            status: string;
+            teams: string[];
+            type: string;
+            updatedAt: string;
+        };
+        AccountAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            user: components["schemas"]["Account"];
+        };
+        AccountsAnswer: {
+            /** @description Set where limit was given and there are more */
+            next?: string;
+            /** @description Always true */
+            ok: boolean;
+            users: components["schemas"]["Account"][];
+        };
         ActionAnswer: {
             action: components["schemas"]["ActionInfo"];
             /** @description Always true */
@@ -1364,6 +2575,29 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        App: {
+            createdAt: string;
+            createdBy: string;
+            enabled: boolean;
+            /** @description The client id */
+            id: string;
+            name: string;
+            roles: string[];
+            /** @description The client secret; it is shown only here */
+            secret?: string;
+            updatedAt: string;
+        };
+        AppAnswer: {
+            app: components["schemas"]["App"];
+            /** @description Always true */
+            ok: boolean;
+        };
+        AppInput: {
+            enabled?: boolean;
+            name?: string;
+            /** @description What the app may do; infrastructure when absent */
+            roles?: string[];
+        };
         ApplyInput: {
             planId: string;
         };
@@ -1373,11 +2607,59 @@ export interface components {
             title: string;
             who?: string[];
         };
+        AppsAnswer: {
+            apps: components["schemas"]["App"][];
+            /** @description Always true */
+            ok: boolean;
+        };
         AuditAnswer: {
             events: components["schemas"]["Event"][];
             next?: string;
             /** @description Always true */
             ok: boolean;
+        };
+        AuditBy: {
+            name: string;
+            userId: string;
+        };
+        AuditContext: {
+            blueprint?: string;
+            entity?: string;
+            runId?: string;
+        };
+        AuditDiff: {
+            after: {
+                [key: string]: unknown;
+            };
+            before: {
+                [key: string]: unknown;
+            };
+        };
+        AuditEntry: {
+            /** @description CREATE, UPDATE or DELETE */
+            action: string;
+            additionalData: {
+                [key: string]: unknown;
+            };
+            context: components["schemas"]["AuditContext"];
+            diff: components["schemas"]["AuditDiff"];
+            identifier: string;
+            message: string;
+            resourceType: string;
+            /** @description SUCCESS or FAILURE */
+            status: string;
+            trigger: components["schemas"]["AuditTrigger"];
+        };
+        AuditLogAnswer: {
+            audits: components["schemas"]["AuditEntry"][];
+            next?: string;
+            /** @description Always true */
+            ok: boolean;
+        };
+        AuditTrigger: {
+            at: string;
+            by: components["schemas"]["AuditBy"];
+            origin: string;
         };
         Blueprint: {
             aggregationProperties?: {
@@ -1415,6 +2697,14 @@ export interface components {
             blueprint: components["schemas"]["Blueprint"];
             /** @description Always true */
             ok: boolean;
+        };
+        BlueprintPermissionsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            permissions: components["schemas"]["BlueprintPermissionsAnswerPermissionsStruct"];
+        };
+        BlueprintPermissionsAnswerPermissionsStruct: {
+            entities: components["schemas"]["EntityPermissions"];
         };
         BlueprintProperty: {
             default?: unknown;
@@ -1487,6 +2777,43 @@ export interface components {
             /** @description Always true */
             ok: boolean;
         };
+        BulkAnswer: {
+            entities: components["schemas"]["BulkItem"][];
+            errors: components["schemas"]["BulkError"][];
+            /** @description Always true */
+            ok: boolean;
+        };
+        BulkDeleteAnswer: {
+            deletedEntities: string[];
+            /** @description Always true */
+            ok: boolean;
+        };
+        BulkDeleteInput: {
+            entities: string[];
+        };
+        BulkError: {
+            details?: components["schemas"]["Detail"][];
+            error: string;
+            /** @description unknown where a query did not find one */
+            identifier: string;
+            /** Format: int64 */
+            index: number;
+            message: string;
+            /** Format: int64 */
+            statusCode: number;
+        };
+        BulkInput: {
+            entities: components["schemas"]["NewEntity"][];
+        };
+        BulkItem: {
+            created: boolean;
+            identifier: string;
+            /**
+             * Format: int64
+             * @description Place in the request
+             */
+            index: number;
+        };
         Calculation: {
             calculation: string;
             colorized?: boolean;
@@ -1527,6 +2854,10 @@ export interface components {
             title: string;
             verb: string;
         };
+        Change: {
+            after: unknown;
+            before: unknown;
+        };
         ChangeEntry: {
             kind: string;
             step: string;
@@ -1540,6 +2871,13 @@ export interface components {
             url?: string;
         } & {
             [key: string]: unknown;
+        };
+        ChangesAnswer: {
+            changes: {
+                [key: string]: components["schemas"]["Change"];
+            };
+            /** @description Always true */
+            ok: boolean;
         };
         Check: {
             expected?: string;
@@ -1591,9 +2929,64 @@ export interface components {
             /** @description Always true */
             ok: boolean;
         };
+        ConvertAnswer: {
+            blueprints: {
+                [key: string]: unknown;
+            }[];
+            entities: components["schemas"]["NewEntity"][];
+            /** @description Always true */
+            ok: boolean;
+            refusals: components["schemas"]["Finding"][];
+            repairs: components["schemas"]["Finding"][];
+        };
+        CountAnswer: {
+            /** Format: int64 */
+            count: number;
+            /** @description Always true */
+            ok: boolean;
+        };
         DecisionInput: {
             approve: boolean;
             comment?: string;
+        };
+        DeletedAnswer: {
+            deleted: components["schemas"]["DeletedEntity"][];
+            next?: string;
+            /** @description Always true */
+            ok: boolean;
+        };
+        DeletedBlueprint: {
+            actor: string;
+            /** Format: date-time */
+            at: string;
+            identifier: string;
+            /** Format: date-time */
+            restoreUntil: string;
+            title: string;
+        };
+        DeletedBlueprintsAnswer: {
+            deleted: components["schemas"]["DeletedBlueprint"][];
+            /** @description Always true */
+            ok: boolean;
+        };
+        DeletedEntity: {
+            actor: string;
+            /** Format: date-time */
+            at: string;
+            blueprint: string;
+            cause?: string;
+            datasource?: string;
+            identifier: string;
+            /** Format: int64 */
+            references: number;
+            /** Format: date-time */
+            restoreUntil: string;
+            runId?: string;
+            taken?: boolean;
+            team: string[];
+            title: string;
+            /** Format: int64 */
+            versionId: number;
         };
         DemoUser: {
             email: string;
@@ -1641,6 +3034,7 @@ export interface components {
         Edge: {
             from: string;
             relation: string;
+            required?: boolean;
             to: string;
         };
         EntitiesAnswer: {
@@ -1659,7 +3053,7 @@ export interface components {
             /** Format: date-time */
             createdAt: string;
             createdBy: string;
-            icon?: string;
+            icon: string | null;
             identifier: string;
             properties: {
                 [key: string]: unknown;
@@ -1680,6 +3074,32 @@ export interface components {
             entity: components["schemas"]["Entity"];
             /** @description Always true */
             ok: boolean;
+        };
+        EntityAtAnswer: {
+            entity: components["schemas"]["Entity"];
+            /** @description Always true */
+            ok: boolean;
+            /** @description The change that made it so */
+            version: components["schemas"]["Version"];
+        };
+        EntityListAnswer: {
+            entities: components["schemas"]["Entity"][];
+            /** @description Set when there are more than the answer holds; page on with POST .../entities/search and this as its from */
+            next?: string;
+            /** @description Always true */
+            ok: boolean;
+        };
+        EntityPermissions: {
+            read: components["schemas"]["PermissionBlock"];
+            register: components["schemas"]["PermissionBlock"];
+            unregister: components["schemas"]["PermissionBlock"];
+            update: components["schemas"]["PermissionBlock"];
+            updateProperties: {
+                [key: string]: components["schemas"]["PermissionBlock"];
+            };
+            updateRelations: {
+                [key: string]: components["schemas"]["PermissionBlock"];
+            };
         };
         EntitySearch: {
             desc?: boolean;
@@ -1707,6 +3127,14 @@ export interface components {
             /** Format: int64 */
             seq: number;
             verb: string;
+        };
+        Example: {
+            _id: string;
+            data: unknown;
+        };
+        Failed: {
+            identifier: string;
+            message: string;
         };
         Failure: {
             /** @description On refusals: what to do instead */
@@ -1773,6 +3201,9 @@ export interface components {
             /** @description Always true */
             ok: boolean;
         };
+        FilesBody: {
+            files: components["schemas"]["File"][];
+        };
         Finding: {
             /** Format: int64 */
             column: number;
@@ -1783,17 +3214,34 @@ export interface components {
             path?: string;
             problem: string;
         };
+        FolderAnswer: {
+            folder: {
+                [key: string]: unknown;
+            };
+            /** @description Always true */
+            ok: boolean;
+        };
         Graph: {
             edges: components["schemas"]["Edge"][];
+            hidden: components["schemas"]["Hidden"][];
             more: {
                 [key: string]: number;
             };
+            next?: string;
             nodes: components["schemas"]["Node"][];
         };
         GraphAnswer: {
             graph: components["schemas"]["Graph"];
             /** @description Always true */
             ok: boolean;
+        };
+        Hidden: {
+            atLeast?: boolean;
+            /** Format: int64 */
+            count: number;
+            in: boolean;
+            node: string;
+            relation?: string;
         };
         Hit: {
             blueprint: string;
@@ -1825,8 +3273,41 @@ export interface components {
             pullRequests: components["schemas"]["PullRequest"][];
             runs: components["schemas"]["Run"][];
         };
-        ImportInput: {
-            files: components["schemas"]["File"][];
+        IdentifierAnswer: {
+            identifier: string;
+            /** @description Always true */
+            ok: boolean;
+        };
+        ImpactAnswer: {
+            complete: boolean;
+            counts: components["schemas"]["ImpactCount"][];
+            graph: components["schemas"]["Graph"];
+            /** @description Always true */
+            ok: boolean;
+            rows: components["schemas"]["ImpactRow"][];
+            /** Format: int64 */
+            total: number;
+        };
+        ImpactCount: {
+            blueprint: string;
+            /** Format: int64 */
+            count: number;
+            /** Format: int64 */
+            depth: number;
+            /** Format: int64 */
+            required: number;
+        };
+        ImpactRow: {
+            blueprint: string;
+            /** Format: int64 */
+            depth: number;
+            icon?: string;
+            id: string;
+            identifier: string;
+            relation: string;
+            required: boolean;
+            title: string;
+            via: string;
         };
         ImportItem: {
             blueprint?: string;
@@ -1877,6 +3358,79 @@ export interface components {
             instances: components["schemas"]["Instance"][];
             /** @description Always true */
             ok: boolean;
+        };
+        IntegrationAnswer: {
+            /** @description As it was sent, with logAttributes and metricAttributes */
+            integration: {
+                [key: string]: unknown;
+            };
+            /** @description Always true */
+            ok: boolean;
+        };
+        IntegrationKindsAnswer: {
+            data: {
+                [key: string]: components["schemas"]["KindExamples"];
+            };
+            /** @description Always true */
+            ok: boolean;
+        };
+        IntegrationLogsAnswer: {
+            logs: {
+                [key: string]: unknown;
+            }[];
+            /** @description Always true */
+            ok: boolean;
+        };
+        IntegrationMetricsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            syncMetrics: components["schemas"]["Metric"][];
+        };
+        IntegrationsAnswer: {
+            integrations: {
+                [key: string]: unknown;
+            }[];
+            /** @description Always true */
+            ok: boolean;
+        };
+        InviteInput: {
+            invitee: components["schemas"]["InviteInputInviteeStruct"];
+        };
+        InviteInputInviteeStruct: {
+            email: string;
+            name?: string;
+            roles?: string[];
+            teams?: string[];
+        };
+        JqAnswer: {
+            /** @description What is wrong with the expression, or with it on this input */
+            error?: string;
+            /** @description compile, time, size or value */
+            kind?: string;
+            /** Format: int64 */
+            micros: number;
+            /** @description Always true */
+            ok: boolean;
+            /** @description The first result; null when there is none */
+            value: unknown;
+        };
+        JqInput: {
+            /** @description With identifier: the entity that is the input */
+            blueprint?: string;
+            /** @description jq in Port's dialect: single quotes are strings, too */
+            expression: string;
+            identifier?: string;
+            /** @description The input itself, instead of an entity */
+            input?: unknown;
+        };
+        KindExamples: {
+            examples: components["schemas"]["Example"][];
+        };
+        Left: {
+            entity: string;
+            field: string;
+            reason: string;
+            value: unknown;
         };
         LogLine: {
             /** Format: date-time */
@@ -1929,19 +3483,59 @@ export interface components {
             ok: boolean;
             reviewers: string[];
         };
+        Metric: {
+            eventId: string;
+            kind: string;
+            metrics: unknown;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        Migration: {
+            actor: string;
+            createdAt: string;
+            deleteBlueprint: boolean;
+            deleteEntities: boolean;
+            /** Format: int64 */
+            failureCount: number;
+            /** @description The first that failed, with why */
+            failures: components["schemas"]["Failed"][];
+            id: string;
+            mapping: unknown;
+            message: string;
+            sourceBlueprint: string;
+            status: string;
+            /** Format: int64 */
+            successCount: number;
+            updatedAt: string;
+        };
+        MigrationAnswer: {
+            migration: components["schemas"]["Migration"];
+            /** @description Always true */
+            ok: boolean;
+        };
+        MigrationIDAnswer: {
+            migrationId: string;
+            /** @description Always true */
+            ok: boolean;
+        };
+        MigrationInput: {
+            /** @description And the blueprint, which implies its entities */
+            deleteBlueprint?: boolean;
+            /** @description Delete the sources when all were converted */
+            deleteEntities?: boolean;
+            mapping: unknown;
+            sourceBlueprint: string;
+        };
+        MigrationsAnswer: {
+            migrations: components["schemas"]["Migration"][];
+            /** @description Always true */
+            ok: boolean;
+        };
         Mirror: {
             path: string;
             title?: string;
         } & {
             [key: string]: unknown;
-        };
-        New: {
-            blueprint: string;
-            name: string;
-            /** @description Everybody can use it; only the owner can change it */
-            shared?: boolean;
-            /** @description The search part of the list's address, without the question mark */
-            state: string;
         };
         NewComment: {
             body: string;
@@ -1972,6 +3566,13 @@ export interface components {
             /** @enum {string} */
             verdict: "approve" | "request_changes";
         };
+        NewSecret: {
+            description?: string;
+            /** @description 1 to 100 letters, digits, - and _ */
+            secretName: string;
+            /** @description Never answered */
+            secretValue: string;
+        };
         NewStatus: {
             context: string;
             description?: string;
@@ -1994,6 +3595,14 @@ export interface components {
             /** @description The token itself; it is shown only here */
             value: string;
         };
+        NewView: {
+            blueprint: string;
+            name: string;
+            /** @description Everybody can use it; only the owner can change it */
+            shared?: boolean;
+            /** @description The search part of the list's address, without the question mark */
+            state: string;
+        };
         NewWebhook: {
             events?: string[];
             /** @description To replace a webhook; the address identifies it when absent */
@@ -2010,6 +3619,13 @@ export interface components {
             id: string;
             identifier: string;
             title: string;
+        };
+        NodeRunsAnswer: {
+            nodeRuns: {
+                [key: string]: unknown;
+            }[];
+            /** @description Always true */
+            ok: boolean;
         };
         ObjectChange: {
             environment: string;
@@ -2033,6 +3649,23 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        OrganizationSecret: {
+            createdAt: string;
+            createdBy: string;
+            description?: string;
+            secretName: string;
+            updatedAt: string;
+            updatedBy: string;
+        };
+        Origin: {
+            /** Format: date-time */
+            at: string;
+            source: string;
+        };
+        Owned: {
+            blueprint: string;
+            identifier: string;
+        };
         Ownership: {
             path?: string;
             title?: string;
@@ -2040,11 +3673,53 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        PageAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            /** @description As it was sent */
+            page: {
+                [key: string]: unknown;
+            };
+        };
+        PagePermissionsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            permissions: {
+                [key: string]: unknown;
+            };
+        };
+        PagesAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            pages: {
+                [key: string]: unknown;
+            }[];
+        };
+        PathAnswer: {
+            complete: boolean;
+            found: boolean;
+            graph: components["schemas"]["Graph"];
+            /** @description Always true */
+            ok: boolean;
+            steps: components["schemas"]["Step"][];
+        };
         PathFilter: {
             fromBlueprint?: string;
             path: string[];
         } & {
             [key: string]: unknown;
+        };
+        PermissionBlock: {
+            ownedByTeam: boolean;
+            policy?: unknown;
+            roles: string[];
+            teams: string[];
+            users: string[];
+        };
+        PermissionsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            permissions: string[];
         };
         Person: {
             email: string;
@@ -2101,6 +3776,19 @@ export interface components {
             service: string;
             verb: string;
         };
+        ProvenanceAnswer: {
+            /** @description Which source last changed each field, and when */
+            fields: {
+                [key: string]: components["schemas"]["Origin"];
+            };
+            /** @description Always true */
+            ok: boolean;
+        };
+        ProvisionAnswer: {
+            integrations: string[];
+            /** @description Always true */
+            ok: boolean;
+        };
         PullAnswer: {
             /** @description Always true */
             ok: boolean;
@@ -2149,6 +3837,7 @@ export interface components {
             omitted?: number;
             refusals: components["schemas"]["Finding"][];
             repairs: components["schemas"]["Finding"][];
+            scorecards: components["schemas"]["ImportItem"][];
             summary: string;
         };
         ReportAnswer: {
@@ -2188,6 +3877,28 @@ export interface components {
             files: components["schemas"]["FileChange"][];
             message: string;
             repository: string;
+        };
+        RestoredAnswer: {
+            entity: components["schemas"]["Entity"];
+            /** @description What could not be brought back */
+            left: components["schemas"]["Left"][];
+            /** @description Always true */
+            ok: boolean;
+            /** @description What points at it again */
+            references: components["schemas"]["Hit"][];
+        };
+        RestoredBlueprintAnswer: {
+            blueprint: components["schemas"]["Blueprint"];
+            /** @description Always true */
+            ok: boolean;
+        };
+        ResyncAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            request: components["schemas"]["ResyncRequest"];
+        };
+        ResyncRequest: {
+            updatedAt: string;
         };
         Review: {
             /** Format: date-time */
@@ -2259,10 +3970,41 @@ export interface components {
             plan: components["schemas"]["Plan"];
             title: string;
         };
+        SavedTeam: {
+            createdAt: string;
+            description: string;
+            name: string;
+            provider: string;
+            title: string;
+            updatedAt: string;
+            users: string[];
+        };
+        SavedTeamAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            team: components["schemas"]["SavedTeam"];
+        };
         SearchRule: {
             operator: string;
             property: string;
             value?: unknown;
+        };
+        SecretAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            secret: components["schemas"]["OrganizationSecret"];
+        };
+        SecretChange: {
+            description?: string;
+            /** @description May repeat the name of the path */
+            secretName?: string;
+            /** @description Never answered */
+            secretValue?: string;
+        };
+        SecretsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            secrets: components["schemas"]["OrganizationSecret"][];
         };
         Session: {
             /** Format: date-time */
@@ -2288,6 +4030,33 @@ export interface components {
             password: string;
             token: string;
         };
+        Sidebar: {
+            identifier: string;
+            items: components["schemas"]["SidebarItem"][];
+        };
+        SidebarAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            sidebar: components["schemas"]["Sidebar"];
+        };
+        SidebarItem: {
+            after?: string;
+            blueprint?: string;
+            icon?: string;
+            identifier: string;
+            parent?: string;
+            sidebar: string;
+            /** @enum {string} */
+            sidebarType: "folder" | "page";
+            title?: string;
+            type?: string;
+        };
+        SigningKeyAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            /** @description Check X-Port-Signature with it. It is not shown again. */
+            signingKey: string;
+        };
         Stats: {
             /** Format: int64 */
             medianMillis: number;
@@ -2308,6 +4077,12 @@ export interface components {
             /** @description Always true */
             ok: boolean;
             statuses: components["schemas"]["CommitStatus"][];
+        };
+        Step: {
+            against: boolean;
+            from: string;
+            relation: string;
+            to: string;
         };
         StepRun: {
             args: unknown;
@@ -2347,17 +4122,52 @@ export interface components {
             ok: boolean;
             summary: components["schemas"]["Summary"];
         };
+        SweepAnswer: {
+            entities: components["schemas"]["Owned"][];
+            /** @description Always true */
+            ok: boolean;
+        };
+        SweepInput: {
+            datasource_prefix: string;
+            datasource_suffix: string;
+        };
         Team: {
+            createdAt: string;
             description: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How many people are in it and active
+             */
             members: number;
             name: string;
+            provider: string;
             title: string;
+            updatedAt: string;
+            users: components["schemas"]["TeamUser"][];
+        };
+        TeamAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            team: components["schemas"]["Team"];
         };
         TeamInheritance: {
             path: string;
         } & {
             [key: string]: unknown;
+        };
+        TeamInput: {
+            description?: string;
+            name?: string;
+            title?: string;
+            /** @description Addresses; who has no account is invited */
+            users?: string[];
+        };
+        TeamUser: {
+            email: string;
+            firstName: string;
+            id: string;
+            lastName: string;
+            status: string;
         };
         TeamsAnswer: {
             /** @description Always true */
@@ -2396,6 +4206,11 @@ export interface components {
             /** @description Of the plan that was shown */
             digest: string;
         };
+        UndoneAnswer: {
+            entity: components["schemas"]["Entity"];
+            /** @description Always true */
+            ok: boolean;
+        };
         User: {
             /** Format: date-time */
             createdAt: string;
@@ -2411,11 +4226,38 @@ export interface components {
             ok: boolean;
             user: components["schemas"]["User"];
         };
-        UsersAnswer: {
+        UserInput: {
+            /** @description Admin, Member, or the portal's own */
+            roles?: string[];
+            teams?: string[];
+        };
+        UserRole: {
+            name: string;
+        };
+        Version: {
+            actor: string;
+            /** Format: date-time */
+            at: string;
+            cause?: string;
+            changes: {
+                [key: string]: components["schemas"]["Change"];
+            };
+            datasource?: string;
+            earliest?: boolean;
+            /** Format: int64 */
+            id: number;
+            identifier: string;
+            runId?: string;
+            /** @enum {string} */
+            verb: "create" | "update" | "derive" | "delete" | "restore";
+            /** Format: int64 */
+            version: number;
+        };
+        VersionsAnswer: {
             next?: string;
             /** @description Always true */
             ok: boolean;
-            users: components["schemas"]["User"][];
+            versions: components["schemas"]["Version"][];
         };
         View: {
             blueprint: string;
@@ -2459,6 +4301,21 @@ export interface components {
             /** @description Always true */
             ok: boolean;
             webhooks: components["schemas"]["Webhook"][];
+        };
+        WorkflowAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            /** @description As it was sent */
+            workflow: {
+                [key: string]: unknown;
+            };
+        };
+        WorkflowsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            workflows: {
+                [key: string]: unknown;
+            }[];
         };
     };
     responses: never;
@@ -2862,6 +4719,203 @@ export interface operations {
             };
         };
     };
+    applyFiles: {
+        parameters: {
+            query?: {
+                /** @description Say what would happen and save nothing */
+                plan?: boolean;
+                /** @description Delete the entities that the files do not have, of the blueprints they are about */
+                prune?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FilesBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listApps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createApp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AppInput"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    updateApp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AppInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteApp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    rotateAppSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     listAuditEvents: {
         parameters: {
             query?: {
@@ -2889,6 +4943,81 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listAuditLog: {
+        parameters: {
+            query?: {
+                identifier?: string;
+                entity?: string;
+                blueprint?: string;
+                run_id?: string;
+                from?: string;
+                to?: string;
+                action?: string;
+                status?: string;
+                limit?: string;
+                origin?: string;
+                resources?: string;
+                includes?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditLogAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createAccessToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccessTokenInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessTokenAnswer"];
                 };
             };
             /** @description Failure */
@@ -2964,6 +5093,37 @@ export interface operations {
             };
         };
     };
+    listPermissions: {
+        parameters: {
+            query?: {
+                action_version?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermissionsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     listBlueprints: {
         parameters: {
             query?: never;
@@ -2995,7 +5155,10 @@ export interface operations {
     };
     createBlueprint: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Make the page that lists the entities; true when absent */
+                create_catalog_page?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3026,9 +5189,45 @@ export interface operations {
             };
         };
     };
-    getBlueprint: {
+    listDatasourceEntities: {
         parameters: {
             query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SweepInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SweepAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getBlueprint: {
+        parameters: {
+            query?: {
+                /** @description Has no effect here */
+                exclude_calculated_properties?: boolean;
+            };
             header?: never;
             path: {
                 bp: string;
@@ -3094,7 +5293,10 @@ export interface operations {
     };
     deleteBlueprint: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Delete the actions about it, too */
+                delete_actions?: boolean;
+            };
             header?: never;
             path: {
                 bp: string;
@@ -3123,6 +5325,160 @@ export interface operations {
             };
         };
     };
+    patchBlueprint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlueprintAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteAllEntities: {
+        parameters: {
+            query?: {
+                run_id?: string;
+                /** @description Delete the blueprint, too */
+                delete_blueprint?: boolean;
+            };
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MigrationIDAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteEntities: {
+        parameters: {
+            query?: {
+                delete_dependents?: boolean;
+                run_id?: string;
+            };
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkDeleteInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkDeleteAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listEntities: {
+        parameters: {
+            query?: {
+                /** @description Only these fields, e.g. identifier, properties.language; repeated or comma-separated */
+                include?: string[];
+                /** @description All but these fields */
+                exclude?: string[];
+                /** @description Leave out mirrors, calculations and aggregations */
+                exclude_calculated_properties?: boolean;
+                /** @description Relations as {identifier, title} */
+                attach_title_to_relation?: boolean;
+                /** @description Mirrors of $title as {identifier, title} */
+                attach_identifier_to_title_mirror_properties?: boolean;
+                /** @description Has no effect: an answer is always complete */
+                allow_partial_results?: boolean;
+            };
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntityListAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     createEntity: {
         parameters: {
             query?: {
@@ -3130,10 +5486,24 @@ export interface operations {
                 upsert?: boolean;
                 /** @description With upsert: keep what is not sent */
                 merge?: boolean;
+                /** @description Make what relations point at and does not exist */
+                create_missing_related_entities?: boolean;
                 /** @description Check and save nothing */
                 validation_only?: boolean;
                 /** @description The run this change belongs to */
                 run_id?: string;
+                /** @description Only these fields, e.g. identifier, properties.language; repeated or comma-separated */
+                include?: string[];
+                /** @description All but these fields */
+                exclude?: string[];
+                /** @description Leave out mirrors, calculations and aggregations */
+                exclude_calculated_properties?: boolean;
+                /** @description Relations as {identifier, title} */
+                attach_title_to_relation?: boolean;
+                /** @description Mirrors of $title as {identifier, title} */
+                attach_identifier_to_title_mirror_properties?: boolean;
+                /** @description Has no effect: an answer is always complete */
+                allow_partial_results?: boolean;
             };
             header?: never;
             path: {
@@ -3154,6 +5524,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EntityAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    countEntities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountAnswer"];
                 };
             };
             /** @description Failure */
@@ -3207,6 +5608,52 @@ export interface operations {
             };
         };
     };
+    upsertEntities: {
+        parameters: {
+            query?: {
+                /** @description Replace the entity if there is one */
+                upsert?: boolean;
+                /** @description With upsert: keep what is not sent */
+                merge?: boolean;
+                /** @description Make what relations point at and does not exist */
+                create_missing_related_entities?: boolean;
+                /** @description Check and save nothing */
+                validation_only?: boolean;
+                /** @description The run this change belongs to */
+                run_id?: string;
+            };
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     searchEntities: {
         parameters: {
             query?: never;
@@ -3244,7 +5691,20 @@ export interface operations {
     };
     getEntity: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only these fields, e.g. identifier, properties.language; repeated or comma-separated */
+                include?: string[];
+                /** @description All but these fields */
+                exclude?: string[];
+                /** @description Leave out mirrors, calculations and aggregations */
+                exclude_calculated_properties?: boolean;
+                /** @description Relations as {identifier, title} */
+                attach_title_to_relation?: boolean;
+                /** @description Mirrors of $title as {identifier, title} */
+                attach_identifier_to_title_mirror_properties?: boolean;
+                /** @description Has no effect: an answer is always complete */
+                allow_partial_results?: boolean;
+            };
             header?: never;
             path: {
                 bp: string;
@@ -3277,8 +5737,11 @@ export interface operations {
     replaceEntity: {
         parameters: {
             query?: {
+                /** @description Make what relations point at and does not exist */
+                create_missing_related_entities?: boolean;
                 /** @description Check and save nothing */
                 validation_only?: boolean;
+                /** @description The run this change belongs to */
                 run_id?: string;
             };
             header?: never;
@@ -3317,7 +5780,7 @@ export interface operations {
     deleteEntity: {
         parameters: {
             query?: {
-                /** @description Delete the entities that require this one, too */
+                /** @description Delete the entities that point at this one, too */
                 delete_dependents?: boolean;
                 run_id?: string;
             };
@@ -3353,8 +5816,11 @@ export interface operations {
     patchEntity: {
         parameters: {
             query?: {
+                /** @description Make what relations point at and does not exist */
+                create_missing_related_entities?: boolean;
                 /** @description Check and save nothing */
                 validation_only?: boolean;
+                /** @description The run this change belongs to */
                 run_id?: string;
             };
             header?: never;
@@ -3377,6 +5843,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EntityAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getEntityAt: {
+        parameters: {
+            query?: {
+                /** @description A time (RFC 3339), or the number of a version; now when absent */
+                time?: string;
+            };
+            header?: never;
+            path: {
+                bp: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntityAtAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    compareEntity: {
+        parameters: {
+            query?: {
+                /** @description The number of a version, or a time (RFC 3339) */
+                from?: string;
+                /** @description The same; now when absent */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                bp: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangesAnswer"];
                 };
             };
             /** @description Failure */
@@ -3426,8 +5964,16 @@ export interface operations {
         parameters: {
             query?: {
                 depth?: number;
-                /** @description Nodes at most */
+                /** @description Nodes at most: 100 when absent, 50 of an expansion */
                 limit?: number;
+                /** @description The id of a node whose next neighbours are wanted */
+                expand?: string;
+                /** @description Of an expansion: this relation only */
+                relation?: string;
+                /** @description Of an expansion: relations that point at the node, or from it */
+                way?: "in" | "out";
+                /** @description Of an expansion: the next of the answer before */
+                from?: string;
             };
             header?: never;
             path: {
@@ -3445,6 +5991,413 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GraphAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listEntityVersions: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before */
+                from?: string;
+                /** @description 50 when absent */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                bp: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    undoEntityVersion: {
+        parameters: {
+            query?: {
+                /** @description Undo also what was changed again since */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                bp: string;
+                id: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndoneAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getImpact: {
+        parameters: {
+            query?: {
+                /** @description Nodes and rows at most: 100 when absent */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                bp: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImpactAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getProvenance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProvenanceAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listBlueprintVersions: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before */
+                from?: string;
+                /** @description 50 when absent */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getBlueprintPermissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlueprintPermissionsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    patchBlueprintPermissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlueprintPermissionsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    convertFiles: {
+        parameters: {
+            query?: {
+                /** @description Taken from the names of the files when absent */
+                format?: "port" | "backstage" | "csv";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FilesBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConvertAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listDeletedEntities: {
+        parameters: {
+            query?: {
+                /** @description Only of this blueprint */
+                blueprint?: string;
+                /** @description The next of the page before */
+                from?: string;
+                /** @description 50 when absent */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listDeletedBlueprints: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedBlueprintsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    restoreBlueprint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoredBlueprintAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    restoreEntity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                versionId: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoredAnswer"];
                 };
             };
             /** @description Failure */
@@ -3516,6 +6469,40 @@ export interface operations {
             };
         };
     };
+    findPath: {
+        parameters: {
+            query: {
+                /** @description Blueprint/identifier */
+                from: string;
+                /** @description Blueprint/identifier */
+                to: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PathAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     home: {
         parameters: {
             query?: never;
@@ -3550,6 +6537,12 @@ export interface operations {
             query?: {
                 /** @description Say what would happen and save nothing */
                 dry_run?: boolean;
+                /** @description Taken from the names of the files when absent */
+                format?: "port" | "backstage" | "csv";
+                /** @description What the rows of a CSV file are, where nothing else says it */
+                blueprint?: string;
+                /** @description Make bare entities of what relations point at and what does not exist */
+                create_missing?: boolean;
             };
             header?: never;
             path?: never;
@@ -3557,7 +6550,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ImportInput"];
+                "application/json": components["schemas"]["FilesBody"];
             };
         };
         responses: {
@@ -3568,6 +6561,193 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReportAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    ingestEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ingestId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    ingestLogs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ingestId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    replaceSyncMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ingestId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    ingestSyncMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ingestId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putSyncMetric: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ingestId: string;
+                eventId: string;
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Failure */
@@ -3610,6 +6790,574 @@ export interface operations {
             };
         };
     };
+    listIntegrations: {
+        parameters: {
+            query?: {
+                /** @description Only those that work on actions */
+                actionsProcessingEnabled?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntegrationsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createIntegration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntegrationAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listIntegrationMetadata: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntegrationsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listProvisionedIntegrations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProvisionAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getIntegration: {
+        parameters: {
+            query?: {
+                /** @description What the id is: installationId (the default) or logIngestId */
+                byField?: string;
+                /** @description A sign of life */
+                isPolling?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntegrationAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteIntegration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    patchIntegration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntegrationAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    patchIntegrationConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntegrationAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listKinds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntegrationKindsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putExamples: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listIntegrationLogs: {
+        parameters: {
+            query?: {
+                /** @description At most 300 */
+                limit?: number;
+                /** @description A line, to go on from */
+                log_id?: string;
+                /** @description after or before that line (the default) */
+                direction?: string;
+                /** @description Only since then */
+                timestamp?: string;
+                /** @description Only this level */
+                level?: string;
+                /** @description Only this synchronisation */
+                eventId?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntegrationLogsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getResyncRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResyncAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    requestResync: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResyncAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listSyncMetrics: {
+        parameters: {
+            query?: {
+                /** @description Only this synchronisation */
+                eventId?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntegrationMetricsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listSyncsMetadata: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    runJq: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JqInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JqAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getKafkaCredentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     me: {
         parameters: {
             query?: never;
@@ -3626,6 +7374,134 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MeAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listMigrations: {
+        parameters: {
+            query?: {
+                status?: string[];
+                actor?: string;
+                blueprint?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MigrationsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createMigration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MigrationInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MigrationAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getMigration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MigrationAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    cancelMigration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MigrationAnswer"];
                 };
             };
             /** @description Failure */
@@ -3754,6 +7630,498 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listSecrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSecret"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    patchSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    rotateSigningKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SigningKeyAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listPages: {
+        parameters: {
+            query?: {
+                /** @description Leave widgets and filters out */
+                compact?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagesAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createPage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentifierAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getPage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putPage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deletePage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getPagePermissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagePermissionsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    patchPagePermissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagePermissionsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteWidget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                widget: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentifierAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    patchWidget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                widget: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentifierAnswer"];
                 };
             };
             /** @description Failure */
@@ -4551,6 +8919,37 @@ export interface operations {
             };
         };
     };
+    rotateCredentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                email: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     listRuns: {
         parameters: {
             query?: {
@@ -4858,7 +9257,11 @@ export interface operations {
     search: {
         parameters: {
             query?: {
+                /** @description Words, beginnings, parts or initials of what is looked for; small misspellings do not matter */
                 q?: string;
+                /** @description Only these, comma-separated */
+                blueprint?: string[];
+                /** @description 20 when absent */
                 limit?: number;
             };
             header?: never;
@@ -5142,6 +9545,144 @@ export interface operations {
             };
         };
     };
+    getSidebar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sidebar: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SidebarAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createFolder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sidebar: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteFolder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sidebar: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    patchFolder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sidebar: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     status: {
         parameters: {
             query?: never;
@@ -5173,7 +9714,10 @@ export interface operations {
     };
     listTeams: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Has no effect: answers are complete */
+                fields?: string[];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5187,6 +9731,174 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TeamsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createTeam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedTeamAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getTeam: {
+        parameters: {
+            query?: {
+                /** @description Has no effect: answers are complete */
+                fields?: string[];
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putTeam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedTeamAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteTeam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    patchTeam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedTeamAnswer"];
                 };
             };
             /** @description Failure */
@@ -5296,12 +10008,14 @@ export interface operations {
     listUsers: {
         parameters: {
             query?: {
-                /** @description The next of the page before */
-                from?: string;
-                /** @description Entries per page */
-                limit?: number;
                 /** @description Text in the name or the address */
                 q?: string;
+                /** @description Users per page; all when absent */
+                limit?: number;
+                /** @description The next of the page before */
+                from?: string;
+                /** @description Has no effect: answers are complete */
+                fields?: string[];
             };
             header?: never;
             path?: never;
@@ -5315,7 +10029,140 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UsersAnswer"];
+                    "application/json": components["schemas"]["AccountsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    inviteUser: {
+        parameters: {
+            query?: {
+                /** @description Has no effect: the portal sends no mail */
+                notify?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                email: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                email: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    patchUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                email: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountAnswer"];
                 };
             };
             /** @description Failure */
@@ -5370,7 +10217,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["New"];
+                "application/json": components["schemas"]["NewView"];
             };
         };
         responses: {
@@ -5405,7 +10252,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["New"];
+                "application/json": components["schemas"]["NewView"];
             };
         };
         responses: {
@@ -5430,6 +10277,345 @@ export interface operations {
         };
     };
     deleteView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listWorkflows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createWorkflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listNodeRuns: {
+        parameters: {
+            query?: {
+                /** @description What the run is called outside */
+                external_run_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeRunsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    patchNodeRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    addNodeRunLog: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    ackWorkflowRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    claimWorkflowRuns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeRunsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getWorkflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putWorkflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteWorkflow: {
         parameters: {
             query?: never;
             header?: never;

@@ -1,8 +1,9 @@
-import { Button, FileButton, Group, Text } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { Button, Checkbox, FileButton, Group, Select, Text } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState, type DragEvent } from 'react';
 import { api } from '~/api/client';
+import { blueprintsQuery } from '~/api/queries';
 import type { ImportReport } from '~/api/types';
 import { plural } from '~/lib/format';
 import { t } from '~/strings';
@@ -14,7 +15,7 @@ import { readDropped, readFiles, type ImportFile } from './importFiles';
 import { Note } from '~/ui/Note';
 
 function changes(report: ImportReport): number {
-  return [...report.blueprints, ...report.entities].filter(
+  return [...report.blueprints, ...report.scorecards, ...report.entities].filter(
     (item) => item.verb === 'create' || item.verb === 'update',
   ).length;
 }
@@ -25,16 +26,20 @@ const written = (report: ImportReport) =>
 /** Files in, a dry run with every finding, then the import. */
 export function ImportPage() {
   const queryClient = useQueryClient();
+  const blueprints = useQuery(blueprintsQuery).data ?? [];
   const [files, setFiles] = useState<ImportFile[]>();
+  const [blueprint, setBlueprint] = useState('');
+  const [createMissing, setCreateMissing] = useState(false);
+  const query = { blueprint, create_missing: createMissing };
   const check = useMutation({
     mutationFn: async (reading: Promise<ImportFile[]>) => {
       const read = await reading;
       setFiles(read);
-      return (await api.post('/v1/import', { query: { dry_run: true } }, { files: read })).report;
+      return (await api.post('/v1/import', { query: { ...query, dry_run: true } }, { files: read })).report;
     },
   });
   const write = useMutation({
-    mutationFn: async () => (await api.post('/v1/import', {}, { files: files ?? [] })).report,
+    mutationFn: async () => (await api.post('/v1/import', { query }, { files: files ?? [] })).report,
     onSuccess: () => {
       void queryClient.invalidateQueries({ queryKey: ['blueprint'] });
       void queryClient.invalidateQueries({ queryKey: ['entity'] });
@@ -68,7 +73,29 @@ export function ImportPage() {
           )
         }
       />
-      {!report && !check.isPending && <DropZone onFiles={(reading) => check.mutate(reading)} />}
+      {!report && !check.isPending && (
+        <>
+          <Group gap="md" align="flex-end">
+            <Select
+              label={t.catalog.tableOf}
+              placeholder={t.catalog.tableByName}
+              data={blueprints.map((b) => ({ value: b.identifier, label: b.title || b.identifier }))}
+              value={blueprint || null}
+              onChange={(value) => setBlueprint(value ?? '')}
+              clearable
+              searchable
+              w={280}
+            />
+            <Checkbox
+              label={t.catalog.createMissing}
+              checked={createMissing}
+              onChange={(event) => setCreateMissing(event.currentTarget.checked)}
+              pb={8}
+            />
+          </Group>
+          <DropZone onFiles={(reading) => check.mutate(reading)} />
+        </>
+      )}
       {check.isPending && <Skeletons rows={6} />}
       {error && (
         <div className="sph-card">
@@ -118,7 +145,7 @@ function DropZone({ onFiles }: { onFiles: (reading: Promise<ImportFile[]>) => vo
       <Group gap="xs" justify="center">
         <FileButton
           multiple
-          accept=".json,.yaml,.yml"
+          accept=".json,.yaml,.yml,.csv,.tsv"
           onChange={(chosen) => chosen.length > 0 && onFiles(readFiles(chosen))}
         >
           {(props) => <Button {...props}>{t.catalog.chooseFiles}</Button>}

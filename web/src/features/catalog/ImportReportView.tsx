@@ -1,9 +1,12 @@
-import { Stack, Table } from '@mantine/core';
+import { Stack, Table, Text } from '@mantine/core';
 import type { Finding, ImportItem, ImportReport } from '~/api/types';
 import { t } from '~/strings';
 import { Pill, type Tone } from '~/ui/bits';
 import { EntityLink } from '~/ui/EntityLink';
 import { Section } from '~/ui/Section';
+
+/** More things than this are counted and not listed. */
+const shownItems = 300;
 
 const tones: Record<string, Tone> = { create: 'ok', update: 'info', unchanged: 'mute', refused: 'bad' };
 
@@ -36,6 +39,7 @@ export function ImportReportView({ report }: { report: ImportReport }) {
         </Section>
       )}
       <Items title={t.catalog.blueprints} items={report.blueprints} />
+      <Items title={t.catalog.scorecards} items={report.scorecards} />
       <Items title={t.catalog.importEntities} items={report.entities} link={!report.dryRun} />
     </Stack>
   );
@@ -81,7 +85,7 @@ function Items({ title, items, link }: { title: string; items: ImportItem[]; lin
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            {items.map((item) => (
+            {items.slice(0, shownItems).map((item) => (
               <Table.Tr key={`${item.file} ${item.blueprint ?? ''} ${item.identifier}`}>
                 <Table.Td>
                   {link && item.blueprint && item.verb !== 'refused' ? (
@@ -100,6 +104,11 @@ function Items({ title, items, link }: { title: string; items: ImportItem[]; lin
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
+      {items.length > shownItems && (
+        <Text size="sm" className="sph-muted" p="md">
+          {t.catalog.moreItems(items.length - shownItems)}
+        </Text>
+      )}
     </Section>
   );
 }

@@ -1,6 +1,6 @@
 export type ImportFile = { name: string; content: string };
 
-const wanted = /\.(json|ya?ml)$/i;
+const wanted = /\.(json|ya?ml|csv|tsv)$/i;
 
 /** Reads chosen files; those of another kind are left out. */
 export async function readFiles(files: Iterable<File>, prefix = ''): Promise<ImportFile[]> {

@@ -36,9 +36,12 @@ export const catalog = {
 
   importTitle: 'Import',
   importDescription:
-    'Blueprints and entities from JSON or YAML files. First a dry run shows what would happen.',
+    'Blueprints, scorecards and entities from Port (JSON), Backstage (YAML) or tables (CSV). First a dry run shows what would happen.',
+  tableOf: 'Rows of a table are',
+  tableByName: 'As the file is called',
+  createMissing: 'Make what relations point at and what does not exist',
   dropFiles: 'Drop files here, or choose them',
-  dropHint: 'JSON or YAML, many at once. Nothing is changed before you confirm.',
+  dropHint: 'JSON, YAML or CSV, many at once. Nothing is changed before you confirm.',
   chooseFiles: 'Choose files',
   importNow: 'Import',
   startOver: 'Start over',
@@ -63,5 +66,7 @@ export const catalog = {
   repairDone: 'What was done',
   todo: 'What to do',
   blueprints: 'Blueprints',
+  scorecards: 'Scorecards',
   importEntities: 'Entities',
+  moreItems: (n: number) => `and ${n} more`,
 };
