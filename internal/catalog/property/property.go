@@ -239,7 +239,7 @@ func oneOf(values []string) string {
 
 // Escape makes a key a segment of a JSON pointer.
 func Escape(key string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
+	return strings.ReplaceAll(strings.ReplaceAll(key, "~", "~0"), "/", "~1")
 }
 
 func wrongType(v any, at, expected string) []Problem {
