@@ -157,6 +157,25 @@ func (p *parts) tidy(ctx context.Context) error {
 	}
 }
 
+// forget drops what is older than is kept, once an hour, until ctx ends.
+func (p *parts) forget(ctx context.Context) error {
+	tick := time.NewTicker(tidyEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if _, err := p.catalog.Prune(ctx, catalog.Kept()); err != nil && ctx.Err() == nil {
+				p.log.WarnContext(ctx, "forgetting old versions failed; trying again in an hour", "error", err)
+			}
+			if err := p.sources.Prune(ctx, catalog.Kept().Deleted); err != nil && ctx.Err() == nil {
+				p.log.WarnContext(ctx, "forgetting old sweeps failed; trying again in an hour", "error", err)
+			}
+		}
+	}
+}
+
 func (p *parts) close() error {
 	var err error
 	if p.forge != nil {

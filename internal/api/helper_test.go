@@ -334,7 +334,7 @@ func (h *harness) startRun(role string, lines int) string {
 func concrete(path, runID string) string {
 	path = strings.NewReplacer(
 		"{bp}", "Component", "{id}", runID, "{repo}", "group%2Fr", "{n}", "1", "{sha}", "main", "{action}", "wait_here",
-		"{name}", "svc", "{env}", "dev", "{service}", "svc",
+		"{name}", "svc", "{sweep}", "1", "{version}", "1", "{versionId}", "1", "{env}", "dev", "{service}", "svc",
 	).Replace(path)
 	return wildcard.ReplaceAllString(path, "x")
 }

@@ -96,6 +96,11 @@ func ruleFor(verb string) (rule, bool) {
 			id: "whole-audit-for-deciders", everything: deciders, about: all,
 			alternative: "Open the audit tab of one entity, run, repository or pull request: that everybody may read.",
 		}, true
+	case "source.report", "source.decide":
+		return rule{
+			id: "infrastructure-runs-sources", everything: admins,
+			alternative: "Send the address of the sweep to somebody with the role.",
+		}, true
 	case "user.write":
 		return rule{
 			id: "administrators-manage-users", everything: []string{Administrator},

@@ -38,6 +38,8 @@ func matrix() map[string]map[string]string {
 		"forge.merge":       {"viewer": "", "developer": "oa", "manager": "", "infrastructure": all, "administrator": all},
 		"audit.read":        {"viewer": all, "developer": all, "manager": all, "infrastructure": all, "administrator": all},
 		"user.write":        {"viewer": "", "developer": "", "manager": "", "infrastructure": "", "administrator": all},
+		"source.report":     {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
+		"source.decide":     {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
 		"no.such":           {"viewer": "", "developer": "", "manager": "", "infrastructure": "", "administrator": ""},
 	}
 }

@@ -135,6 +135,7 @@ func (r *Request) write() catalog.Write {
 	return catalog.Write{
 		Upsert: r.Bool("upsert"), Merge: r.Bool("merge"), ValidationOnly: r.Bool("validation_only"),
 		CreateMissing: r.Bool("create_missing_related_entities"), RunID: r.Query.Get("run_id"), By: r.Caller.ID, Datasource: r.UserAgent,
+		Source: r.client().ID,
 	}
 }
 
@@ -175,6 +176,9 @@ func (s *Service) createEntity(ctx context.Context, r *Request) (int, any, error
 	if err != nil {
 		return 0, nil, err
 	}
+	if err := s.wrote(ctx, r, e.Identifier); err != nil {
+		return 0, nil, err
+	}
 	return s.answer(ctx, e, viewOf(r))
 }
 
@@ -211,10 +215,17 @@ func (s *Service) change(ctx context.Context, r *Request, f func(context.Context
 	if err != nil {
 		return 0, nil, err
 	}
+	if err := s.wrote(ctx, r, e.Identifier); err != nil {
+		return 0, nil, err
+	}
 	return s.answer(ctx, e, viewOf(r))
 }
 
 func (s *Service) deleteEntity(ctx context.Context, r *Request) (int, any, error) {
+	now, err := s.Sources.Delete(ctx, r.client(), r.Path["bp"], []string{r.Path["id"]}, r.Bool("delete_dependents"))
+	if err != nil || len(now) == 0 {
+		return 0, nil, err // held back: the client is told what it understands
+	}
 	return 0, nil, s.Catalog.DeleteEntity(ctx, r.Path["bp"], r.Path["id"], r.Caller.ID, r.Query.Get("run_id"), r.Bool("delete_dependents"))
 }
 
@@ -272,12 +283,17 @@ func (s *Service) upsertEntities(ctx context.Context, r *Request) (int, any, err
 	if err != nil {
 		return 0, nil, err
 	}
+	written := make([]string, 0, len(items))
 	for i, item := range items {
 		if item.Err != nil {
 			out.fail(item.Identifier, index[i], item.Err)
 			continue
 		}
+		written = append(written, item.Identifier)
 		out.Entities = append(out.Entities, BulkItem{Identifier: item.Identifier, Index: index[i], Created: item.Created})
+	}
+	if err := s.wrote(ctx, r, written...); err != nil {
+		return 0, nil, err
 	}
 	if len(out.Errors) == 0 {
 		return http.StatusOK, out, nil
@@ -320,9 +336,18 @@ func (s *Service) deleteEntities(ctx context.Context, r *Request) (int, any, err
 			return 0, nil, err
 		}
 	}
-	deleted, err := s.Catalog.DeleteMany(ctx, r.Path["bp"], in.Entities, catalog.DeleteOptions{
+	now, err := s.Sources.Delete(ctx, r.client(), r.Path["bp"], in.Entities, r.Bool("delete_dependents"))
+	if err != nil {
+		return 0, nil, err
+	}
+	deleted, err := s.Catalog.DeleteMany(ctx, r.Path["bp"], now, catalog.DeleteOptions{
 		Dependents: r.Bool("delete_dependents"), By: r.Caller.ID, RunID: r.Query.Get("run_id"), Datasource: r.UserAgent,
 	})
+	for _, id := range in.Entities {
+		if !slices.Contains(now, id) {
+			deleted = append(deleted, id) // held back: the client is told what it understands
+		}
+	}
 	return 0, BulkDeleteAnswer{DeletedEntities: deleted}, err
 }
 

@@ -54,6 +54,8 @@ func Of(userAgent, caller string) Client {
 		c.Prefix, c.Suffix = oceanAgent+"/"+kind+"/", "/"+strings.Join(rest, "/")
 	case strings.HasPrefix(userAgent, terraformAgent):
 		c.Kind, c.ID = Terraform, Terraform
+	case strings.HasPrefix(userAgent, reportAgent+"/"):
+		c = reporter(strings.TrimPrefix(userAgent, reportAgent+"/"), caller)
 	default:
 		c.Kind, c.ID = Person, caller
 	}
@@ -64,6 +66,10 @@ const (
 	exporterAgent  = "port-k8s-exporter"
 	oceanAgent     = "port-ocean"
 	terraformAgent = "terraform-provider-port"
+	reportAgent    = "sphera-source"
+	// stubAgent begins the datasource of entities that were made because a
+	// relation named them.
+	stubAgent = "port-auto-"
 )
 
 // version says whether part of a User-Agent is a version: Ocean sends
@@ -77,6 +83,21 @@ func stateKey(comment string) string {
 	_, key, _ := strings.Cut(comment, "(statekey/")
 	key, _, _ = strings.Cut(key, ")")
 	return key
+}
+
+// reporter is the client of a source that reports by the protocol of Sphera.
+func reporter(id, caller string) Client {
+	agent := reportAgent + "/" + id
+	return Client{ID: id, Kind: Report, Prefix: agent, Suffix: agent, UserAgent: agent, Caller: caller}
+}
+
+// wrote says whether a field's source, as the provenance names it, is c: by its
+// id, by a User-Agent of it, or as the writer of stubs of related entities.
+func (c Client) wrote(source string) bool {
+	if rest, stub := strings.CutPrefix(source, stubAgent); stub {
+		source = "port-" + rest
+	}
+	return source == c.ID || source == c.UserAgent || Of(source, "").ID == c.ID
 }
 
 // Braked says whether deletes of the client are counted against its brake.

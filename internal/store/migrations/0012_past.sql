@@ -91,9 +91,9 @@ CREATE TABLE sweep_items (
 -- only sqlite: identifier TEXT NOT NULL,
 -- only postgres: source TEXT COLLATE "C" NOT NULL,
 -- only sqlite: source TEXT NOT NULL,
--- waiting: for the end of the sweep; restoring: was deleted, will be put back;
--- held: for a person; deleted; rejected; kept: for the reason given;
--- withdrawn: the source reported it again.
+-- waiting: for the end of the sweep; immediate: deleted at once; restoring: was
+-- deleted, will be put back; held: for a person; deleted; rejected; kept: for
+-- the reason given; withdrawn: the source reported it again.
   state TEXT NOT NULL,
   at BIGINT NOT NULL,
   dependents BIGINT NOT NULL,
