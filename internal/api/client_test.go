@@ -21,7 +21,7 @@ func TestGeneratedClient(t *testing.T) {
 	if err != nil || me.JSON200 == nil || me.JSON200.User.Email != "developer@example.com" {
 		t.Errorf("me: %v %+v", err, me)
 	}
-	entity, err := c.GetEntityWithResponse(ctx, "Component", "my/api")
+	entity, err := c.GetEntityWithResponse(ctx, "Component", "my/api", nil)
 	if err != nil || entity.JSON200 == nil || entity.JSON200.Entity.Title != "My API" {
 		t.Errorf("an entity with a slash in its name: %v %+v", err, entity)
 	}
