@@ -21,8 +21,10 @@ import (
 	"sphera/internal/flag"
 	"sphera/internal/forge"
 	"sphera/internal/golden"
+	"sphera/internal/hook"
 	"sphera/internal/insight"
 	"sphera/internal/migration"
+	"sphera/internal/resource"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
 	"sphera/internal/secret"
@@ -30,6 +32,7 @@ import (
 	"sphera/internal/store"
 	"sphera/internal/view"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -57,6 +60,7 @@ type parts struct {
 	flags      *flag.Projects
 	secrets    *secret.Slots
 	vault      *secret.Vault
+	hooks      *hook.Hooks
 	insights   *insight.Insights
 	views      *view.Views
 	contracts  *golden.Contracts
@@ -104,6 +108,9 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 		return err
 	}
 	p.vault = secret.NewVault(p.db, p.audit, p.now, sealer)
+	p.hooks = hook.New(hook.Deps{
+		DB: p.db, Catalog: p.catalog, Resources: resource.New(p.audit, p.now), Vault: p.vault, Log: p.log, Now: p.now, Instance: instance + "-" + uuid.NewString(),
+	})
 	p.runs = run.New(p.db, p.audit, p.log, run.Options{
 		Now: p.now, Workers: c.workers, Lease: c.lease, Heartbeat: c.lease / 4, Instance: instance,
 		Exclusive: p.db.Dialect == store.SQLite, Metrics: p.metrics,
@@ -195,7 +202,7 @@ func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*
 		DB: p.db, Audit: p.audit, Auth: p.auth, Runs: p.runs, Forge: p.forge, Catalog: p.catalog, Sources: p.sources, Runtime: p.runtime,
 		Migrations: p.migrations,
 		Contracts:  p.contracts, Insights: p.insights, Views: p.views,
-		Vault: p.vault, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,
+		Vault: p.vault, Hooks: p.hooks, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,
 	}, api.Options{
 		Version: version, Secure: isHTTPS(c.publicURL), TrustedOrigins: c.trustedOrigins, TrustedProxies: proxies, Demo: demo,
 		Ready: func() error {

@@ -20,6 +20,7 @@ import (
 	"sphera/internal/catalog"
 	"sphera/internal/forge"
 	"sphera/internal/golden"
+	"sphera/internal/hook"
 	"sphera/internal/insight"
 	"sphera/internal/migration"
 	"sphera/internal/portapi"
@@ -53,6 +54,7 @@ type Deps struct {
 	Insights   *insight.Insights
 	Views      *view.Views
 	Vault      *secret.Vault
+	Hooks      *hook.Hooks
 	// PublicURL is where people and programs reach the portal.
 	PublicURL func() string
 	Log       *slog.Logger
@@ -130,7 +132,7 @@ func New(d Deps, o Options) (*API, error) {
 			}
 			return ids, nil
 		},
-		Vault: d.Vault, PublicURL: d.PublicURL,
+		Vault: d.Vault, Hooks: d.Hooks, PublicURL: d.PublicURL,
 	})
 	a.stopping, a.stop = context.WithCancel(context.Background())
 	a.metrics = newMetrics(d.Metrics)

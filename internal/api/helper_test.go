@@ -23,8 +23,10 @@ import (
 	"sphera/internal/flag"
 	"sphera/internal/forge"
 	"sphera/internal/golden"
+	"sphera/internal/hook"
 	"sphera/internal/insight"
 	"sphera/internal/migration"
+	"sphera/internal/resource"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
 	"sphera/internal/secret"
@@ -94,6 +96,7 @@ func start(t *testing.T, db *store.DB, o Options) *harness {
 		t.Fatal(err)
 	}
 	d.Vault = secret.NewVault(db, events, time.Now, sealer)
+	d.Hooks = hook.New(hook.Deps{DB: db, Catalog: d.Catalog, Resources: resource.New(events, time.Now), Vault: d.Vault, Log: log, Now: time.Now, Instance: "test"})
 	d.Sources = source.New(db, d.Catalog, events, time.Now)
 	d.Migrations = migration.NewMigrations(db, d.Catalog, events, log, time.Now)
 	h.migrations = d.Migrations

@@ -11,6 +11,8 @@ import (
 	"sphera/action"
 	"sphera/internal/catalog"
 	"sphera/internal/forge"
+	"sphera/internal/hook"
+	"sphera/internal/integration"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
 
@@ -47,6 +49,13 @@ func newRegistry() *registry {
 			reflect.TypeFor[catalog.Property]():     "BlueprintProperty",
 			reflect.TypeFor[catalog.Relation]():     "BlueprintRelation",
 			reflect.TypeFor[action.CatalogChange](): "CatalogChange",
+			reflect.TypeFor[hook.Event]():           "WebhookEvent",
+			reflect.TypeFor[hook.Result]():          "WebhookResult",
+			reflect.TypeFor[hook.Change]():          "WebhookChange",
+			reflect.TypeFor[hook.Problem]():         "WebhookProblem",
+			reflect.TypeFor[hook.Refusal]():         "WebhookRefusal",
+			reflect.TypeFor[integration.Metric]():   "IntegrationMetric",
+			reflect.TypeFor[integration.Example]():  "KindExample",
 		},
 		enums: map[reflect.Type][]any{
 			reflect.TypeFor[run.State]():              {"pending", "running", "waiting", "succeeded", "failed", "cancelled", "undone"},

@@ -18,7 +18,7 @@ import (
 
 // documentRoutes are the routes of everything that is kept as it was sent.
 func (s *Service) documentRoutes() []Route {
-	return slices.Concat(s.pageRoutes(), s.sidebarRoutes(), s.workflowRoutes(), s.secretRoutes(), s.integrationRoutes(), s.reportRoutes())
+	return slices.Concat(s.pageRoutes(), s.sidebarRoutes(), s.workflowRoutes(), s.secretRoutes(), s.integrationRoutes(), s.reportRoutes(), s.webhookRoutes())
 }
 
 // The kinds of documents that are kept as they were sent.
@@ -26,7 +26,6 @@ func pageKind() resource.Kind        { return resource.Kind{Name: "page", Max: 5
 func folderKind() resource.Kind      { return resource.Kind{Name: "folder", Max: 5000} }
 func workflowKind() resource.Kind    { return resource.Kind{Name: "workflow", Max: 5000} }
 func integrationKind() resource.Kind { return resource.Kind{Name: "integration", Max: 5000} }
-func webhookKind() resource.Kind     { return resource.Kind{Name: "webhook", Max: 1000} }
 
 // Document is any JSON object, by its keys.
 type Document map[string]any

@@ -24,6 +24,7 @@ import (
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
 	"sphera/internal/fault"
+	"sphera/internal/hook"
 	"sphera/internal/integration"
 	"sphera/internal/migration"
 	"sphera/internal/resource"
@@ -48,6 +49,8 @@ type Deps struct {
 	Actions func(ctx context.Context) ([]string, error)
 	// Vault keeps secret values.
 	Vault *secret.Vault
+	// Hooks takes in what comes to webhooks.
+	Hooks *hook.Hooks
 	// PublicURL is where clients reach the portal.
 	PublicURL func() string
 	// Version is the program's.

@@ -20,7 +20,7 @@ func levels() map[string]int {
 		"internal/audit": 2, "internal/catalog/query": 2, "internal/catalog/scorecard": 2, "internal/catalog/textindex": 2,
 		"internal/auth": 3, "internal/catalog": 3, "internal/catalog/catalogtest": 4, "internal/forge": 3, "internal/run": 3, "internal/resource": 3, "internal/integration": 3,
 		"internal/runtime": 4, "internal/flag": 4, "internal/secret": 4, "internal/insight": 4, "internal/source": 4, "internal/migration": 4, "internal/importer": 4, "internal/view": 4,
-		"internal/golden": 5, "internal/automation": 5,
+		"internal/golden": 5, "internal/automation": 5, "internal/hook": 5, "internal/change": 5,
 		"internal/builtin": 6, "internal/portapi": 6,
 		"internal/api": 7, "client": 7, "demo": 7,
 		"portal": 8,
