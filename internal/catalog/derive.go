@@ -73,6 +73,10 @@ func (b *batch) settle(ctx context.Context) error {
 		if err := b.flush(ctx); err != nil {
 			return err
 		}
+		if b.w.hold != nil { // nobody can count yet what nobody sees
+			b.w.hold.later(b.derive.counting)
+			clear(b.derive.counting)
+		}
 		if len(b.derive.counting) == 0 {
 			return b.close(ctx)
 		}

@@ -140,6 +140,10 @@ func (b *batch) flush(ctx context.Context) error {
 // count keeps the counters of facets; what is pending does not count.
 func (b *batch) count(r *row) {
 	before, after := r.old, &r.now
+	if b.w.hold != nil && after.pending != 0 {
+		b.w.hold.facets.change(r.s.facets, before, after)
+		return
+	}
 	if before != nil && before.pending != 0 {
 		before = nil
 	}

@@ -103,6 +103,8 @@ type Write struct {
 	// Answer asks the writes of many for the entities as they are then.
 	Answer bool
 
+	// hold collects what a staged import leaves for its end; see Stage.
+	hold *held
 	// back is set where a deleted entity comes back; see Restore.
 	back *comeback
 }

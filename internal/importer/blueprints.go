@@ -25,7 +25,7 @@ func (in *load) putBlueprints(ctx context.Context) error {
 		}
 		list, items = append(list, merged), append(items, item)
 	}
-	results, err := in.b.PutBlueprints(ctx, list, in.o.By, in.o.RunID)
+	results, err := in.saveBlueprints(ctx, list)
 	if err != nil {
 		return err
 	}
@@ -41,6 +41,13 @@ func (in *load) putBlueprints(ctx context.Context) error {
 		in.known[item.identifier], item.verb = r.Blueprint, r.Verb
 	}
 	return nil
+}
+
+func (in *load) saveBlueprints(ctx context.Context, list []catalog.Blueprint) ([]catalog.BlueprintItem, error) {
+	if in.staging != nil {
+		return in.staging.Blueprints(ctx, list, in.o.By, in.o.RunID)
+	}
+	return in.b.PutBlueprints(ctx, list, in.o.By, in.o.RunID)
 }
 
 // putScorecards saves the scorecards of blueprints that were not refused.

@@ -237,6 +237,9 @@ func (t *table) row(row []string, rows *csv.Reader) {
 		t.refuse(t.file, line, 1, "/identifier", "has no identifier", "Fill in the column identifier.")
 		good = false
 	}
+	if !good && e.Identifier != "" {
+		t.Broken = append(t.Broken, catalog.Ref(e.Blueprint, e.Identifier))
+	}
 	if good {
 		t.Things = append(t.Things, Thing{File: t.file, Entity: e, place: func(pointer string) (int, int) { return line, columnAt(places, pointer) }})
 	}

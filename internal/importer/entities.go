@@ -13,8 +13,18 @@ import (
 )
 
 // putEntities finds each entity's blueprint and what it points at, and writes
-// all of them, the targets before what points at them.
+// all of them.
 func (in *load) putEntities(ctx context.Context) error {
+	good, err := in.sortOut(ctx)
+	if err != nil {
+		return err
+	}
+	return in.put(ctx, good)
+}
+
+// sortOut refuses the entities without a blueprint, those that are there twice
+// and those that point at nothing, and returns the others.
+func (in *load) sortOut(ctx context.Context) ([]*entityItem, error) {
 	var good []*entityItem
 	files := map[string]map[string]*entityItem{}
 	for _, item := range in.entities {
@@ -33,10 +43,7 @@ func (in *load) putEntities(ctx context.Context) error {
 		files[e.Blueprint][e.Identifier] = item
 		good = append(good, item)
 	}
-	if err := in.checkTargets(ctx, good, files); err != nil {
-		return err
-	}
-	return in.put(ctx, good)
+	return good, in.checkTargets(ctx, good, files)
 }
 
 // put writes entities in one go: they may point at each other in circles.
@@ -49,6 +56,11 @@ func (in *load) put(ctx context.Context, items []*entityItem) error {
 	if err != nil {
 		return err
 	}
+	return in.note(items, results)
+}
+
+// note takes over what the catalog did with items.
+func (in *load) note(items []*entityItem, results []catalog.Item) error {
 	for i, r := range results {
 		item := items[i]
 		switch {
@@ -145,7 +157,7 @@ func (in *load) checkTargets(ctx context.Context, items []*entityItem, files map
 				continue
 			}
 			for i, target := range targets(item.Entity.Relations[name]) {
-				if files[r.Target][target] != nil {
+				if files[r.Target][target] != nil || in.broken[catalog.Ref(r.Target, target)] {
 					continue
 				}
 				if missing[r.Target] == nil {
@@ -160,7 +172,7 @@ func (in *load) checkTargets(ctx context.Context, items []*entityItem, files map
 		}
 	}
 	for _, blueprint := range slices.Sorted(maps.Keys(missing)) {
-		there, err := in.b.Existing(ctx, blueprint, slices.Sorted(maps.Keys(missing[blueprint])))
+		there, err := in.look(ctx, blueprint, slices.Sorted(maps.Keys(missing[blueprint])))
 		if err != nil {
 			return err
 		}

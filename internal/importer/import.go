@@ -20,6 +20,9 @@ const (
 	maxTotalBytes = 256 << 20
 	maxFileName   = 1500
 	maxFindings   = 1000
+	// atOnce is up to how many entities are written in one transaction. More
+	// are staged, so that others can write meanwhile.
+	atOnce = 2000
 )
 
 // The formats that are read.
@@ -71,10 +74,25 @@ func (im *Importer) Import(ctx context.Context, files []catalog.ImportFile, o Op
 	if err := check(files, o); err != nil {
 		return catalog.Report{}, err
 	}
+	blueprints, err := im.catalog.Blueprints(ctx)
+	if err != nil {
+		return catalog.Report{}, fmt.Errorf("import: %w", err)
+	}
+	in := newLoad(o, blueprints)
+	in.read(files)
+	if len(in.entities) > atOnce {
+		return im.stage(ctx, in)
+	}
 	var report catalog.Report
-	err := im.catalog.Atomically(ctx, func(b *catalog.Transaction) error {
-		in := &load{b: b, o: o, stored: map[string]catalog.Blueprint{}, known: map[string]catalog.Blueprint{}, named: map[string]bool{}}
-		if err := in.run(ctx, files); err != nil {
+	err = im.catalog.Atomically(ctx, func(b *catalog.Transaction) error {
+		blueprints, err := b.Blueprints(ctx)
+		if err != nil {
+			return err
+		}
+		in := newLoad(o, blueprints)
+		in.b, in.look = b, b.Existing
+		in.read(files)
+		if err := in.run(ctx); err != nil {
 			return err
 		}
 		report = in.report()
@@ -148,8 +166,13 @@ func check(files []catalog.ImportFile, o Options) error {
 
 // load is one import in its transaction.
 type load struct {
-	b *catalog.Transaction
-	o Options
+	// b is the transaction; until the last one a large import has a staging
+	// instead.
+	b       *catalog.Transaction
+	staging *catalog.Staging
+	// look finds which entities there are.
+	look func(ctx context.Context, blueprint string, identifiers []string) (map[string]bool, error)
+	o    Options
 
 	blueprints []*blueprintItem
 	scorecards []*scorecardItem
@@ -161,6 +184,8 @@ type load struct {
 	repairs       []catalog.Finding
 	refusals      []catalog.Finding
 	deleted       []catalog.ImportItem
+	// broken are the entities of the files that were refused by the readers.
+	broken map[string]bool
 }
 
 type blueprintItem struct {
@@ -190,15 +215,15 @@ const (
 	verbRefused   = "refused"
 )
 
-func (in *load) run(ctx context.Context, files []catalog.ImportFile) error {
-	stored, err := in.b.Blueprints(ctx)
-	if err != nil {
-		return err
-	}
-	for _, b := range stored {
+func newLoad(o Options, blueprints []catalog.Blueprint) *load {
+	in := &load{o: o, stored: map[string]catalog.Blueprint{}, known: map[string]catalog.Blueprint{}, named: map[string]bool{}, broken: map[string]bool{}}
+	for _, b := range blueprints {
 		in.stored[b.Identifier], in.known[b.Identifier], in.named[b.Identifier] = b, b, true
 	}
-	in.read(files)
+	return in
+}
+
+func (in *load) run(ctx context.Context) error {
 	if err := in.putBlueprints(ctx); err != nil {
 		return err
 	}
@@ -260,6 +285,9 @@ func (in *load) columns() map[string]catalog.Blueprint {
 func (in *load) take(r Reading, converted bool) {
 	in.repairs = append(in.repairs, r.Repairs...)
 	in.refusals = append(in.refusals, r.Refusals...)
+	for _, ref := range r.Broken {
+		in.broken[ref] = true
+	}
 	for _, thing := range r.Things {
 		if thing.Scorecard != nil {
 			id, _ := thing.Scorecard["identifier"].(string)

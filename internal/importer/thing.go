@@ -38,6 +38,9 @@ type Reading struct {
 	Things   []Thing
 	Repairs  []catalog.Finding
 	Refusals []catalog.Finding
+	// Broken are the refs of entities that were refused: what points at one of
+	// them is not to be blamed for that.
+	Broken []string
 }
 
 func (r *Reading) refuse(file string, line, column int, path, problem, advice string) {
