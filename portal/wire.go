@@ -148,8 +148,18 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 // tidyEvery is how often repositories are tidied and healed.
 const tidyEvery = time.Hour
 
-// tidy tends the forge's repositories until ctx ends.
+// importSilence is how long an import of another replica may give no sign of
+// life. Alone with SQLite none is left from before at the start.
+const importSilence = 2 * time.Minute
+
+// tidy takes back imports that died, and tends the forge's repositories until
+// ctx ends.
 func (p *parts) tidy(ctx context.Context) error {
+	silence := importSilence
+	if p.db.Dialect == store.SQLite {
+		silence = 0
+	}
+	p.abortImports(ctx, silence)
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
 	for {
@@ -157,6 +167,7 @@ func (p *parts) tidy(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			p.abortImports(ctx, importSilence)
 			if err := p.forge.Maintain(ctx); err != nil && ctx.Err() == nil {
 				p.log.WarnContext(ctx, "tidying the repositories failed; trying again in an hour", "error", err)
 			}
@@ -180,6 +191,16 @@ func (p *parts) forget(ctx context.Context) error {
 				p.log.WarnContext(ctx, "forgetting old sweeps failed; trying again in an hour", "error", err)
 			}
 		}
+	}
+}
+
+func (p *parts) abortImports(ctx context.Context, silence time.Duration) {
+	n, err := p.catalog.AbortAbandoned(ctx, silence)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		p.log.WarnContext(ctx, "taking back imports that died failed", "error", err)
+	case n > 0:
+		p.log.InfoContext(ctx, "took back imports that died", "imports", n)
 	}
 }
 

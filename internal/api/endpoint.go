@@ -67,6 +67,7 @@ const (
 	small  = 64 << 10
 	normal = 1 << 20
 	large  = 16 << 20
+	huge   = 64 << 20 // a catalog as files
 )
 
 type answer[O any] interface {

@@ -50,9 +50,9 @@ func (a *API) routes() []route {
 		{post, "/v1/blueprints/{bp}/entities/search", "searchEntities", "catalog.read", nil, normal, asks, 0, do(a.searchEntities)},
 		{get, "/v1/blueprints/{bp}/entities.csv", "exportEntities", "catalog.read", nil, 0, none, 0, raw(csvDoc, a.entitiesCSV)},
 		{get, "/v1/blueprints/{bp}/entities/{id}/dependents", "listDependents", "catalog.read", nil, 0, none, 0, do(a.dependents)},
-		{post, "/v1/import", "importCatalog", "catalog.read", nil, large, domain, 0, do(a.importFiles)},
-		{post, "/v1/convert", "convertFiles", "catalog.read", nil, large, asks, 0, do(a.convertFiles)},
-		{post, "/v1/apply", "applyFiles", "catalog.read", nil, large, domain, 0, do(a.applyFiles)},
+		{post, "/v1/import", "importCatalog", "catalog.read", nil, huge, domain, 0, do(a.importFiles)},
+		{post, "/v1/convert", "convertFiles", "catalog.read", nil, huge, asks, 0, do(a.convertFiles)},
+		{post, "/v1/apply", "applyFiles", "catalog.read", nil, huge, domain, 0, do(a.applyFiles)},
 		{get, "/v1/export", "exportCatalog", "catalog.read", nil, 0, none, 0, do(a.export)},
 
 		{get, "/v1/actions", "listActions", signedIn, nil, 0, none, 0, do(a.listActions)},

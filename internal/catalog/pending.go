@@ -40,6 +40,9 @@ func (h *held) later(counting map[*aggregation]map[int64]string) {
 
 // Stage begins a large import.
 func (c *Catalog) Stage(ctx context.Context, by string) (*Staging, error) {
+	if _, err := c.AbortAbandoned(ctx, importSilence); err != nil {
+		return nil, err
+	}
 	s := &Staging{c: c, hold: &held{counting: map[int64]bool{}}}
 	at := store.Millis(c.now())
 	err := c.db.Tx(ctx, func(tx *store.Tx) error {
@@ -138,10 +141,11 @@ func (s *Staging) Publish(ctx context.Context, also func(t *Transaction) error) 
 // Abort takes everything back.
 func (s *Staging) Abort(ctx context.Context) error { return s.c.abort(ctx, s.id) }
 
-// AbortAbandoned takes back the imports that were silent for two minutes, and
-// says how many. Call it at the start and now and then.
-func (c *Catalog) AbortAbandoned(ctx context.Context) (int, error) {
-	rows, err := c.db.Read().QueryContext(ctx, "SELECT id FROM catalog_imports WHERE beat_at < $1 ORDER BY id", store.Millis(c.now().Add(-importSilence)))
+// AbortAbandoned takes back the imports that were silent for so long, and says
+// how many. A program that is alone with its database begins with no silence
+// at all; every new import looks for those that were silent for two minutes.
+func (c *Catalog) AbortAbandoned(ctx context.Context, silence time.Duration) (int, error) {
+	rows, err := c.db.Read().QueryContext(ctx, "SELECT id FROM catalog_imports WHERE beat_at <= $1 ORDER BY id", store.Millis(c.now().Add(-silence)))
 	ids, err := store.All(rows, err, scanID)
 	if err != nil {
 		return 0, fmt.Errorf("look for abandoned imports: %w", err)

@@ -196,11 +196,11 @@ func TestL25_AnImportThatDiedLeavesNothing(t *testing.T) {
 		if _, err := c.Entity(ctx, "Service", "a"); err == nil {
 			t.Error("an entity is seen before the import is over")
 		}
-		if n, err := c.AbortAbandoned(ctx); n != 0 || err != nil {
+		if n, err := c.AbortAbandoned(ctx, 2*time.Minute); n != 0 || err != nil {
 			t.Fatalf("%d imports were taken back while they went on (%v)", n, err)
 		}
 		now = now.Add(3 * time.Minute)
-		if n, err := c.AbortAbandoned(ctx); n != 1 || err != nil {
+		if n, err := c.AbortAbandoned(ctx, 2*time.Minute); n != 1 || err != nil {
 			t.Fatalf("%d imports were taken back (%v)", n, err)
 		}
 		f.nothingLeft(t)
