@@ -106,6 +106,7 @@ func (s *search) conditions() (*query.Query, error) {
 		}
 		list = append(list, rules)
 	}
+	s.l.fields.Lenient = s.q.Lenient // the rules are right
 	if s.q.Where != nil && len(s.q.Where.Rules) > 0 {
 		if _, _, problems := s.q.Where.SQL(s.c.db.Dialect, s.l.fields, s.env, 1); len(problems) > 0 {
 			return nil, ruleFault("query/", problems)

@@ -25,6 +25,13 @@ const (
 func (s *search) narrow(ctx context.Context) error {
 	var open []query.Node
 	for _, n := range flatten(s.where) {
+		if r, ok := n.(query.Rule); ok && r.OfProperty() && r.Property == "$blueprint" {
+			if query.And(r).Excludes(s.q.Blueprint, s.env) {
+				s.set = idSet{}
+				return nil
+			}
+			continue
+		}
 		set, ok, err := s.asSet(ctx, n)
 		if err != nil {
 			return err
@@ -242,7 +249,11 @@ func (s *search) list(ctx context.Context, n query.Node) (bool, error) {
 		return false, nil
 	}
 	b := s.builder()
-	b.add("e.blueprint = " + b.arg(s.q.Blueprint))
+	blueprint := "e.blueprint"
+	if drive == noSlot && r.Property != "$identifier" {
+		blueprint = plain(b.dialect, blueprint) // from the ids the rule leads to
+	}
+	b.add(blueprint + " = " + b.arg(s.q.Blueprint))
 	b.add("e.pending = 0")
 	b.nodes(s, drive, r)
 	hint := ""

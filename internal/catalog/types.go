@@ -163,6 +163,9 @@ type Query struct {
 	// Where must hold, too; Env is what it depends on.
 	Where *query.Query `json:",omitempty"`
 	Env   query.Env    `json:"-"`
+	// Lenient takes properties that Where names and the blueprint does not have
+	// as unset, and values of the wrong type as different.
+	Lenient bool `json:"-"`
 	// Facets are properties whose values are counted over the result.
 	Facets []string `json:"-"`
 	// Sort is a property, or $identifier, $title, $updatedAt, $createdAt.

@@ -266,3 +266,27 @@ func (r Rule) Positive() (string, bool) { return positive(r.Operator) }
 func (r Rule) OfProperty() bool {
 	return r.Property != "" && r.Path == nil && r.Context == nil && r.Operator != relatedTo
 }
+
+// Excludes tells whether the rules on $blueprint alone keep all entities of a
+// blueprint out.
+func (q *Query) Excludes(blueprint string, env Env) bool {
+	if q == nil || len(q.Rules) == 0 {
+		return false
+	}
+	for _, n := range q.Rules {
+		out := false
+		switch n := n.(type) {
+		case *Query:
+			out = n.Excludes(blueprint, env)
+		case Rule:
+			if n.OfProperty() && n.Property == "$blueprint" {
+				fits, err := n.match(map[string]any{"blueprint": blueprint}, env)
+				out = err == nil && !fits
+			}
+		}
+		if out == (q.Combinator != or) {
+			return out
+		}
+	}
+	return q.Combinator == or
+}
