@@ -33,7 +33,7 @@ func BenchmarkList(b *testing.B) {
 	for _, engine := range []string{"sqlite", "postgres"} {
 		b.Run(fmt.Sprintf("%s/%d", engine, n), func(b *testing.B) {
 			c := benchCatalog(b, d, engine, n)
-			for _, test := range listQueries(d) {
+			for _, test := range pageQueries(d) {
 				b.Run(test.name, func(b *testing.B) { measure(b, c, test.query) })
 			}
 		})
@@ -99,7 +99,7 @@ type listQuery struct {
 	query func(i int) catalog.Query
 }
 
-func listQueries(d *catalogtest.Data) []listQuery {
+func pageQueries(d *catalogtest.Data) []listQuery {
 	rule := func(property, operator string, value any) catalog.Rule {
 		return catalog.Rule{Property: property, Operator: operator, Value: value}
 	}
