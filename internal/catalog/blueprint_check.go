@@ -23,6 +23,10 @@ func (p *problems) addAll(below string, more []property.Problem) {
 	}
 }
 
+// WantExisting begins what is expected where a relation points at nothing: the
+// API tells clients that this may mend itself.
+const WantExisting = "the identifier of an existing "
+
 // fault makes the validation error that lists everything.
 func (p problems) fault(what string) *fault.Error {
 	count := "one field is wrong"

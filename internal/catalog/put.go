@@ -228,7 +228,7 @@ func (b *batch) resolve(ctx context.Context, wave []*put) (map[string]int64, err
 				if r.Many {
 					at += fmt.Sprintf("/%d", i)
 				}
-				p.bad.add(at, fmt.Sprintf("there is no %s %q", r.Target, cut(target)), "the identifier of an existing "+r.Target)
+				p.bad.add(at, fmt.Sprintf("there is no %s %q", r.Target, cut(target)), WantExisting+r.Target)
 				again = true
 			})
 		}

@@ -104,7 +104,12 @@ type Migrations struct {
 	audit   *audit.Log
 	log     *slog.Logger
 	now     func() time.Time
+	deleted func(ctx context.Context, blueprint, by string) error
 }
+
+// OnDelete sets what is to be done after a migration has deleted a blueprint.
+// It is called before the work begins.
+func (m *Migrations) OnDelete(f func(ctx context.Context, blueprint, by string) error) { m.deleted = f }
 
 // NewMigrations returns the migrations kept in db.
 func NewMigrations(db *store.DB, c *catalog.Catalog, events *audit.Log, log *slog.Logger, now func() time.Time) *Migrations {

@@ -204,6 +204,11 @@ func (m *Migrations) finish(ctx context.Context, one *Migration) (bool, error) {
 		if err := m.catalog.DeleteBlueprint(ctx, one.SourceBlueprint, one.Actor); err != nil && !fault.Is(err, fault.NotFound) {
 			return true, m.ended(ctx, one, err)
 		}
+		if m.deleted != nil {
+			if err := m.deleted(ctx, one.SourceBlueprint, one.Actor); err != nil {
+				return true, err
+			}
+		}
 	}
 	return true, m.save(ctx, one)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"sphera/internal/catalog"
 	"sphera/internal/fault"
@@ -55,7 +56,27 @@ func (s *Service) blueprintRoutes() []Route {
 			Params: []Param{{Name: "delete_actions", Type: "boolean", Doc: "Delete the actions about it, too"}},
 		},
 	}
+	for _, id := range []string{"_user", "_team", "_scorecard", "_rule", "_rule_result"} {
+		// Each literally: a wildcard there would be mistaken for the entities of a
+		// blueprint called system.
+		routes = append(routes, Route{
+			Method: http.MethodGet, Path: "/v1/blueprints/system/" + id + "/structure", ID: "getStructureOf" + structureName(id), Verb: "catalog.read", Audit: None,
+			Out: BlueprintAnswer{}, Handle: func(context.Context, *Request) (int, any, error) {
+				b, err := catalog.SystemStructure(id)
+				return 0, BlueprintAnswer{Blueprint: b}, err
+			},
+		})
+	}
 	return routes
+}
+
+// structureName makes "RuleResult" of "_rule_result".
+func structureName(id string) string {
+	var b strings.Builder
+	for part := range strings.SplitSeq(strings.TrimPrefix(id, "_"), "_") {
+		b.WriteString(strings.ToUpper(part[:1]) + part[1:])
+	}
+	return b.String()
 }
 
 func (s *Service) blueprints(ctx context.Context, _ *Request) (int, any, error) {
@@ -73,14 +94,7 @@ func (s *Service) createBlueprint(ctx context.Context, r *Request) (int, any, er
 	if err := r.Decode(&b); err != nil {
 		return 0, nil, err
 	}
-	_, err := s.Catalog.Blueprint(ctx, b.Identifier)
-	if err == nil {
-		return 0, nil, fault.New(fault.Taken, "There is a blueprint %q already (identifier_taken).", b.Identifier)
-	}
-	if !fault.Is(err, fault.NotFound) {
-		return 0, nil, err
-	}
-	saved, _, err := s.Catalog.PutBlueprint(ctx, b, r.Caller.ID)
+	saved, _, err := s.Catalog.SaveBlueprint(ctx, b.Identifier, b, catalog.BlueprintWrite{By: r.Caller.ID, Create: true})
 	if err != nil {
 		return 0, nil, err
 	}
@@ -97,11 +111,24 @@ func (s *Service) putBlueprint(ctx context.Context, r *Request) (int, any, error
 	if _, err := s.Catalog.Blueprint(ctx, r.Path["bp"]); err != nil {
 		return 0, nil, err
 	}
-	if b.Identifier != r.Path["bp"] {
-		return 0, nil, fault.Field("/identifier", "differs from the address", r.Path["bp"])
+	if b.Identifier == "" {
+		b.Identifier = r.Path["bp"]
 	}
-	saved, _, err := s.Catalog.PutBlueprint(ctx, b, r.Caller.ID)
-	return 0, BlueprintAnswer{Blueprint: saved}, err
+	return s.saveBlueprint(ctx, r, b)
+}
+
+// saveBlueprint saves the blueprint of the address as b.
+func (s *Service) saveBlueprint(ctx context.Context, r *Request, b catalog.Blueprint) (int, any, error) {
+	saved, _, err := s.Catalog.SaveBlueprint(ctx, r.Path["bp"], b, catalog.BlueprintWrite{By: r.Caller.ID})
+	if err != nil {
+		return 0, nil, err
+	}
+	if saved.Identifier != r.Path["bp"] {
+		if err := s.renameCatalogPages(ctx, actor(r), r.Path["bp"], saved.Identifier); err != nil {
+			return 0, nil, err
+		}
+	}
+	return 0, BlueprintAnswer{Blueprint: saved}, nil
 }
 
 // patchBlueprint replaces the keys that are sent, each as a whole; null takes
@@ -111,6 +138,17 @@ func (s *Service) patchBlueprint(ctx context.Context, r *Request) (int, any, err
 	var sent map[string]json.RawMessage
 	if err := r.Decode(&sent); err != nil {
 		return 0, nil, err
+	}
+	if id, renamed := sent["identifier"]; renamed && string(id) != string(rawJSON(r.Path["bp"])) {
+		old, err := s.Catalog.Blueprint(ctx, r.Path["bp"])
+		if err != nil {
+			return 0, nil, err
+		}
+		b, err := patched(old, sent)
+		if err != nil {
+			return 0, nil, err
+		}
+		return s.saveBlueprint(ctx, r, b)
 	}
 	saved, err := s.Catalog.UpdateBlueprint(ctx, r.Path["bp"], r.Caller.ID, func(old catalog.Blueprint) (catalog.Blueprint, error) {
 		return patched(old, sent)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"sphera/internal/catalog"
 	"sphera/internal/fault"
@@ -174,7 +175,7 @@ func (s *Service) createEntity(ctx context.Context, r *Request) (int, any, error
 	}
 	e, _, err := s.Catalog.PutEntity(ctx, n.Blueprint, n, r.write())
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, early(err)
 	}
 	if err := s.wrote(ctx, r, e.Identifier); err != nil {
 		return 0, nil, err
@@ -213,7 +214,7 @@ func (s *Service) change(ctx context.Context, r *Request, f func(context.Context
 	}
 	e, err := f(ctx, r.Path["bp"], r.Path["id"], n, r.write())
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, early(err)
 	}
 	if err := s.wrote(ctx, r, e.Identifier); err != nil {
 		return 0, nil, err
@@ -222,11 +223,37 @@ func (s *Service) change(ctx context.Context, r *Request, f func(context.Context
 }
 
 func (s *Service) deleteEntity(ctx context.Context, r *Request) (int, any, error) {
-	now, err := s.Sources.Delete(ctx, r.client(), r.Path["bp"], []string{r.Path["id"]}, r.Bool("delete_dependents"))
-	if err != nil || len(now) == 0 {
-		return 0, nil, err // held back: the client is told what it understands
+	o := r.deletes()
+	if _, err := s.Catalog.Entity(ctx, r.Path["bp"], r.Path["id"]); err != nil {
+		return 0, nil, err
 	}
-	return 0, nil, s.Catalog.DeleteEntity(ctx, r.Path["bp"], r.Path["id"], r.Caller.ID, r.Query.Get("run_id"), r.Bool("delete_dependents"))
+	now, err := s.Sources.Delete(ctx, r.client(), r.Path["bp"], []string{r.Path["id"]}, o.Dependents)
+	if err != nil || len(now) == 0 {
+		return 0, nil, err
+	}
+	return 0, nil, s.Catalog.DeleteOne(ctx, r.Path["bp"], r.Path["id"], o)
+}
+
+func (r *Request) deletes() catalog.DeleteOptions {
+	return catalog.DeleteOptions{Dependents: r.Bool("delete_dependents"), By: r.Caller.ID, RunID: r.Query.Get("run_id"), Datasource: r.UserAgent}
+}
+
+// early turns a validation error into not found where all that is wrong is that
+// entities which relations point at do not exist (yet): clients of Port's send
+// such an entity again later.
+func early(err error) error {
+	f, ok := fault.As(err)
+	if !ok || f.Code != fault.Unprocessable || len(f.Details) == 0 {
+		return err
+	}
+	for _, d := range f.Details {
+		if !strings.HasPrefix(d.Expected, catalog.WantExisting) {
+			return err
+		}
+	}
+	later := *f
+	later.Code = fault.NotFound
+	return &later
 }
 
 func (s *Service) listEntities(ctx context.Context, r *Request) (int, any, error) {
@@ -283,16 +310,16 @@ func (s *Service) upsertEntities(ctx context.Context, r *Request) (int, any, err
 	if err != nil {
 		return 0, nil, err
 	}
-	written := make([]string, 0, len(items))
+	var reported []string
 	for i, item := range items {
 		if item.Err != nil {
-			out.fail(item.Identifier, index[i], item.Err)
+			out.fail(item.Identifier, index[i], early(item.Err))
 			continue
 		}
-		written = append(written, item.Identifier)
 		out.Entities = append(out.Entities, BulkItem{Identifier: item.Identifier, Index: index[i], Created: item.Created})
+		reported = append(reported, item.Identifier)
 	}
-	if err := s.wrote(ctx, r, written...); err != nil {
+	if err := s.wrote(ctx, r, reported...); err != nil {
 		return 0, nil, err
 	}
 	if len(out.Errors) == 0 {
@@ -336,19 +363,21 @@ func (s *Service) deleteEntities(ctx context.Context, r *Request) (int, any, err
 			return 0, nil, err
 		}
 	}
-	now, err := s.Sources.Delete(ctx, r.client(), r.Path["bp"], in.Entities, r.Bool("delete_dependents"))
+	o := r.deletes()
+	now, err := s.Sources.Delete(ctx, r.client(), r.Path["bp"], in.Entities, o.Dependents)
 	if err != nil {
 		return 0, nil, err
 	}
-	deleted, err := s.Catalog.DeleteMany(ctx, r.Path["bp"], now, catalog.DeleteOptions{
-		Dependents: r.Bool("delete_dependents"), By: r.Caller.ID, RunID: r.Query.Get("run_id"), Datasource: r.UserAgent,
-	})
+	deleted, err := s.Catalog.DeleteMany(ctx, r.Path["bp"], now, o)
+	if err != nil {
+		return 0, nil, err
+	}
 	for _, id := range in.Entities {
 		if !slices.Contains(now, id) {
-			deleted = append(deleted, id) // held back: the client is told what it understands
+			deleted = append(deleted, id) // put off, which the program is not to know
 		}
 	}
-	return 0, BulkDeleteAnswer{DeletedEntities: deleted}, err
+	return 0, BulkDeleteAnswer{DeletedEntities: deleted}, nil
 }
 
 func (s *Service) countEntities(ctx context.Context, r *Request) (int, any, error) {

@@ -73,7 +73,7 @@ func New(d Deps) *Service {
 func (s *Service) Routes() []Route {
 	return slices.Concat(s.organizationRoutes(), s.authRoutes(), s.blueprintRoutes(), s.entityRoutes(),
 		s.teamRoutes(), s.userRoutes(), s.documentRoutes(),
-		s.permissionRoutes(), s.migrationRoutes(), s.auditRoutes(), s.searchRoutes())
+		s.permissionRoutes(), s.migrationRoutes(), s.auditRoutes(), s.searchRoutes(), s.scorecardRoutes())
 }
 
 // Request is what a handler gets. The caller is known and may do what the

@@ -7,7 +7,9 @@ import { problemsOf } from './form';
 /** What the server refused that belongs to no field. */
 export function SaveProblem({ error }: { error: Error | null }) {
   if (!error) return null;
-  if (!isApiError(error, 'validation_error') && !isApiError(error, 'identifier_taken')) {
+  // Not found with details: a relation points at nothing.
+  const pointsAtNothing = isApiError(error, 'not_found') && error.details.length > 0;
+  if (!isApiError(error, 'validation_error') && !isApiError(error, 'identifier_taken') && !pointsAtNothing) {
     return (
       <div className="sph-card">
         <ErrorState error={error} title={tc.form.serverProblem} />
