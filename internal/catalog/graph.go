@@ -62,12 +62,15 @@ func (c *Catalog) Graph(ctx context.Context, blueprint, identifier string, o Gra
 	for step, start := 1, 0; start < len(w.ids); step++ {
 		frontier := w.ids[start:]
 		start = len(w.ids)
+		if step > depth || start >= limit {
+			if _, err := w.groups(ctx, frontier, 0); err != nil {
+				return Graph{}, err
+			}
+			break // these only say what is hidden
+		}
 		groups, err := w.groups(ctx, frontier, max(firstOfGroup, limit/len(frontier)))
 		if err != nil {
 			return Graph{}, err
-		}
-		if step > depth {
-			break // these only say what is hidden
 		}
 		w.grow(groups, max(firstOfGroup, limit/(4*len(frontier))), limit)
 	}

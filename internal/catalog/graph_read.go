@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,7 +30,7 @@ type group struct {
 }
 
 // neighbours returns, for each node, relation and direction, how many
-// neighbours there are and the first of them. It reads at most maxOfNode rows
+// neighbours there are and, unless first is 0, the first of them. It reads at most maxOfNode rows
 // of a node and direction at a time, so that hubs cost no more than others.
 func (c *Catalog) neighbours(ctx context.Context, ids []int64, first int) ([]group, error) {
 	visible, err := c.visible(ctx)
@@ -77,7 +79,8 @@ func (c *Catalog) visible(ctx context.Context) (string, error) {
 	return " AND EXISTS (SELECT 1 FROM entities o WHERE o.id = %s AND o.pending = 0)", nil
 }
 
-// someGroups reads the groups of nodes whose relation comes after a name.
+// someGroups reads the groups of nodes whose relation comes after a name: first
+// how many there are of each, then the first of each.
 func (c *Catalog) someGroups(ctx context.Context, after map[int64]string, in bool, first int, visible string) ([]group, error) {
 	node, other := "source", "target"
 	if in {
@@ -86,79 +89,84 @@ func (c *Catalog) someGroups(ctx context.Context, after map[int64]string, in boo
 	if visible != "" {
 		visible = fmt.Sprintf(visible, "r."+other)
 	}
-	type place struct {
-		ID    int64  `json:"i"`
-		After string `json:"a"`
+	at := make([]spot, 0, len(after))
+	for _, id := range slices.Sorted(maps.Keys(after)) {
+		at = append(at, spot{ID: id, Relation: after[id]})
 	}
-	places := make([]place, 0, len(after))
-	for id, name := range after {
-		places = append(places, place{id, name})
+	var groups []group
+	err := c.lists(ctx, at, `g.relation, g.n`, `SELECT relation, COUNT(*) AS n FROM (
+		SELECT r.relation FROM entity_relations r WHERE r.`+node+` = %[1]s AND r.relation > %[2]s`+visible+` ORDER BY r.relation LIMIT `+strconv.Itoa(maxOfNode)+`) AS l GROUP BY relation ORDER BY relation`,
+		func(at spot, row []json.RawMessage) error {
+			g := group{node: at.ID, in: in}
+			err := errors.Join(json.Unmarshal(row[0], &g.relation), json.Unmarshal(row[1], &g.count))
+			groups = append(groups, g)
+			return err
+		})
+	if err != nil || first == 0 {
+		return groups, err
 	}
-	raw, err := json.Marshal(places)
-	if err != nil {
-		return nil, err
+	byName := make(map[spot]*group, len(groups))
+	at = at[:0]
+	for i, g := range groups {
+		byName[spot{g.node, g.relation}] = &groups[i]
+		at = append(at, spot{g.node, g.relation})
 	}
-	most := strconv.Itoa(maxOfNode)
-	id, from := "s.value ->> 'i'", "s.value ->> 'a'"
-	each, list, row := "json_each($1) AS s", "json_group_array", "json_array"
-	if c.db.Dialect == store.Postgres {
-		id, from = "s.i", "s.a"
-		each, list, row = "jsonb_to_recordset(CAST($1 AS JSONB)) AS s (i BIGINT, a TEXT)", "jsonb_agg", "jsonb_build_array"
-	}
-	rows, err := c.db.Read().QueryContext(ctx, `SELECT `+id+`, (SELECT `+list+`(`+row+`(g.relation, g.other, g.total)) FROM (
-		SELECT relation, other, ROW_NUMBER() OVER (PARTITION BY relation ORDER BY other) AS n, COUNT(*) OVER (PARTITION BY relation) AS total FROM (
-			SELECT r.relation, r.`+other+` AS other FROM entity_relations r WHERE r.`+node+` = `+id+` AND r.relation > `+from+visible+`
-			ORDER BY r.relation, r.`+other+` LIMIT `+most+`) AS l) AS g WHERE g.n <= $2) FROM `+each, string(raw), first)
-	lists, err := store.All(rows, err, func(row interface{ Scan(...any) error }) ([]group, error) {
-		var id int64
-		var list []byte
-		if err := row.Scan(&id, &list); err != nil || len(list) == 0 {
-			return nil, err
-		}
-		return readGroups(id, in, list)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the graph: %w", err)
-	}
-	return slices.Concat(lists...), nil
+	return groups, c.lists(ctx, at, `g.other`, `SELECT r.`+other+` AS other FROM entity_relations r WHERE r.`+node+` = %[1]s AND r.relation = %[2]s`+visible+
+		` ORDER BY `+map[bool]string{false: "r.position", true: "r.source"}[in]+` LIMIT `+strconv.Itoa(first),
+		func(at spot, row []json.RawMessage) error {
+			var id int64
+			err := json.Unmarshal(row[0], &id)
+			byName[at].others = append(byName[at].others, id)
+			return err
+		})
 }
 
-// readGroups reads [[relation, other, total], ...].
-func readGroups(id int64, in bool, raw []byte) ([]group, error) {
-	var rows [][3]json.RawMessage
-	if err := json.Unmarshal(raw, &rows); err != nil {
-		return nil, err
+// spot is a node and a relation of it.
+type spot struct {
+	ID       int64  `json:"i"`
+	Relation string `json:"r"`
+}
+
+// lists runs a query for each spot, in one statement, and hands its rows on.
+// %[1]s and %[2]s stand for the node and the relation.
+func (c *Catalog) lists(ctx context.Context, at []spot, columns, query string, use func(at spot, row []json.RawMessage) error) error {
+	if len(at) == 0 {
+		return nil
 	}
-	byName := map[string]*group{}
-	var names []string
-	for _, row := range rows {
-		var relation string
-		var other int64
-		var total int
-		if err := json.Unmarshal(row[0], &relation); err != nil {
-			return nil, err
-		}
-		if err := json.Unmarshal(row[1], &other); err != nil {
-			return nil, err
-		}
-		if err := json.Unmarshal(row[2], &total); err != nil {
-			return nil, err
-		}
-		g := byName[relation]
-		if g == nil {
-			g = &group{node: id, in: in, relation: relation, count: total}
-			byName[relation] = g
-			names = append(names, relation)
-		}
-		g.others = append(g.others, other)
+	raw, err := json.Marshal(at)
+	if err != nil {
+		return err
 	}
-	slices.Sort(names)
-	out := make([]group, len(names))
-	for i, name := range names {
-		slices.Sort(byName[name].others)
-		out[i] = *byName[name]
+	id, relation, each, list, array := "s.value ->> 'i'", "s.value ->> 'r'", "json_each($1) AS s", "json_group_array", "json_array"
+	if c.db.Dialect == store.Postgres {
+		id, relation, each, list, array = "s.i", "s.r", "jsonb_to_recordset(CAST($1 AS JSONB)) AS s (i BIGINT, r TEXT)", "jsonb_agg", "jsonb_build_array"
 	}
-	return out, nil
+	rows, err := c.db.Read().QueryContext(ctx, "SELECT "+id+", "+relation+", (SELECT "+list+"("+array+"("+columns+")) FROM ("+fmt.Sprintf(query, id, relation)+") AS g) FROM "+each, string(raw))
+	type answer struct {
+		at   spot
+		rows []byte
+	}
+	answers, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (answer, error) {
+		var a answer
+		return a, row.Scan(&a.at.ID, &a.at.Relation, &a.rows)
+	})
+	if err != nil {
+		return fmt.Errorf("read the graph: %w", err)
+	}
+	for _, a := range answers {
+		var list [][]json.RawMessage
+		if len(a.rows) > 0 {
+			if err := json.Unmarshal(a.rows, &list); err != nil {
+				return fmt.Errorf("read the graph: %w", err)
+			}
+		}
+		for _, row := range list {
+			if err := use(a.at, row); err != nil {
+				return fmt.Errorf("read the graph: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // readNodes reads what is shown of nodes, in the order of ids. Names are by id;
@@ -192,10 +200,11 @@ func (c *Catalog) readNodes(ctx context.Context, ids []int64, depth map[int64]in
 }
 
 // linksAmong are the relations between nodes of a set. It goes along the
-// relations, of which a node has few, not against them.
+// relations, of which a node has few, and the sign keeps the engines from going
+// against them, of which a hub has thousands.
 func (c *Catalog) linksAmong(ctx context.Context, ids []int64) ([]link, error) {
 	list := idList(ids)
-	links, err := c.links(ctx, "SELECT source, relation, target FROM entity_relations WHERE source IN ("+list+") AND target IN ("+list+")")
+	links, err := c.links(ctx, "SELECT source, relation, target FROM entity_relations WHERE source IN ("+list+") AND +target IN ("+list+")")
 	slices.SortFunc(links, compareLinks)
 	return links, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +17,7 @@ const (
 	defaultHits = 20
 	maxHits     = 100
 	// maxRanked bounds the entities of one look-up that are ranked.
-	maxRanked = 300
+	maxRanked = 200
 	// maxByName is how many titles and identifiers of each blueprint that begin
 	// with the question are ranked.
 	maxByName = 8
@@ -62,10 +63,11 @@ func (x *Index) Find(ctx context.Context, f Find) ([]Hit, error) {
 		limit = defaultHits
 	}
 	limit = min(limit, maxHits)
-	found, err := x.byName(ctx, f)
+	ids, err := x.byName(ctx, f)
 	if err != nil {
 		return nil, err
 	}
+	found := map[int64]*candidate{}
 	for to := names; to <= typos; to++ {
 		if to == typos && len(found) >= enough || to == anywhere && len(found) >= limit {
 			break
@@ -73,9 +75,14 @@ func (x *Index) Find(ctx context.Context, f Find) ([]Hit, error) {
 		if err := x.widen(ctx, tokens, to); err != nil {
 			return nil, err
 		}
-		if err := x.collect(ctx, f, tokens, to, found); err != nil {
+		more, err := x.fitting(ctx, f, tokens, to)
+		if err != nil {
 			return nil, err
 		}
+		if err := x.read(ctx, found, append(ids, more...)); err != nil {
+			return nil, err
+		}
+		ids = nil
 	}
 	r := newRanking(f, tokens)
 	list := make([]*candidate, 0, len(found))
@@ -107,79 +114,92 @@ func better(a, b *candidate) int {
 	}
 }
 
-// collect adds what fits at a depth. When more fits than is ranked, what the
+// fitting is what fits at a depth. When more fits than is ranked, what the
 // asker's teams own is looked up besides.
-func (x *Index) collect(ctx context.Context, f Find, tokens []token, to depth, found map[int64]*candidate) error {
+func (x *Index) fitting(ctx context.Context, f Find, tokens []token, to depth) ([]int64, error) {
 	blueprints := scopesOf("b", f.Blueprints)
 	ids, err := x.ids(ctx, expression(x.db.Dialect, tokens, to, blueprints), maxRanked)
-	if err != nil {
-		return err
+	if err != nil || len(ids) < maxRanked || len(f.Teams) == 0 {
+		return ids, err
 	}
-	if len(ids) == maxRanked && len(f.Teams) > 0 {
-		own, err := x.ids(ctx, expression(x.db.Dialect, tokens, to, blueprints, scopesOf("t", f.Teams)), maxRanked)
-		if err != nil {
-			return err
-		}
-		ids = append(ids, own...)
-	}
-	missing := slices.DeleteFunc(ids, func(id int64) bool { return found[id] != nil })
-	if len(missing) == 0 {
-		return nil
-	}
-	list := make([]string, len(missing))
-	for i, id := range missing {
-		list[i] = strconv.FormatInt(id, 10)
-	}
-	return x.read(ctx, found, "SELECT "+columns+" FROM entities e WHERE e.id IN ("+strings.Join(list, ",")+") AND e.pending = 0")
+	own, err := x.ids(ctx, expression(x.db.Dialect, tokens, to, blueprints, scopesOf("t", f.Teams)), maxRanked)
+	return append(ids, own...), err
 }
 
-const columns = "e.id, e.blueprint, e.identifier, e.title, e.icon, e.team, e.updated_at"
-
-func (x *Index) read(ctx context.Context, found map[int64]*candidate, query string, args ...any) error {
-	rows, err := x.db.Read().QueryContext(ctx, query, args...)
-	list, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (*candidate, error) {
+// read adds what ranking looks at.
+func (x *Index) read(ctx context.Context, found map[int64]*candidate, ids []int64) error {
+	var list []string
+	for _, id := range ids {
+		if _, seen := found[id]; !seen {
+			found[id] = nil
+			list = append(list, strconv.FormatInt(id, 10))
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	rows, err := x.db.Read().QueryContext(ctx, "SELECT e.id, e.blueprint, e.identifier, e.title, e.icon, e.team, e.updated_at FROM entities e WHERE e.id IN ("+strings.Join(list, ",")+") AND e.pending = 0")
+	read, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (*candidate, error) {
 		c := &candidate{}
 		var team []byte
 		if err := row.Scan(&c.id, &c.Blueprint, &c.Identifier, &c.Title, &c.Icon, &team, &c.updated); err != nil {
 			return nil, err
+		}
+		if string(team) == "[]" {
+			return c, nil
 		}
 		return c, json.Unmarshal(team, &c.Teams)
 	})
 	if err != nil {
 		return fmt.Errorf("read what was found: %w", err)
 	}
-	for _, c := range list {
+	for _, c := range read {
 		found[c.id] = c
 	}
+	maps.DeleteFunc(found, func(_ int64, c *candidate) bool { return c == nil })
 	return nil
 }
 
 // byName finds the titles and identifiers that begin with the text as typed, a
 // few of each blueprint, along the indexes that lists use.
-func (x *Index) byName(ctx context.Context, f Find) (map[int64]*candidate, error) {
-	found := map[int64]*candidate{}
+func (x *Index) byName(ctx context.Context, f Find) ([]int64, error) {
 	text := strings.Join(strings.Fields(strings.ToValidUTF8(strings.ReplaceAll(f.Text, "\x00", " "), "")), " ")
-	blueprints := f.Blueprints
-	if len(blueprints) == 0 {
-		rows, err := x.db.Read().QueryContext(ctx, "SELECT identifier FROM blueprints ORDER BY identifier")
-		if blueprints, err = store.All(rows, err, scanWord); err != nil {
-			return nil, fmt.Errorf("list blueprints: %w", err)
-		}
+	low := strings.ToLower(text)
+	args := []any{low, low + last, text, text + last}
+	list := "json_group_array"
+	if x.db.Dialect == store.Postgres {
+		list = "jsonb_agg"
 	}
-	for part := range slices.Chunk(blueprints, chunk/2) {
-		low := strings.ToLower(text)
-		args := []any{low, low + last, text, text + last, maxByName}
-		var query []string
-		for _, blueprint := range part {
+	first := func(column, from, to string) string {
+		return "(SELECT " + list + "(t.id) FROM (SELECT e.id FROM entities e WHERE e.blueprint = b.identifier AND e.pending = 0 AND e." + column + " >= CAST(" + from + " AS TEXT) AND e." + column + " < CAST(" + to + " AS TEXT) ORDER BY e." + column + " LIMIT " + strconv.Itoa(maxByName) + ") AS t)"
+	}
+	query := "SELECT " + first("title_fold", "$1", "$2") + ", " + first("identifier", "$3", "$4") + " FROM blueprints b"
+	if len(f.Blueprints) > 0 {
+		for _, blueprint := range f.Blueprints {
 			args = append(args, blueprint)
-			at := "$" + strconv.Itoa(len(args))
-			for _, by := range []string{"e.title_fold >= $1 AND e.title_fold < $2 AND e.pending = 0 ORDER BY e.title_fold", "e.identifier >= $3 AND e.identifier < $4 AND e.pending = 0 ORDER BY e.identifier"} {
-				query = append(query, "SELECT * FROM (SELECT "+columns+" FROM entities e WHERE e.blueprint = "+at+" AND "+by+" LIMIT $5) AS n"+strconv.Itoa(len(query)))
-			}
 		}
-		if err := x.read(ctx, found, strings.Join(query, " UNION ALL "), args...); err != nil {
+		query += " WHERE b.identifier IN (" + places(5, len(f.Blueprints)) + ")"
+	}
+	rows, err := x.db.Read().QueryContext(ctx, query, args...)
+	lists, err := store.All(rows, err, func(row interface{ Scan(...any) error }) ([]int64, error) {
+		var out []int64
+		var lists [2][]byte
+		if err := row.Scan(&lists[0], &lists[1]); err != nil {
 			return nil, err
 		}
+		for _, raw := range lists {
+			var ids []int64
+			if len(raw) > 0 {
+				if err := json.Unmarshal(raw, &ids); err != nil {
+					return nil, err
+				}
+			}
+			out = append(out, ids...)
+		}
+		return out, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look up names: %w", err)
 	}
-	return found, nil
+	return slices.Concat(lists...), nil
 }

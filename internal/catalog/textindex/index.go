@@ -82,6 +82,9 @@ func termsOf(d Doc) terms {
 				break
 			}
 			put(&t.body, word, true)
+			if part := letters(word); strings.ContainsFunc(part, notHex) { // postgres of "postgres14"; digests have none
+				put(&t.body, part, true)
+			}
 		}
 	}
 	t.scope = append(t.scope, scopeOf("b", d.Blueprint))
@@ -90,6 +93,8 @@ func termsOf(d Doc) terms {
 	}
 	return t
 }
+
+func notHex(r rune) bool { return r < 'a' || r > 'f' }
 
 // scopeOf is one word for a blueprint or a team, whatever its name is.
 func scopeOf(kind, name string) string {

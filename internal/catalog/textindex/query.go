@@ -3,6 +3,7 @@ package textindex
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sphera/internal/store"
@@ -20,6 +21,9 @@ type token struct {
 	text string
 	// short tokens are looked for as whole words only: too many begin with them.
 	short bool
+	// whole are all words of the vocabulary that begin with it, when they are
+	// few: looking for them is cheaper than for whatever begins with it.
+	whole []string
 	parts []string
 	typos map[string]int
 }
@@ -55,6 +59,8 @@ func (x *Index) widen(ctx context.Context, list []token, to depth) error {
 	for i := range list {
 		var err error
 		switch t := &list[i]; to {
+		case names:
+			t.whole, err = x.beginning(ctx, t.text)
 		case anywhere:
 			t.parts, err = x.containing(ctx, t.text)
 		case typos:
@@ -69,7 +75,7 @@ func (x *Index) widen(ctx context.Context, list []token, to depth) error {
 
 // alternatives are the words a token stands for, itself excepted.
 func (t token) alternatives(to depth) []string {
-	var out []string
+	out := slices.Clone(t.whole)
 	if to >= anywhere {
 		out = append(out, t.parts...)
 	}
@@ -98,7 +104,7 @@ func matchQuery(list []token, to depth, scopes [][]string) string {
 	}
 	for _, t := range list {
 		some := []string{`"` + t.text + `"`}
-		if !t.short {
+		if !t.short && len(t.whole) == 0 {
 			some[0] += " *"
 		}
 		for _, word := range t.alternatives(to) {
@@ -124,7 +130,7 @@ func vectorQuery(list []token, to depth, scopes [][]string) string {
 		var some []string
 		for _, field := range fields {
 			word := "'" + field + t.text + "'"
-			if !t.short {
+			if !t.short && len(t.whole) == 0 {
 				word += ":*"
 			}
 			some = append(some, word)

@@ -109,13 +109,24 @@ const (
 	maxWords      = 40
 )
 
+// beginning are the words that begin with token, or none when they are too many
+// to be looked for one by one.
+func (x *Index) beginning(ctx context.Context, token string) ([]string, error) {
+	rows, err := x.db.Read().QueryContext(ctx, "SELECT word FROM text_parts WHERE part >= CAST($1 AS TEXT) AND part < CAST($2 AS TEXT) AND part = word LIMIT $3", token, token+last, maxWords+1)
+	list, err := store.All(rows, err, scanWord)
+	if err != nil || len(list) > maxWords {
+		return nil, err
+	}
+	return slices.Compact(list), nil
+}
+
 // containing are the words that have token in them, behind their beginning;
 // the shortest first.
 func (x *Index) containing(ctx context.Context, token string) ([]string, error) {
 	if len([]rune(token)) < 3 {
 		return nil, nil
 	}
-	rows, err := x.db.Read().QueryContext(ctx, "SELECT word FROM text_parts WHERE part >= $1 AND part < $2 AND part <> word LIMIT $3", token, token+last, maxParts)
+	rows, err := x.db.Read().QueryContext(ctx, "SELECT word FROM text_parts WHERE part >= CAST($1 AS TEXT) AND part < CAST($2 AS TEXT) AND part <> word LIMIT $3", token, token+last, maxParts)
 	list, err := store.All(rows, err, scanWord)
 	if err != nil {
 		return nil, err
@@ -168,7 +179,7 @@ func (x *Index) like(ctx context.Context, token string) (map[string]int, error) 
 	if most > 0 && len(runes) > 4 {
 		// The word may not be finished: its beginning may be misspelled.
 		begin := string(runes[:max(3, len(runes)-2)])
-		rows, err := x.db.Read().QueryContext(ctx, "SELECT word FROM text_parts WHERE part >= $1 AND part < $2 AND part = word LIMIT $3", begin, begin+last, maxParts)
+		rows, err := x.db.Read().QueryContext(ctx, "SELECT word FROM text_parts WHERE part >= CAST($1 AS TEXT) AND part < CAST($2 AS TEXT) AND part = word LIMIT $3", begin, begin+last, maxParts)
 		more, err := store.All(rows, err, scanWord)
 		if err != nil {
 			return nil, err
