@@ -169,6 +169,7 @@ func (a *app) listen(ctx context.Context, c *config, p *parts, with prepared) er
 	group.Go(func() error { return p.tidy(working) })
 	group.Go(func() error { return p.migrations.Work(working) })
 	group.Go(func() error { return p.sources.Work(working, p.log) })
+	group.Go(func() error { return p.people.Work(working, p.log) })
 	group.Go(func() error { return p.forget(working) })
 	group.Go(func() error { return p.hooks.Work(working) })
 	group.Go(func() error {

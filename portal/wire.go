@@ -53,6 +53,7 @@ type parts struct {
 	auth       *auth.Service
 	catalog    *catalog.Catalog
 	sources    *source.Sources
+	people     *source.People
 	migrations *migration.Migrations
 	runs       *run.Engine
 	forge      *forge.Builtin
@@ -98,6 +99,7 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 	p.auth = auth.New(p.db, p.audit, p.now)
 	p.catalog = catalog.New(p.db, p.audit, p.now)
 	p.sources = source.New(p.db, p.catalog, p.audit, p.now)
+	p.people = source.NewPeople(p.db, p.auth, p.catalog, p.audit)
 	p.migrations = migration.NewMigrations(p.db, p.catalog, p.audit, p.log, p.now)
 	p.insights = insight.New(p.db, p.now)
 	p.views = view.Open(p.db, p.audit, p.now)
