@@ -31,11 +31,13 @@ type Catalog struct {
 	// compiled is the model that was read last.
 	compiled atomic.Pointer[model]
 	text     *textindex.Index
+	// bounds keep lists short.
+	bounds bounds
 }
 
 // New returns the catalog kept in db.
 func New(db *store.DB, log *audit.Log, now func() time.Time) *Catalog {
-	return &Catalog{db: db, log: log, now: now, text: textindex.New(db)}
+	return &Catalog{db: db, log: log, now: now, text: textindex.New(db), bounds: usualBounds()}
 }
 
 // write runs f in a transaction that no other writer of the catalog runs beside,

@@ -21,9 +21,6 @@ const (
 	maxTokens   = 8
 	// maxCount is where counting stops when there is no set to count.
 	maxCount = 10_000
-	// maxChecked is how many entities are looked at, beyond those of the page,
-	// for a total.
-	maxChecked = 3000
 )
 
 // Search returns a page of the entities that fit q. Lists are found with the

@@ -10,15 +10,19 @@ import (
 	"sphera/internal/catalog/query"
 )
 
-const (
-	// maxListed is how many ids a rule may lead to and still be turned into a
-	// set: one range of an index.
-	maxListed = 10_000
-	// maxLooked is the same for rules that must look at each entity.
-	maxLooked = 2000
-	// maxFaceted is maxListed where facets are counted.
-	maxFaceted = 50_000
-)
+// bounds are how much a list looks at beyond what it shows. Tests make them
+// small.
+type bounds struct {
+	// listed is how many ids a rule may lead to and still be turned into a set:
+	// one range of an index. faceted is the same where facets are counted.
+	listed, faceted int
+	// looked is the same for rules that must look at each entity.
+	looked int
+	// checked is how many entities are looked at for a total.
+	checked int
+}
+
+func usualBounds() bounds { return bounds{listed: 10_000, faceted: 50_000, looked: 2000, checked: 3000} }
 
 // narrow turns what it can of the condition into a set of ids, and keeps the
 // rest.
@@ -210,7 +214,7 @@ func (s *search) narrowText(ctx context.Context) error {
 	if strings.TrimSpace(s.q.Text) == "" {
 		return nil
 	}
-	found, err := s.c.text.Match(ctx, s.q.Text, s.q.Blueprint, maxLooked+1)
+	found, err := s.c.text.Match(ctx, s.q.Text, s.q.Blueprint, s.c.bounds.looked+1)
 	if err != nil {
 		return fmt.Errorf("search by text: %w", err)
 	}
@@ -218,7 +222,7 @@ func (s *search) narrowText(ctx context.Context) error {
 	for _, id := range found {
 		set.add(id)
 	}
-	if len(found) <= maxLooked {
+	if len(found) <= s.c.bounds.looked {
 		s.meet(set)
 		return nil
 	}
@@ -230,20 +234,20 @@ func (s *search) narrowText(ctx context.Context) error {
 // list turns a rule that an index answers into a set, if that is small.
 func (s *search) list(ctx context.Context, n query.Node) (bool, error) {
 	r, ok := n.(query.Rule)
-	if !ok || s.set != nil && s.set.count() <= maxLooked {
+	if !ok || s.set != nil && s.set.count() <= s.c.bounds.looked {
 		return false, nil
 	}
 	operator, deny := r.Positive()
 	if deny || operator == "isEmpty" || operator == "=" && r.Value == nil {
 		return false, nil
 	}
-	drive, most := noSlot, maxLooked
+	drive, most := noSlot, s.c.bounds.looked
 	switch {
 	case r.Operator == "relatedTo", r.Path != nil, r.Relation != "", r.OfProperty() && s.l.fields.ByName[r.Property].Kind == query.Relation, r.OfProperty() && (r.Property == facetTeam || r.Property == "$identifier"):
 	case r.OfProperty() && s.l.fields.ByName[r.Property].Slot != "" && !slices.Contains([]string{"contains", "beginsWith", "endsWith"}, operator):
-		drive, most = s.l.fields.ByName[r.Property].Slot, maxListed
+		drive, most = s.l.fields.ByName[r.Property].Slot, s.c.bounds.listed
 		if len(s.q.Facets) > 0 {
-			most = maxFaceted
+			most = s.c.bounds.faceted
 		}
 	default:
 		return false, nil

@@ -29,14 +29,14 @@ func (s *search) settle(ctx context.Context) error {
 	if len(s.rest) == 0 && s.words == nil {
 		return nil
 	}
-	if s.set == nil && s.l.filled() && s.l.size <= maxChecked {
+	if s.set == nil && s.l.filled() && s.l.size <= s.c.bounds.checked {
 		all, err := s.readSet(ctx, "", []string{""})
 		if err != nil {
 			return err
 		}
 		s.set = all
 	}
-	if s.set == nil || s.set.count() > maxChecked {
+	if s.set == nil || s.set.count() > s.c.bounds.checked {
 		return nil
 	}
 	set, err := s.check(ctx, s.set)
@@ -69,7 +69,7 @@ func (s *search) check(ctx context.Context, set idSet) (idSet, error) {
 // What costs less is worked out from how much of the list fits.
 func (s *search) hits(ctx context.Context) (list []hit, more bool, err error) {
 	switch {
-	case !s.l.filled(), s.key.index == "" && (s.set == nil || s.set.count() > 10*maxLooked):
+	case !s.l.filled(), s.key.index == "" && (s.set == nil || s.set.count() > 10*s.c.bounds.looked):
 		list, err = s.plain(ctx, nil, s.from)
 	default:
 		n := s.l.size
