@@ -17,6 +17,7 @@ import (
 	"sphera/internal/audit"
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
+	"sphera/internal/change"
 	"sphera/internal/fault"
 	"sphera/internal/flag"
 	"sphera/internal/forge"
@@ -24,6 +25,7 @@ import (
 	"sphera/internal/hook"
 	"sphera/internal/insight"
 	"sphera/internal/migration"
+	"sphera/internal/outgoing"
 	"sphera/internal/resource"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
@@ -62,6 +64,7 @@ type parts struct {
 	secrets    *secret.Slots
 	vault      *secret.Vault
 	hooks      *hook.Hooks
+	changes    *change.Changes
 	insights   *insight.Insights
 	views      *view.Views
 	contracts  *golden.Contracts
@@ -110,6 +113,10 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 		return err
 	}
 	p.vault = secret.NewVault(p.db, p.audit, p.now, sealer)
+	p.changes = change.New(change.Deps{
+		DB: p.db, Catalog: p.catalog, Resources: resource.New(p.audit, p.now), Vault: p.vault, Outgoing: outgoing.New(c.allowPrivate), Log: p.log, Now: p.now,
+		Instance: instance + "-" + uuid.NewString(),
+	})
 	p.hooks = hook.New(hook.Deps{
 		DB: p.db, Catalog: p.catalog, Resources: resource.New(p.audit, p.now), Vault: p.vault, Log: p.log, Now: p.now, Instance: instance + "-" + uuid.NewString(),
 	})
@@ -225,7 +232,7 @@ func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*
 		DB: p.db, Audit: p.audit, Auth: p.auth, Runs: p.runs, Forge: p.forge, Catalog: p.catalog, Sources: p.sources, Runtime: p.runtime,
 		Migrations: p.migrations,
 		Contracts:  p.contracts, Insights: p.insights, Views: p.views,
-		Vault: p.vault, Hooks: p.hooks, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,
+		Vault: p.vault, Hooks: p.hooks, Changes: p.changes, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,
 	}, api.Options{
 		Version: version, Secure: isHTTPS(c.publicURL), TrustedOrigins: c.trustedOrigins, TrustedProxies: proxies, Demo: demo,
 		Ready: func() error {

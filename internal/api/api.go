@@ -18,6 +18,7 @@ import (
 	"sphera/internal/audit"
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
+	"sphera/internal/change"
 	"sphera/internal/forge"
 	"sphera/internal/golden"
 	"sphera/internal/hook"
@@ -55,6 +56,7 @@ type Deps struct {
 	Views      *view.Views
 	Vault      *secret.Vault
 	Hooks      *hook.Hooks
+	Changes    *change.Changes
 	// PublicURL is where people and programs reach the portal.
 	PublicURL func() string
 	Log       *slog.Logger
@@ -132,7 +134,7 @@ func New(d Deps, o Options) (*API, error) {
 			}
 			return ids, nil
 		},
-		Vault: d.Vault, Hooks: d.Hooks, PublicURL: d.PublicURL,
+		Vault: d.Vault, Hooks: d.Hooks, Changes: d.Changes, PublicURL: d.PublicURL,
 	})
 	a.stopping, a.stop = context.WithCancel(context.Background())
 	a.metrics = newMetrics(d.Metrics)

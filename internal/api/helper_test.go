@@ -20,12 +20,14 @@ import (
 	"sphera/internal/audit"
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
+	"sphera/internal/change"
 	"sphera/internal/flag"
 	"sphera/internal/forge"
 	"sphera/internal/golden"
 	"sphera/internal/hook"
 	"sphera/internal/insight"
 	"sphera/internal/migration"
+	"sphera/internal/outgoing"
 	"sphera/internal/resource"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
@@ -97,6 +99,9 @@ func start(t *testing.T, db *store.DB, o Options) *harness {
 	}
 	d.Vault = secret.NewVault(db, events, time.Now, sealer)
 	d.Hooks = hook.New(hook.Deps{DB: db, Catalog: d.Catalog, Resources: resource.New(events, time.Now), Vault: d.Vault, Log: log, Now: time.Now, Instance: "test"})
+	d.Changes = change.New(change.Deps{
+		DB: db, Catalog: d.Catalog, Resources: resource.New(events, time.Now), Vault: d.Vault, Outgoing: outgoing.New(false), Log: log, Now: time.Now, Instance: "test",
+	})
 	d.Sources = source.New(db, d.Catalog, events, time.Now)
 	d.Migrations = migration.NewMigrations(db, d.Catalog, events, log, time.Now)
 	h.migrations = d.Migrations

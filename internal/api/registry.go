@@ -10,6 +10,7 @@ import (
 
 	"sphera/action"
 	"sphera/internal/catalog"
+	"sphera/internal/change"
 	"sphera/internal/forge"
 	"sphera/internal/hook"
 	"sphera/internal/integration"
@@ -54,6 +55,7 @@ func newRegistry() *registry {
 			reflect.TypeFor[hook.Change]():          "WebhookChange",
 			reflect.TypeFor[hook.Problem]():         "WebhookProblem",
 			reflect.TypeFor[hook.Refusal]():         "WebhookRefusal",
+			reflect.TypeFor[change.Delivery]():      "ChangeDelivery",
 			reflect.TypeFor[integration.Metric]():   "IntegrationMetric",
 			reflect.TypeFor[integration.Example]():  "KindExample",
 		},

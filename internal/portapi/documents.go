@@ -18,7 +18,7 @@ import (
 
 // documentRoutes are the routes of everything that is kept as it was sent.
 func (s *Service) documentRoutes() []Route {
-	return slices.Concat(s.pageRoutes(), s.sidebarRoutes(), s.workflowRoutes(), s.secretRoutes(), s.integrationRoutes(), s.reportRoutes(), s.webhookRoutes())
+	return slices.Concat(s.pageRoutes(), s.sidebarRoutes(), s.workflowRoutes(), s.secretRoutes(), s.integrationRoutes(), s.reportRoutes(), s.webhookRoutes(), s.deliveryRoutes())
 }
 
 // The kinds of documents that are kept as they were sent.

@@ -23,6 +23,7 @@ import (
 	"sphera/internal/audit"
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
+	"sphera/internal/change"
 	"sphera/internal/fault"
 	"sphera/internal/hook"
 	"sphera/internal/integration"
@@ -49,6 +50,8 @@ type Deps struct {
 	Actions func(ctx context.Context) ([]string, error)
 	// Vault keeps secret values.
 	Vault *secret.Vault
+	// Changes tells others of changes.
+	Changes *change.Changes
 	// Hooks takes in what comes to webhooks.
 	Hooks *hook.Hooks
 	// PublicURL is where clients reach the portal.

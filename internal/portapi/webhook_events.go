@@ -2,8 +2,10 @@ package portapi
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 
+	"sphera/internal/change"
 	"sphera/internal/fault"
 	"sphera/internal/hook"
 	"sphera/internal/store"
@@ -62,4 +64,23 @@ func (s *Service) tryWebhook(ctx context.Context, r *Request) (int, any, error) 
 	}
 	changes, result, err := s.Hooks.Try(ctx, in.Mappings, in.Body, in.Headers, in.QueryParams)
 	return 0, TriedWebhookAnswer{changes, result}, err
+}
+
+// DeliveriesAnswer is the last attempts to tell of changes, newest first.
+type DeliveriesAnswer struct {
+	Deliveries []change.Delivery `json:"deliveries"`
+}
+
+func (s *Service) deliveryRoutes() []Route {
+	return []Route{
+		{Method: http.MethodGet, Path: "/v1/blueprints/{bp}/changelog-deliveries", ID: "listBlueprintDeliveries", Verb: "integration.read", Audit: None, Out: DeliveriesAnswer{}, Handle: s.deliveries("blueprint", "bp")},
+		{Method: http.MethodGet, Path: "/v1/integration/{id}/changelog-deliveries", ID: "listIntegrationDeliveries", Verb: "integration.read", Audit: None, Out: DeliveriesAnswer{}, Handle: s.deliveries("integration", "id")},
+	}
+}
+
+func (s *Service) deliveries(kind, name string) Handler {
+	return func(ctx context.Context, r *Request) (int, any, error) {
+		list, err := s.Changes.Deliveries(ctx, kind+"/"+r.Path[name])
+		return 0, DeliveriesAnswer{list}, err
+	}
 }
