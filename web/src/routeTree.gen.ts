@@ -17,6 +17,7 @@ import { Route as InsightsRouteImport } from './pages/insights'
 import { Route as LoginRouteImport } from './pages/login'
 import { Route as PullsRouteImport } from './pages/pulls'
 import { Route as SetupRouteImport } from './pages/setup'
+import { Route as SourcesRouteImport } from './pages/sources'
 import { Route as BlueprintsIndexRouteImport } from './pages/blueprints.index'
 import { Route as BlueprintsBlueprintRouteImport } from './pages/blueprints.$blueprint'
 import { Route as BlueprintsNewRouteImport } from './pages/blueprints.new'
@@ -28,6 +29,7 @@ import { Route as DocsApiRouteImport } from './pages/docs.api'
 import { Route as ForgeIndexRouteImport } from './pages/forge.index'
 import { Route as RunsIndexRouteImport } from './pages/runs.index'
 import { Route as RunsIdRouteImport } from './pages/runs.$id'
+import { Route as SweepsSweepRouteImport } from './pages/sweeps.$sweep'
 import { Route as CatalogBlueprintNewRouteImport } from './pages/catalog.$blueprint_.new'
 import { Route as EBlueprintIdRouteImport } from './pages/e.$blueprint.$id'
 import { Route as ForgeRepoIndexRouteImport } from './pages/forge.$repo.index'
@@ -75,6 +77,11 @@ const PullsRoute = PullsRouteImport.update({
 const SetupRoute = SetupRouteImport.update({
   id: '/setup',
   path: '/setup',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const SourcesRoute = SourcesRouteImport.update({
+  id: '/sources',
+  path: '/sources',
   getParentRoute: () => rootRouteImport,
 } as any)
 const BlueprintsIndexRoute = BlueprintsIndexRouteImport.update({
@@ -132,6 +139,11 @@ const RunsIdRoute = RunsIdRouteImport.update({
   path: '/runs/$id',
   getParentRoute: () => rootRouteImport,
 } as any)
+const SweepsSweepRoute = SweepsSweepRouteImport.update({
+  id: '/sweeps/$sweep',
+  path: '/sweeps/$sweep',
+  getParentRoute: () => rootRouteImport,
+} as any)
 const CatalogBlueprintNewRoute = CatalogBlueprintNewRouteImport.update({
   id: '/catalog/$blueprint_/new',
   path: '/catalog/$blueprint/new',
@@ -182,12 +194,14 @@ export interface FileRoutesByFullPath {
   '/login': typeof LoginRoute
   '/pulls': typeof PullsRoute
   '/setup': typeof SetupRoute
+  '/sources': typeof SourcesRoute
   '/blueprints/$blueprint': typeof BlueprintsBlueprintRoute
   '/blueprints/new': typeof BlueprintsNewRoute
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
   '/create/$action': typeof CreateActionRoute
   '/docs/api': typeof DocsApiRoute
   '/runs/$id': typeof RunsIdRoute
+  '/sweeps/$sweep': typeof SweepsSweepRoute
   '/blueprints/': typeof BlueprintsIndexRoute
   '/catalog/': typeof CatalogIndexRoute
   '/create/': typeof CreateIndexRoute
@@ -211,12 +225,14 @@ export interface FileRoutesByTo {
   '/login': typeof LoginRoute
   '/pulls': typeof PullsRoute
   '/setup': typeof SetupRoute
+  '/sources': typeof SourcesRoute
   '/blueprints/$blueprint': typeof BlueprintsBlueprintRoute
   '/blueprints/new': typeof BlueprintsNewRoute
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
   '/create/$action': typeof CreateActionRoute
   '/docs/api': typeof DocsApiRoute
   '/runs/$id': typeof RunsIdRoute
+  '/sweeps/$sweep': typeof SweepsSweepRoute
   '/blueprints': typeof BlueprintsIndexRoute
   '/catalog': typeof CatalogIndexRoute
   '/create': typeof CreateIndexRoute
@@ -241,12 +257,14 @@ export interface FileRoutesById {
   '/login': typeof LoginRoute
   '/pulls': typeof PullsRoute
   '/setup': typeof SetupRoute
+  '/sources': typeof SourcesRoute
   '/blueprints/$blueprint': typeof BlueprintsBlueprintRoute
   '/blueprints/new': typeof BlueprintsNewRoute
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
   '/create/$action': typeof CreateActionRoute
   '/docs/api': typeof DocsApiRoute
   '/runs/$id': typeof RunsIdRoute
+  '/sweeps/$sweep': typeof SweepsSweepRoute
   '/blueprints/': typeof BlueprintsIndexRoute
   '/catalog/': typeof CatalogIndexRoute
   '/create/': typeof CreateIndexRoute
@@ -272,12 +290,14 @@ export interface FileRouteTypes {
     | '/login'
     | '/pulls'
     | '/setup'
+    | '/sources'
     | '/blueprints/$blueprint'
     | '/blueprints/new'
     | '/catalog/$blueprint'
     | '/create/$action'
     | '/docs/api'
     | '/runs/$id'
+    | '/sweeps/$sweep'
     | '/blueprints/'
     | '/catalog/'
     | '/create/'
@@ -301,12 +321,14 @@ export interface FileRouteTypes {
     | '/login'
     | '/pulls'
     | '/setup'
+    | '/sources'
     | '/blueprints/$blueprint'
     | '/blueprints/new'
     | '/catalog/$blueprint'
     | '/create/$action'
     | '/docs/api'
     | '/runs/$id'
+    | '/sweeps/$sweep'
     | '/blueprints'
     | '/catalog'
     | '/create'
@@ -330,12 +352,14 @@ export interface FileRouteTypes {
     | '/login'
     | '/pulls'
     | '/setup'
+    | '/sources'
     | '/blueprints/$blueprint'
     | '/blueprints/new'
     | '/catalog/$blueprint'
     | '/create/$action'
     | '/docs/api'
     | '/runs/$id'
+    | '/sweeps/$sweep'
     | '/blueprints/'
     | '/catalog/'
     | '/create/'
@@ -360,12 +384,14 @@ export interface RootRouteChildren {
   LoginRoute: typeof LoginRoute
   PullsRoute: typeof PullsRoute
   SetupRoute: typeof SetupRoute
+  SourcesRoute: typeof SourcesRoute
   BlueprintsBlueprintRoute: typeof BlueprintsBlueprintRoute
   BlueprintsNewRoute: typeof BlueprintsNewRoute
   CatalogBlueprintRoute: typeof CatalogBlueprintRoute
   CreateActionRoute: typeof CreateActionRoute
   DocsApiRoute: typeof DocsApiRoute
   RunsIdRoute: typeof RunsIdRoute
+  SweepsSweepRoute: typeof SweepsSweepRoute
   BlueprintsIndexRoute: typeof BlueprintsIndexRoute
   CatalogIndexRoute: typeof CatalogIndexRoute
   CreateIndexRoute: typeof CreateIndexRoute
@@ -437,6 +463,13 @@ declare module '@tanstack/react-router' {
       path: '/setup'
       fullPath: '/setup'
       preLoaderRoute: typeof SetupRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/sources': {
+      id: '/sources'
+      path: '/sources'
+      fullPath: '/sources'
+      preLoaderRoute: typeof SourcesRouteImport
       parentRoute: typeof rootRouteImport
     }
     '/blueprints/': {
@@ -516,6 +549,13 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof RunsIdRouteImport
       parentRoute: typeof rootRouteImport
     }
+    '/sweeps/$sweep': {
+      id: '/sweeps/$sweep'
+      path: '/sweeps/$sweep'
+      fullPath: '/sweeps/$sweep'
+      preLoaderRoute: typeof SweepsSweepRouteImport
+      parentRoute: typeof rootRouteImport
+    }
     '/catalog/$blueprint_/new': {
       id: '/catalog/$blueprint_/new'
       path: '/catalog/$blueprint/new'
@@ -584,12 +624,14 @@ const rootRouteChildren: RootRouteChildren = {
   LoginRoute: LoginRoute,
   PullsRoute: PullsRoute,
   SetupRoute: SetupRoute,
+  SourcesRoute: SourcesRoute,
   BlueprintsBlueprintRoute: BlueprintsBlueprintRoute,
   BlueprintsNewRoute: BlueprintsNewRoute,
   CatalogBlueprintRoute: CatalogBlueprintRoute,
   CreateActionRoute: CreateActionRoute,
   DocsApiRoute: DocsApiRoute,
   RunsIdRoute: RunsIdRoute,
+  SweepsSweepRoute: SweepsSweepRoute,
   BlueprintsIndexRoute: BlueprintsIndexRoute,
   CatalogIndexRoute: CatalogIndexRoute,
   CreateIndexRoute: CreateIndexRoute,

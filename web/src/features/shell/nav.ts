@@ -12,6 +12,7 @@ import {
   IconHistory,
   IconHome,
   IconPlayerPlay,
+  IconPlug,
   IconUpload,
 } from '~/ui/icons';
 
@@ -57,6 +58,7 @@ export const navigation: NavGroup[] = [
     label: t.shell.manage,
     items: [
       { to: '/blueprints', label: t.shell.blueprints, icon: IconBraces, roles: platform },
+      { to: '/sources', label: t.shell.sources, icon: IconPlug, roles: platform },
       { to: '/import', label: t.shell.importPage, icon: IconUpload, roles: platform },
       { to: '/audit', label: t.shell.audit, icon: IconHistory, roles: [...platform, 'manager'] },
     ],

@@ -5,6 +5,7 @@ export { audit } from './audit';
 export { home } from './home';
 export { catalog } from './catalog';
 export { builder } from './builder';
+export { sources } from './sources';
 export { entity } from './entity';
 export { insights } from './insights';
 export { create } from './create';

@@ -18,6 +18,7 @@ export const shell = {
   manage: 'Manage',
   importPage: 'Import',
   blueprints: 'Blueprints',
+  sources: 'Sources',
   audit: 'Audit',
   palette: 'Search or run a command…',
   paletteShort: 'Search',
