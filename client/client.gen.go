@@ -17,6 +17,42 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for ItemState.
+const (
+	ItemStateDeleted   ItemState = "deleted"
+	ItemStateHeld      ItemState = "held"
+	ItemStateImmediate ItemState = "immediate"
+	ItemStateKept      ItemState = "kept"
+	ItemStateRejected  ItemState = "rejected"
+	ItemStateRestoring ItemState = "restoring"
+	ItemStateWaiting   ItemState = "waiting"
+	ItemStateWithdrawn ItemState = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the ItemState enum.
+func (e ItemState) Valid() bool {
+	switch e {
+	case ItemStateDeleted:
+		return true
+	case ItemStateHeld:
+		return true
+	case ItemStateImmediate:
+		return true
+	case ItemStateKept:
+		return true
+	case ItemStateRejected:
+		return true
+	case ItemStateRestoring:
+		return true
+	case ItemStateWaiting:
+		return true
+	case ItemStateWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MergeInputMethod.
 const (
 	Merge  MergeInputMethod = "merge"
@@ -164,6 +200,27 @@ func (e SidebarItemSidebarType) Valid() bool {
 	}
 }
 
+// Defines values for SourceKind.
+const (
+	SourceKindExporter SourceKind = "exporter"
+	SourceKindOcean    SourceKind = "ocean"
+	SourceKindReport   SourceKind = "report"
+)
+
+// Valid indicates whether the value is a known member of the SourceKind enum.
+func (e SourceKind) Valid() bool {
+	switch e {
+	case SourceKindExporter:
+		return true
+	case SourceKindOcean:
+		return true
+	case SourceKindReport:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for StepRunSafety.
 const (
 	Compensatable StepRunSafety = "compensatable"
@@ -221,6 +278,78 @@ func (e StepRunState) Valid() bool {
 	}
 }
 
+// Defines values for SweepKind.
+const (
+	SweepKindListed SweepKind = "listed"
+	SweepKindLive   SweepKind = "live"
+	SweepKindReport SweepKind = "report"
+)
+
+// Valid indicates whether the value is a known member of the SweepKind enum.
+func (e SweepKind) Valid() bool {
+	switch e {
+	case SweepKindListed:
+		return true
+	case SweepKindLive:
+		return true
+	case SweepKindReport:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SweepState.
+const (
+	SweepStateApproved  SweepState = "approved"
+	SweepStateDone      SweepState = "done"
+	SweepStateFailed    SweepState = "failed"
+	SweepStateHeld      SweepState = "held"
+	SweepStateOpen      SweepState = "open"
+	SweepStateRejected  SweepState = "rejected"
+	SweepStateWithdrawn SweepState = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the SweepState enum.
+func (e SweepState) Valid() bool {
+	switch e {
+	case SweepStateApproved:
+		return true
+	case SweepStateDone:
+		return true
+	case SweepStateFailed:
+		return true
+	case SweepStateHeld:
+		return true
+	case SweepStateOpen:
+		return true
+	case SweepStateRejected:
+		return true
+	case SweepStateWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SweepDecisionDecision.
+const (
+	SweepDecisionDecisionApprove SweepDecisionDecision = "approve"
+	SweepDecisionDecisionReject  SweepDecisionDecision = "reject"
+)
+
+// Valid indicates whether the value is a known member of the SweepDecisionDecision enum.
+func (e SweepDecisionDecision) Valid() bool {
+	switch e {
+	case SweepDecisionDecisionApprove:
+		return true
+	case SweepDecisionDecisionReject:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for VersionVerb.
 const (
 	Create  VersionVerb = "create"
@@ -263,6 +392,27 @@ func (e WaitingForKind) Valid() bool {
 	case WaitingForKindExternal:
 		return true
 	case WaitingForKindTimer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookEventStatus.
+const (
+	WebhookEventStatusDone    WebhookEventStatus = "done"
+	WebhookEventStatusFailed  WebhookEventStatus = "failed"
+	WebhookEventStatusWaiting WebhookEventStatus = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the WebhookEventStatus enum.
+func (e WebhookEventStatus) Valid() bool {
+	switch e {
+	case WebhookEventStatusDone:
+		return true
+	case WebhookEventStatusFailed:
+		return true
+	case WebhookEventStatusWaiting:
 		return true
 	default:
 		return false
@@ -1099,14 +1249,20 @@ type Edge struct {
 
 // EntitiesAnswer defines model for EntitiesAnswer.
 type EntitiesAnswer struct {
-	Entities []Entity `json:"entities"`
-	Next     *string  `json:"next,omitempty"`
+	Entities []ShownEntity `json:"entities"`
+
+	// Facets By property, how many have each value; null is unset
+	Facets *map[string][]FacetValue `json:"facets,omitempty"`
+	Next   *string                  `json:"next,omitempty"`
 
 	// Ok Always true
 	Ok bool `json:"ok"`
 
 	// Total How many there are on all pages
 	Total int64 `json:"total"`
+
+	// TotalIsAtLeast Whether there may be more than total
+	TotalIsAtLeast bool `json:"totalIsAtLeast"`
 }
 
 // Entity defines model for Entity.
@@ -1165,13 +1321,29 @@ type EntityPermissions struct {
 
 // EntitySearch defines model for EntitySearch.
 type EntitySearch struct {
-	Desc *bool `json:"desc,omitempty"`
+	AttachTitleToRelation *bool `json:"attachTitleToRelation,omitempty"`
+	Desc                  *bool `json:"desc,omitempty"`
+
+	// Exclude All but these fields
+	Exclude                     *[]string `json:"exclude,omitempty"`
+	ExcludeCalculatedProperties *bool     `json:"excludeCalculatedProperties,omitempty"`
+
+	// Facets Properties whose values are counted: enums, booleans, $team
+	Facets *[]string `json:"facets,omitempty"`
 
 	// From The next of the page before
-	From  *string `json:"from,omitempty"`
-	Limit *int64  `json:"limit,omitempty"`
+	From *string `json:"from,omitempty"`
 
-	// Rules Conditions that must all hold
+	// Include Only these fields, e.g. identifier, properties.language
+	Include *[]string `json:"include,omitempty"`
+
+	// Limit 50 when absent, with query 200
+	Limit *int64 `json:"limit,omitempty"`
+
+	// Query Rules in Port's search language: {combinator, rules}
+	Query interface{} `json:"query,omitempty"`
+
+	// Rules Conditions that must all hold, besides query
 	Rules *[]SearchRule `json:"rules,omitempty"`
 
 	// Sort A property, or $identifier, $title, $updatedAt, $createdAt
@@ -1195,10 +1367,10 @@ type Event struct {
 	Verb      string      `json:"verb"`
 }
 
-// Example defines model for Example.
-type Example struct {
-	UnderscoreID string      `json:"_id"`
-	Data         interface{} `json:"data"`
+// FacetValue defines model for FacetValue.
+type FacetValue struct {
+	Count int64       `json:"count"`
+	Value interface{} `json:"value"`
 }
 
 // Failed defines model for Failed.
@@ -1430,6 +1602,16 @@ type ImportItem struct {
 	Verb       string  `json:"verb"`
 }
 
+// IngestedAnswer defines model for IngestedAnswer.
+type IngestedAnswer struct {
+	// Duplicate An event of that name was received before; nothing is done again
+	Duplicate bool  `json:"duplicate"`
+	EventID   int64 `json:"eventId"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
 // Instance defines model for Instance.
 type Instance struct {
 	Address       string     `json:"address"`
@@ -1499,11 +1681,19 @@ type IntegrationLogsAnswer struct {
 	Ok bool `json:"ok"`
 }
 
+// IntegrationMetric defines model for IntegrationMetric.
+type IntegrationMetric struct {
+	EventID   string      `json:"eventId"`
+	Kind      string      `json:"kind"`
+	Metrics   interface{} `json:"metrics"`
+	UpdatedAt time.Time   `json:"updatedAt"`
+}
+
 // IntegrationMetricsAnswer defines model for IntegrationMetricsAnswer.
 type IntegrationMetricsAnswer struct {
 	// Ok Always true
-	Ok          bool     `json:"ok"`
-	SyncMetrics []Metric `json:"syncMetrics"`
+	Ok          bool                `json:"ok"`
+	SyncMetrics []IntegrationMetric `json:"syncMetrics"`
 }
 
 // IntegrationsAnswer defines model for IntegrationsAnswer.
@@ -1526,6 +1716,20 @@ type InviteInputInviteeStruct struct {
 	Roles *[]string `json:"roles,omitempty"`
 	Teams *[]string `json:"teams,omitempty"`
 }
+
+// Item defines model for Item.
+type Item struct {
+	At         time.Time `json:"at"`
+	Blueprint  string    `json:"blueprint"`
+	Dependents *int64    `json:"dependents,omitempty"`
+	Identifier string    `json:"identifier"`
+	Reason     *string   `json:"reason,omitempty"`
+	State      ItemState `json:"state"`
+	Title      *string   `json:"title,omitempty"`
+}
+
+// ItemState defines model for Item.State.
+type ItemState string
 
 // JqAnswer defines model for JqAnswer.
 type JqAnswer struct {
@@ -1556,9 +1760,15 @@ type JqInput struct {
 	Input interface{} `json:"input,omitempty"`
 }
 
+// KindExample defines model for KindExample.
+type KindExample struct {
+	UnderscoreID string      `json:"_id"`
+	Data         interface{} `json:"data"`
+}
+
 // KindExamples defines model for KindExamples.
 type KindExamples struct {
-	Examples []Example `json:"examples"`
+	Examples []KindExample `json:"examples"`
 }
 
 // Left defines model for Left.
@@ -1630,14 +1840,6 @@ type Mergeability struct {
 	Reviewers []string `json:"reviewers"`
 }
 
-// Metric defines model for Metric.
-type Metric struct {
-	EventID   string      `json:"eventId"`
-	Kind      string      `json:"kind"`
-	Metrics   interface{} `json:"metrics"`
-	UpdatedAt time.Time   `json:"updatedAt"`
-}
-
 // Migration defines model for Migration.
 type Migration struct {
 	Actor           string `json:"actor"`
@@ -1697,6 +1899,12 @@ type Mirror struct {
 	Path                 string                 `json:"path"`
 	Title                *string                `json:"title,omitempty"`
 	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Name defines model for Name.
+type Name struct {
+	Blueprint  string `json:"blueprint"`
+	Identifier string `json:"identifier"`
 }
 
 // NewComment defines model for NewComment.
@@ -1987,6 +2195,24 @@ type PlannedStep struct {
 	Undo  *string `json:"undo,omitempty"`
 }
 
+// PortWebhookAnswer defines model for PortWebhookAnswer.
+type PortWebhookAnswer struct {
+	// Integration As it was sent, with webhookKey and url; the secret is masked
+	Integration map[string]interface{} `json:"integration"`
+
+	// Ok Always true
+	Ok       bool      `json:"ok"`
+	Warnings *[]Detail `json:"warnings,omitempty"`
+}
+
+// PortWebhooksAnswer defines model for PortWebhooksAnswer.
+type PortWebhooksAnswer struct {
+	Integrations []map[string]interface{} `json:"integrations"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
 // ProcessChange defines model for ProcessChange.
 type ProcessChange struct {
 	Address     string `json:"address"`
@@ -2076,6 +2302,13 @@ type ReportAnswer struct {
 	// Ok Always true
 	Ok     bool   `json:"ok"`
 	Report Report `json:"report"`
+}
+
+// Reported defines model for Reported.
+type Reported struct {
+	Entities *[]NewEntity `json:"entities,omitempty"`
+	Page     int64        `json:"page"`
+	Seen     *[]Name      `json:"seen,omitempty"`
 }
 
 // RepositoriesAnswer defines model for RepositoriesAnswer.
@@ -2299,6 +2532,15 @@ type SessionsAnswer struct {
 	Sessions []Session `json:"sessions"`
 }
 
+// Settings defines model for Settings.
+type Settings struct {
+	BrakeMin     *int64 `json:"brakeMin,omitempty"`
+	BrakePercent *int64 `json:"brakePercent,omitempty"`
+
+	// ExpectEvery Seconds
+	ExpectEvery *int64 `json:"expectEvery,omitempty"`
+}
+
 // SetupInput defines model for SetupInput.
 type SetupInput struct {
 	Email    string `json:"email"`
@@ -2306,6 +2548,9 @@ type SetupInput struct {
 	Password string `json:"password"`
 	Token    string `json:"token"`
 }
+
+// ShownEntity defines model for ShownEntity.
+type ShownEntity = Entity
 
 // Sidebar defines model for Sidebar.
 type Sidebar struct {
@@ -2343,6 +2588,43 @@ type SigningKeyAnswer struct {
 
 	// SigningKey Check X-Port-Signature with it. It is not shown again.
 	SigningKey string `json:"signingKey"`
+}
+
+// Source defines model for Source.
+type Source struct {
+	BrakeMin     int64      `json:"brakeMin"`
+	BrakePercent int64      `json:"brakePercent"`
+	Entities     int64      `json:"entities"`
+	ExpectEvery  int64      `json:"expectEvery"`
+	ID           string     `json:"id"`
+	Kind         SourceKind `json:"kind"`
+	Last         *Sweep     `json:"last,omitempty"`
+	SeenAt       time.Time  `json:"seenAt"`
+	Stale        bool       `json:"stale"`
+}
+
+// SourceKind defines model for Source.Kind.
+type SourceKind string
+
+// SourceAnswer defines model for SourceAnswer.
+type SourceAnswer struct {
+	// Ok Always true
+	Ok     bool   `json:"ok"`
+	Source Source `json:"source"`
+}
+
+// SourceSweepAnswer defines model for SourceSweepAnswer.
+type SourceSweepAnswer struct {
+	// Ok Always true
+	Ok    bool  `json:"ok"`
+	Sweep Sweep `json:"sweep"`
+}
+
+// SourcesAnswer defines model for SourcesAnswer.
+type SourcesAnswer struct {
+	// Ok Always true
+	Ok      bool     `json:"ok"`
+	Sources []Source `json:"sources"`
 }
 
 // Stats defines model for Stats.
@@ -2417,6 +2699,33 @@ type SummaryAnswer struct {
 	Summary Summary `json:"summary"`
 }
 
+// Sweep defines model for Sweep.
+type Sweep struct {
+	Brake      int64            `json:"brake"`
+	Caller     string           `json:"caller"`
+	Counts     map[string]int64 `json:"counts"`
+	DecidedAt  *time.Time       `json:"decidedAt,omitempty"`
+	DecidedBy  *string          `json:"decidedBy,omitempty"`
+	EndedAt    *time.Time       `json:"endedAt,omitempty"`
+	Entities   int64            `json:"entities"`
+	Generation int64            `json:"generation"`
+	ID         int64            `json:"id"`
+	Kind       SweepKind        `json:"kind"`
+	Pages      *int64           `json:"pages,omitempty"`
+	Reason     *string          `json:"reason,omitempty"`
+	Seen       *int64           `json:"seen,omitempty"`
+	Source     string           `json:"source"`
+	StartedAt  time.Time        `json:"startedAt"`
+	State      SweepState       `json:"state"`
+	TouchedAt  time.Time        `json:"touchedAt"`
+}
+
+// SweepKind defines model for Sweep.Kind.
+type SweepKind string
+
+// SweepState defines model for Sweep.State.
+type SweepState string
+
 // SweepAnswer defines model for SweepAnswer.
 type SweepAnswer struct {
 	Entities []Owned `json:"entities"`
@@ -2425,10 +2734,70 @@ type SweepAnswer struct {
 	Ok bool `json:"ok"`
 }
 
+// SweepCompletion defines model for SweepCompletion.
+type SweepCompletion struct {
+	// Pages How many pages were sent
+	Pages int64 `json:"pages"`
+}
+
+// SweepDecision defines model for SweepDecision.
+type SweepDecision struct {
+	Decision SweepDecisionDecision `json:"decision"`
+}
+
+// SweepDecisionDecision defines model for SweepDecision.Decision.
+type SweepDecisionDecision string
+
+// SweepFailure defines model for SweepFailure.
+type SweepFailure struct {
+	Reason string `json:"reason"`
+}
+
 // SweepInput defines model for SweepInput.
 type SweepInput struct {
 	DatasourcePrefix string `json:"datasource_prefix"`
 	DatasourceSuffix string `json:"datasource_suffix"`
+}
+
+// SweepItemsAnswer defines model for SweepItemsAnswer.
+type SweepItemsAnswer struct {
+	// Items What it would delete, or has deleted, by name
+	Items []Item  `json:"items"`
+	Next  *string `json:"next,omitempty"`
+
+	// Ok Always true
+	Ok    bool  `json:"ok"`
+	Sweep Sweep `json:"sweep"`
+}
+
+// SweepPageAnswer defines model for SweepPageAnswer.
+type SweepPageAnswer struct {
+	Errors []SweepPageFailed `json:"errors"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+
+	// Written How many of the entities are as they were sent
+	Written int64 `json:"written"`
+}
+
+// SweepPageFailed defines model for SweepPageFailed.
+type SweepPageFailed struct {
+	Blueprint  string   `json:"blueprint"`
+	Details    []Detail `json:"details"`
+	Error      string   `json:"error"`
+	Identifier string   `json:"identifier"`
+	Index      int64    `json:"index"`
+	Message    string   `json:"message"`
+}
+
+// SweepsAnswer defines model for SweepsAnswer.
+type SweepsAnswer struct {
+	Next *string `json:"next,omitempty"`
+
+	// Ok Always true
+	Ok     bool    `json:"ok"`
+	Sweeps []Sweep `json:"sweeps"`
 }
 
 // Team defines model for Team.
@@ -2515,6 +2884,27 @@ type TreeEntry struct {
 	Name string `json:"name"`
 	Path string `json:"path"`
 	Size int64  `json:"size"`
+}
+
+// TriedWebhookAnswer defines model for TriedWebhookAnswer.
+type TriedWebhookAnswer struct {
+	Changes []WebhookChange `json:"changes"`
+
+	// Ok Always true
+	Ok     bool          `json:"ok"`
+	Result WebhookResult `json:"result"`
+}
+
+// TryWebhookInput defines model for TryWebhookInput.
+type TryWebhookInput struct {
+	Body interface{} `json:"body"`
+
+	// Headers Names in lower case
+	Headers *map[string]string `json:"headers,omitempty"`
+
+	// Mappings Instead of those of the webhook
+	Mappings    interface{}        `json:"mappings,omitempty"`
+	QueryParams *map[string]string `json:"queryParams,omitempty"`
 }
 
 // UndoInput defines model for UndoInput.
@@ -2633,6 +3023,71 @@ type Webhook struct {
 	Events []string `json:"events"`
 	ID     string   `json:"id"`
 	URL    string   `json:"url"`
+}
+
+// WebhookChange defines model for WebhookChange.
+type WebhookChange struct {
+	Blueprint        string                 `json:"blueprint"`
+	DeleteDependents *bool                  `json:"deleteDependents,omitempty"`
+	Entity           map[string]interface{} `json:"entity"`
+	Item             int64                  `json:"item"`
+	Mapping          int64                  `json:"mapping"`
+	Operation        string                 `json:"operation"`
+}
+
+// WebhookEvent defines model for WebhookEvent.
+type WebhookEvent struct {
+	Attempts   int64              `json:"attempts"`
+	Bytes      int64              `json:"bytes"`
+	FinishedAt *time.Time         `json:"finishedAt"`
+	ID         int64              `json:"id"`
+	ReceivedAt time.Time          `json:"receivedAt"`
+	RequestID  *string            `json:"requestId,omitempty"`
+	Result     WebhookResult      `json:"result"`
+	Status     WebhookEventStatus `json:"status"`
+}
+
+// WebhookEventStatus defines model for WebhookEvent.Status.
+type WebhookEventStatus string
+
+// WebhookEventsAnswer defines model for WebhookEventsAnswer.
+type WebhookEventsAnswer struct {
+	Events []WebhookEvent `json:"events"`
+
+	// Next Pass it as from for older ones; null at the end
+	Next *int64 `json:"next"`
+
+	// Ok Always true
+	Ok      bool           `json:"ok"`
+	Refused WebhookRefusal `json:"refused"`
+}
+
+// WebhookProblem defines model for WebhookProblem.
+type WebhookProblem struct {
+	Field      *string `json:"field,omitempty"`
+	Identifier *string `json:"identifier,omitempty"`
+	Item       int64   `json:"item"`
+	Mapping    int64   `json:"mapping"`
+	Problem    string  `json:"problem"`
+}
+
+// WebhookRefusal defines model for WebhookRefusal.
+type WebhookRefusal struct {
+	At     time.Time `json:"at"`
+	Count  int64     `json:"count"`
+	Reason string    `json:"reason"`
+}
+
+// WebhookResult defines model for WebhookResult.
+type WebhookResult struct {
+	Created   int64            `json:"created"`
+	Deleted   int64            `json:"deleted"`
+	Failed    int64            `json:"failed"`
+	Mapped    int64            `json:"mapped"`
+	Matched   int64            `json:"matched"`
+	Problems  []WebhookProblem `json:"problems"`
+	Unchanged int64            `json:"unchanged"`
+	Updated   int64            `json:"updated"`
 }
 
 // WebhooksAnswer defines model for WebhooksAnswer.
@@ -3077,6 +3532,9 @@ type ReplaceSyncMetricsJSONBody map[string]interface{}
 // PutSyncMetricJSONBody defines parameters for PutSyncMetric.
 type PutSyncMetricJSONBody map[string]interface{}
 
+// IngestWebhookJSONBody defines parameters for IngestWebhook.
+type IngestWebhookJSONBody map[string]interface{}
+
 // ListIntegrationsParams defines parameters for ListIntegrations.
 type ListIntegrationsParams struct {
 	// ActionsProcessingEnabled Only those that work on actions
@@ -3298,6 +3756,24 @@ type CreateFolderJSONBody map[string]interface{}
 // PatchFolderJSONBody defines parameters for PatchFolder.
 type PatchFolderJSONBody map[string]interface{}
 
+// ListSweepsParams defines parameters for ListSweeps.
+type ListSweepsParams struct {
+	// From The next of the page before
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// Limit 50 when absent
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// GetSweepParams defines parameters for GetSweep.
+type GetSweepParams struct {
+	// From The next of the page before
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// Limit 200 when absent
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListTeamsParams defines parameters for ListTeams.
 type ListTeamsParams struct {
 	// Fields Has no effect: answers are complete
@@ -3335,6 +3811,39 @@ type InviteUserParams struct {
 type ListViewsParams struct {
 	// Blueprint Only the views of this blueprint
 	Blueprint *string `form:"blueprint,omitempty" json:"blueprint,omitempty"`
+}
+
+// CreateWebhookJSONBody defines parameters for CreateWebhook.
+type CreateWebhookJSONBody map[string]interface{}
+
+// CreateWebhookParams defines parameters for CreateWebhook.
+type CreateWebhookParams struct {
+	// Strict Refuse what otherwise is a warning: expressions that are not jq
+	Strict *bool `form:"strict,omitempty" json:"strict,omitempty"`
+}
+
+// PatchWebhookJSONBody defines parameters for PatchWebhook.
+type PatchWebhookJSONBody map[string]interface{}
+
+// PatchWebhookParams defines parameters for PatchWebhook.
+type PatchWebhookParams struct {
+	// Strict Refuse what otherwise is a warning: expressions that are not jq
+	Strict *bool `form:"strict,omitempty" json:"strict,omitempty"`
+}
+
+// PutWebhookJSONBody defines parameters for PutWebhook.
+type PutWebhookJSONBody map[string]interface{}
+
+// PutWebhookParams defines parameters for PutWebhook.
+type PutWebhookParams struct {
+	// Strict Refuse what otherwise is a warning: expressions that are not jq
+	Strict *bool `form:"strict,omitempty" json:"strict,omitempty"`
+}
+
+// ListWebhookEventsParams defines parameters for ListWebhookEvents.
+type ListWebhookEventsParams struct {
+	// From next of an earlier answer
+	From *int `form:"from,omitempty" json:"from,omitempty"`
 }
 
 // CreateWorkflowJSONBody defines parameters for CreateWorkflow.
@@ -3451,6 +3960,9 @@ type ReplaceSyncMetricsJSONRequestBody ReplaceSyncMetricsJSONBody
 // PutSyncMetricJSONRequestBody defines body for PutSyncMetric for application/json ContentType.
 type PutSyncMetricJSONRequestBody PutSyncMetricJSONBody
 
+// IngestWebhookJSONRequestBody defines body for IngestWebhook for application/json ContentType.
+type IngestWebhookJSONRequestBody IngestWebhookJSONBody
+
 // CreateIntegrationJSONRequestBody defines body for CreateIntegration for application/json ContentType.
 type CreateIntegrationJSONRequestBody CreateIntegrationJSONBody
 
@@ -3526,6 +4038,21 @@ type CreateFolderJSONRequestBody CreateFolderJSONBody
 // PatchFolderJSONRequestBody defines body for PatchFolder for application/json ContentType.
 type PatchFolderJSONRequestBody PatchFolderJSONBody
 
+// PutSourceJSONRequestBody defines body for PutSource for application/json ContentType.
+type PutSourceJSONRequestBody = Settings
+
+// CompleteSweepJSONRequestBody defines body for CompleteSweep for application/json ContentType.
+type CompleteSweepJSONRequestBody = SweepCompletion
+
+// DecideSweepJSONRequestBody defines body for DecideSweep for application/json ContentType.
+type DecideSweepJSONRequestBody = SweepDecision
+
+// FailSweepJSONRequestBody defines body for FailSweep for application/json ContentType.
+type FailSweepJSONRequestBody = SweepFailure
+
+// ReportSweepPageJSONRequestBody defines body for ReportSweepPage for application/json ContentType.
+type ReportSweepPageJSONRequestBody = Reported
+
 // CreateTeamJSONRequestBody defines body for CreateTeam for application/json ContentType.
 type CreateTeamJSONRequestBody = TeamInput
 
@@ -3549,6 +4076,18 @@ type CreateViewJSONRequestBody = NewView
 
 // PutViewJSONRequestBody defines body for PutView for application/json ContentType.
 type PutViewJSONRequestBody = NewView
+
+// CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
+type CreateWebhookJSONRequestBody CreateWebhookJSONBody
+
+// PatchWebhookJSONRequestBody defines body for PatchWebhook for application/json ContentType.
+type PatchWebhookJSONRequestBody PatchWebhookJSONBody
+
+// PutWebhookJSONRequestBody defines body for PutWebhook for application/json ContentType.
+type PutWebhookJSONRequestBody PutWebhookJSONBody
+
+// TryWebhookJSONRequestBody defines body for TryWebhook for application/json ContentType.
+type TryWebhookJSONRequestBody = TryWebhookInput
 
 // CreateWorkflowJSONRequestBody defines body for CreateWorkflow for application/json ContentType.
 type CreateWorkflowJSONRequestBody CreateWorkflowJSONBody
@@ -6047,6 +6586,20 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics/resync/{eventId}/kind/{kind} (the `PutSyncMetric` operationId).
 	PutSyncMetric(ctx context.Context, ingestID string, eventID string, kind string, body PutSyncMetricJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// IngestWebhookWithBody Ingest webhook
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/ingest/webhooks/{key} (the `IngestWebhook` operationId).
+	IngestWebhookWithBody(ctx context.Context, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IngestWebhook Ingest webhook
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/ingest/webhooks/{key} (the `IngestWebhook` operationId).
+	IngestWebhook(ctx context.Context, key string, body IngestWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// FirstAnswer First answer
 	//
 	// Corresponds with GET /v1/insights/first-answer (the `FirstAnswer` operationId).
@@ -6718,10 +7271,110 @@ type ClientInterface interface {
 	// Corresponds with PATCH /v1/sidebars/{sidebar}/folders/{id} (the `PatchFolder` operationId).
 	PatchFolder(ctx context.Context, sidebar string, id string, body PatchFolderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListSources List sources
+	//
+	// Corresponds with GET /v1/sources (the `ListSources` operationId).
+	ListSources(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSource Get source
+	//
+	// Corresponds with GET /v1/sources/{id} (the `GetSource` operationId).
+	GetSource(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutSourceWithBody Put source
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/sources/{id} (the `PutSource` operationId).
+	PutSourceWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutSource Put source
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/sources/{id} (the `PutSource` operationId).
+	PutSource(ctx context.Context, id string, body PutSourceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSweeps List sweeps
+	//
+	// Corresponds with GET /v1/sources/{id}/sweeps (the `ListSweeps` operationId).
+	ListSweeps(ctx context.Context, id string, params *ListSweepsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BeginSweep Begin sweep
+	//
+	// Corresponds with POST /v1/sources/{id}/sweeps (the `BeginSweep` operationId).
+	BeginSweep(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// Status Status
 	//
 	// Corresponds with GET /v1/status (the `Status` operationId).
 	Status(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListHeldSweeps List held sweeps
+	//
+	// Corresponds with GET /v1/sweeps/held (the `ListHeldSweeps` operationId).
+	ListHeldSweeps(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSweep Get sweep
+	//
+	// Corresponds with GET /v1/sweeps/{sweep} (the `GetSweep` operationId).
+	GetSweep(ctx context.Context, sweep int64, params *GetSweepParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CompleteSweepWithBody Complete sweep
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/sweeps/{sweep}/complete (the `CompleteSweep` operationId).
+	CompleteSweepWithBody(ctx context.Context, sweep int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CompleteSweep Complete sweep
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/sweeps/{sweep}/complete (the `CompleteSweep` operationId).
+	CompleteSweep(ctx context.Context, sweep int64, body CompleteSweepJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideSweepWithBody Decide sweep
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/sweeps/{sweep}/decision (the `DecideSweep` operationId).
+	DecideSweepWithBody(ctx context.Context, sweep int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideSweep Decide sweep
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/sweeps/{sweep}/decision (the `DecideSweep` operationId).
+	DecideSweep(ctx context.Context, sweep int64, body DecideSweepJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FailSweepWithBody Fail sweep
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/sweeps/{sweep}/fail (the `FailSweep` operationId).
+	FailSweepWithBody(ctx context.Context, sweep int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FailSweep Fail sweep
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/sweeps/{sweep}/fail (the `FailSweep` operationId).
+	FailSweep(ctx context.Context, sweep int64, body FailSweepJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReportSweepPageWithBody Report sweep page
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/sweeps/{sweep}/pages (the `ReportSweepPage` operationId).
+	ReportSweepPageWithBody(ctx context.Context, sweep int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReportSweepPage Report sweep page
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/sweeps/{sweep}/pages (the `ReportSweepPage` operationId).
+	ReportSweepPage(ctx context.Context, sweep int64, body ReportSweepPageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTeams List teams
 	//
@@ -6884,6 +7537,92 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/views/{id} (the `PutView` operationId).
 	PutView(ctx context.Context, id string, body PutViewJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPortWebhooks List port webhooks
+	//
+	// Corresponds with GET /v1/webhooks (the `ListPortWebhooks` operationId).
+	ListPortWebhooks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateWebhookWithBody Create webhook
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhookWithBody(ctx context.Context, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateWebhook Create webhook
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhook(ctx context.Context, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListWebhookMetadata List webhook metadata
+	//
+	// Corresponds with GET /v1/webhooks/metadata (the `ListWebhookMetadata` operationId).
+	ListWebhookMetadata(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeletePortWebhook Delete port webhook
+	//
+	// Corresponds with DELETE /v1/webhooks/{id} (the `DeletePortWebhook` operationId).
+	DeletePortWebhook(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetWebhook Get webhook
+	//
+	// Corresponds with GET /v1/webhooks/{id} (the `GetWebhook` operationId).
+	GetWebhook(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchWebhookWithBody Patch webhook
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/webhooks/{id} (the `PatchWebhook` operationId).
+	PatchWebhookWithBody(ctx context.Context, id string, params *PatchWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchWebhook Patch webhook
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/webhooks/{id} (the `PatchWebhook` operationId).
+	PatchWebhook(ctx context.Context, id string, params *PatchWebhookParams, body PatchWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutWebhookWithBody Put webhook
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/webhooks/{id} (the `PutWebhook` operationId).
+	PutWebhookWithBody(ctx context.Context, id string, params *PutWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutWebhook Put webhook
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/webhooks/{id} (the `PutWebhook` operationId).
+	PutWebhook(ctx context.Context, id string, params *PutWebhookParams, body PutWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListWebhookEvents List webhook events
+	//
+	// Corresponds with GET /v1/webhooks/{id}/events (the `ListWebhookEvents` operationId).
+	ListWebhookEvents(ctx context.Context, id string, params *ListWebhookEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryWebhookEvent Retry webhook event
+	//
+	// Corresponds with POST /v1/webhooks/{id}/events/{event}/retry (the `RetryWebhookEvent` operationId).
+	RetryWebhookEvent(ctx context.Context, id string, event string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TryWebhookWithBody Try webhook
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/webhooks/{id}/try (the `TryWebhook` operationId).
+	TryWebhookWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TryWebhook Try webhook
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/webhooks/{id}/try (the `TryWebhook` operationId).
+	TryWebhook(ctx context.Context, id string, body TryWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListWorkflows List workflows
 	//
@@ -8590,6 +9329,40 @@ func (c *Client) PutSyncMetricWithBody(ctx context.Context, ingestID string, eve
 // Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics/resync/{eventId}/kind/{kind} (the `PutSyncMetric` operationId).
 func (c *Client) PutSyncMetric(ctx context.Context, ingestID string, eventID string, kind string, body PutSyncMetricJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutSyncMetricRequest(c.Server, ingestID, eventID, kind, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IngestWebhookWithBody Ingest webhook
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/ingest/webhooks/{key} (the `IngestWebhook` operationId).
+func (c *Client) IngestWebhookWithBody(ctx context.Context, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIngestWebhookRequestWithBody(c.Server, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IngestWebhook Ingest webhook
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/ingest/webhooks/{key} (the `IngestWebhook` operationId).
+func (c *Client) IngestWebhook(ctx context.Context, key string, body IngestWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIngestWebhookRequest(c.Server, key, body)
 	if err != nil {
 		return nil, err
 	}
@@ -10401,11 +11174,271 @@ func (c *Client) PatchFolder(ctx context.Context, sidebar string, id string, bod
 	return c.Client.Do(req)
 }
 
+// ListSources List sources
+//
+// Corresponds with GET /v1/sources (the `ListSources` operationId).
+func (c *Client) ListSources(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSourcesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSource Get source
+//
+// Corresponds with GET /v1/sources/{id} (the `GetSource` operationId).
+func (c *Client) GetSource(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSourceRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutSourceWithBody Put source
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/sources/{id} (the `PutSource` operationId).
+func (c *Client) PutSourceWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutSourceRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutSource Put source
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/sources/{id} (the `PutSource` operationId).
+func (c *Client) PutSource(ctx context.Context, id string, body PutSourceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutSourceRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSweeps List sweeps
+//
+// Corresponds with GET /v1/sources/{id}/sweeps (the `ListSweeps` operationId).
+func (c *Client) ListSweeps(ctx context.Context, id string, params *ListSweepsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSweepsRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BeginSweep Begin sweep
+//
+// Corresponds with POST /v1/sources/{id}/sweeps (the `BeginSweep` operationId).
+func (c *Client) BeginSweep(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBeginSweepRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // Status Status
 //
 // Corresponds with GET /v1/status (the `Status` operationId).
 func (c *Client) Status(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewStatusRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListHeldSweeps List held sweeps
+//
+// Corresponds with GET /v1/sweeps/held (the `ListHeldSweeps` operationId).
+func (c *Client) ListHeldSweeps(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListHeldSweepsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSweep Get sweep
+//
+// Corresponds with GET /v1/sweeps/{sweep} (the `GetSweep` operationId).
+func (c *Client) GetSweep(ctx context.Context, sweep int64, params *GetSweepParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSweepRequest(c.Server, sweep, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CompleteSweepWithBody Complete sweep
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/sweeps/{sweep}/complete (the `CompleteSweep` operationId).
+func (c *Client) CompleteSweepWithBody(ctx context.Context, sweep int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCompleteSweepRequestWithBody(c.Server, sweep, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CompleteSweep Complete sweep
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/sweeps/{sweep}/complete (the `CompleteSweep` operationId).
+func (c *Client) CompleteSweep(ctx context.Context, sweep int64, body CompleteSweepJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCompleteSweepRequest(c.Server, sweep, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideSweepWithBody Decide sweep
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/sweeps/{sweep}/decision (the `DecideSweep` operationId).
+func (c *Client) DecideSweepWithBody(ctx context.Context, sweep int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideSweepRequestWithBody(c.Server, sweep, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideSweep Decide sweep
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/sweeps/{sweep}/decision (the `DecideSweep` operationId).
+func (c *Client) DecideSweep(ctx context.Context, sweep int64, body DecideSweepJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideSweepRequest(c.Server, sweep, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FailSweepWithBody Fail sweep
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/sweeps/{sweep}/fail (the `FailSweep` operationId).
+func (c *Client) FailSweepWithBody(ctx context.Context, sweep int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFailSweepRequestWithBody(c.Server, sweep, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FailSweep Fail sweep
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/sweeps/{sweep}/fail (the `FailSweep` operationId).
+func (c *Client) FailSweep(ctx context.Context, sweep int64, body FailSweepJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFailSweepRequest(c.Server, sweep, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReportSweepPageWithBody Report sweep page
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/sweeps/{sweep}/pages (the `ReportSweepPage` operationId).
+func (c *Client) ReportSweepPageWithBody(ctx context.Context, sweep int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReportSweepPageRequestWithBody(c.Server, sweep, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReportSweepPage Report sweep page
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/sweeps/{sweep}/pages (the `ReportSweepPage` operationId).
+func (c *Client) ReportSweepPage(ctx context.Context, sweep int64, body ReportSweepPageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReportSweepPageRequest(c.Server, sweep, body)
 	if err != nil {
 		return nil, err
 	}
@@ -10828,6 +11861,232 @@ func (c *Client) PutViewWithBody(ctx context.Context, id string, contentType str
 // Corresponds with PUT /v1/views/{id} (the `PutView` operationId).
 func (c *Client) PutView(ctx context.Context, id string, body PutViewJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutViewRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPortWebhooks List port webhooks
+//
+// Corresponds with GET /v1/webhooks (the `ListPortWebhooks` operationId).
+func (c *Client) ListPortWebhooks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPortWebhooksRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateWebhookWithBody Create webhook
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+func (c *Client) CreateWebhookWithBody(ctx context.Context, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateWebhookRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateWebhook Create webhook
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+func (c *Client) CreateWebhook(ctx context.Context, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateWebhookRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListWebhookMetadata List webhook metadata
+//
+// Corresponds with GET /v1/webhooks/metadata (the `ListWebhookMetadata` operationId).
+func (c *Client) ListWebhookMetadata(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListWebhookMetadataRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeletePortWebhook Delete port webhook
+//
+// Corresponds with DELETE /v1/webhooks/{id} (the `DeletePortWebhook` operationId).
+func (c *Client) DeletePortWebhook(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeletePortWebhookRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetWebhook Get webhook
+//
+// Corresponds with GET /v1/webhooks/{id} (the `GetWebhook` operationId).
+func (c *Client) GetWebhook(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetWebhookRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchWebhookWithBody Patch webhook
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/webhooks/{id} (the `PatchWebhook` operationId).
+func (c *Client) PatchWebhookWithBody(ctx context.Context, id string, params *PatchWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchWebhookRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchWebhook Patch webhook
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/webhooks/{id} (the `PatchWebhook` operationId).
+func (c *Client) PatchWebhook(ctx context.Context, id string, params *PatchWebhookParams, body PatchWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchWebhookRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutWebhookWithBody Put webhook
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/webhooks/{id} (the `PutWebhook` operationId).
+func (c *Client) PutWebhookWithBody(ctx context.Context, id string, params *PutWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutWebhookRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutWebhook Put webhook
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/webhooks/{id} (the `PutWebhook` operationId).
+func (c *Client) PutWebhook(ctx context.Context, id string, params *PutWebhookParams, body PutWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutWebhookRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListWebhookEvents List webhook events
+//
+// Corresponds with GET /v1/webhooks/{id}/events (the `ListWebhookEvents` operationId).
+func (c *Client) ListWebhookEvents(ctx context.Context, id string, params *ListWebhookEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListWebhookEventsRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryWebhookEvent Retry webhook event
+//
+// Corresponds with POST /v1/webhooks/{id}/events/{event}/retry (the `RetryWebhookEvent` operationId).
+func (c *Client) RetryWebhookEvent(ctx context.Context, id string, event string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryWebhookEventRequest(c.Server, id, event)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TryWebhookWithBody Try webhook
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/webhooks/{id}/try (the `TryWebhook` operationId).
+func (c *Client) TryWebhookWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTryWebhookRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TryWebhook Try webhook
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/webhooks/{id}/try (the `TryWebhook` operationId).
+func (c *Client) TryWebhook(ctx context.Context, id string, body TryWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTryWebhookRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -15260,6 +16519,53 @@ func NewPutSyncMetricRequestWithBody(server string, ingestID string, eventID str
 	return req, nil
 }
 
+// NewIngestWebhookRequest calls the generic IngestWebhook builder with application/json body
+func NewIngestWebhookRequest(server string, key string, body IngestWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewIngestWebhookRequestWithBody(server, key, "application/json", bodyReader)
+}
+
+// NewIngestWebhookRequestWithBody constructs an http.Request for the IngestWebhook method, with any body, and a specified content type
+func NewIngestWebhookRequestWithBody(server string, key string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/ingest/webhooks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewFirstAnswerRequest constructs an http.Request for the FirstAnswer method
 func NewFirstAnswerRequest(server string) (*http.Request, error) {
 	var err error
@@ -19395,6 +20701,221 @@ func NewPatchFolderRequestWithBody(server string, sidebar string, id string, con
 	return req, nil
 }
 
+// NewListSourcesRequest constructs an http.Request for the ListSources method
+func NewListSourcesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sources")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetSourceRequest constructs an http.Request for the GetSource method
+func NewGetSourceRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sources/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutSourceRequest calls the generic PutSource builder with application/json body
+func NewPutSourceRequest(server string, id string, body PutSourceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutSourceRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewPutSourceRequestWithBody constructs an http.Request for the PutSource method, with any body, and a specified content type
+func NewPutSourceRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sources/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListSweepsRequest constructs an http.Request for the ListSweeps method
+func NewListSweepsRequest(server string, id string, params *ListSweepsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sources/%s/sweeps", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewBeginSweepRequest constructs an http.Request for the BeginSweep method
+func NewBeginSweepRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sources/%s/sweeps", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewStatusRequest constructs an http.Request for the Status method
 func NewStatusRequest(server string) (*http.Request, error) {
 	var err error
@@ -19418,6 +20939,294 @@ func NewStatusRequest(server string) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewListHeldSweepsRequest constructs an http.Request for the ListHeldSweeps method
+func NewListHeldSweepsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sweeps/held")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetSweepRequest constructs an http.Request for the GetSweep method
+func NewGetSweepRequest(server string, sweep int64, params *GetSweepParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "sweep", sweep, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sweeps/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCompleteSweepRequest calls the generic CompleteSweep builder with application/json body
+func NewCompleteSweepRequest(server string, sweep int64, body CompleteSweepJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCompleteSweepRequestWithBody(server, sweep, "application/json", bodyReader)
+}
+
+// NewCompleteSweepRequestWithBody constructs an http.Request for the CompleteSweep method, with any body, and a specified content type
+func NewCompleteSweepRequestWithBody(server string, sweep int64, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "sweep", sweep, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sweeps/%s/complete", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDecideSweepRequest calls the generic DecideSweep builder with application/json body
+func NewDecideSweepRequest(server string, sweep int64, body DecideSweepJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDecideSweepRequestWithBody(server, sweep, "application/json", bodyReader)
+}
+
+// NewDecideSweepRequestWithBody constructs an http.Request for the DecideSweep method, with any body, and a specified content type
+func NewDecideSweepRequestWithBody(server string, sweep int64, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "sweep", sweep, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sweeps/%s/decision", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewFailSweepRequest calls the generic FailSweep builder with application/json body
+func NewFailSweepRequest(server string, sweep int64, body FailSweepJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewFailSweepRequestWithBody(server, sweep, "application/json", bodyReader)
+}
+
+// NewFailSweepRequestWithBody constructs an http.Request for the FailSweep method, with any body, and a specified content type
+func NewFailSweepRequestWithBody(server string, sweep int64, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "sweep", sweep, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sweeps/%s/fail", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReportSweepPageRequest calls the generic ReportSweepPage builder with application/json body
+func NewReportSweepPageRequest(server string, sweep int64, body ReportSweepPageJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReportSweepPageRequestWithBody(server, sweep, "application/json", bodyReader)
+}
+
+// NewReportSweepPageRequestWithBody constructs an http.Request for the ReportSweepPage method, with any body, and a specified content type
+func NewReportSweepPageRequestWithBody(server string, sweep int64, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "sweep", sweep, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sweeps/%s/pages", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -20244,6 +22053,492 @@ func NewPutViewRequestWithBody(server string, id string, contentType string, bod
 	}
 
 	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListPortWebhooksRequest constructs an http.Request for the ListPortWebhooks method
+func NewListPortWebhooksRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateWebhookRequest calls the generic CreateWebhook builder with application/json body
+func NewCreateWebhookRequest(server string, params *CreateWebhookParams, body CreateWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateWebhookRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateWebhookRequestWithBody constructs an http.Request for the CreateWebhook method, with any body, and a specified content type
+func NewCreateWebhookRequestWithBody(server string, params *CreateWebhookParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Strict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "strict", *params.Strict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListWebhookMetadataRequest constructs an http.Request for the ListWebhookMetadata method
+func NewListWebhookMetadataRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/metadata")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeletePortWebhookRequest constructs an http.Request for the DeletePortWebhook method
+func NewDeletePortWebhookRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetWebhookRequest constructs an http.Request for the GetWebhook method
+func NewGetWebhookRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchWebhookRequest calls the generic PatchWebhook builder with application/json body
+func NewPatchWebhookRequest(server string, id string, params *PatchWebhookParams, body PatchWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchWebhookRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewPatchWebhookRequestWithBody constructs an http.Request for the PatchWebhook method, with any body, and a specified content type
+func NewPatchWebhookRequestWithBody(server string, id string, params *PatchWebhookParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Strict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "strict", *params.Strict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPutWebhookRequest calls the generic PutWebhook builder with application/json body
+func NewPutWebhookRequest(server string, id string, params *PutWebhookParams, body PutWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutWebhookRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewPutWebhookRequestWithBody constructs an http.Request for the PutWebhook method, with any body, and a specified content type
+func NewPutWebhookRequestWithBody(server string, id string, params *PutWebhookParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Strict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "strict", *params.Strict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListWebhookEventsRequest constructs an http.Request for the ListWebhookEvents method
+func NewListWebhookEventsRequest(server string, id string, params *ListWebhookEventsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s/events", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRetryWebhookEventRequest constructs an http.Request for the RetryWebhookEvent method
+func NewRetryWebhookEventRequest(server string, id string, event string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "event", event, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s/events/%s/retry", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewTryWebhookRequest calls the generic TryWebhook builder with application/json body
+func NewTryWebhookRequest(server string, id string, body TryWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewTryWebhookRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewTryWebhookRequestWithBody constructs an http.Request for the TryWebhook method, with any body, and a specified content type
+func NewTryWebhookRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s/try", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -21413,6 +23708,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/ingest/metrics/integration/{ingestId}/syncMetrics/resync/{eventId}/kind/{kind} (the `PutSyncMetric` operationId).
 	PutSyncMetricWithResponse(ctx context.Context, ingestID string, eventID string, kind string, body PutSyncMetricJSONRequestBody, reqEditors ...RequestEditorFn) (*PutSyncMetricResponse, error)
 
+	// IngestWebhookWithBodyWithResponse Ingest webhook
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/ingest/webhooks/{key} (the `IngestWebhook` operationId).
+	IngestWebhookWithBodyWithResponse(ctx context.Context, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IngestWebhookResponse, error)
+
+	// IngestWebhookWithResponse Ingest webhook
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/ingest/webhooks/{key} (the `IngestWebhook` operationId).
+	IngestWebhookWithResponse(ctx context.Context, key string, body IngestWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*IngestWebhookResponse, error)
+
 	// FirstAnswerWithResponse First answer
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -22210,12 +24519,124 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /v1/sidebars/{sidebar}/folders/{id} (the `PatchFolder` operationId).
 	PatchFolderWithResponse(ctx context.Context, sidebar string, id string, body PatchFolderJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchFolderResponse, error)
 
+	// ListSourcesWithResponse List sources
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/sources (the `ListSources` operationId).
+	ListSourcesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListSourcesResponse, error)
+
+	// GetSourceWithResponse Get source
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/sources/{id} (the `GetSource` operationId).
+	GetSourceWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetSourceResponse, error)
+
+	// PutSourceWithBodyWithResponse Put source
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/sources/{id} (the `PutSource` operationId).
+	PutSourceWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutSourceResponse, error)
+
+	// PutSourceWithResponse Put source
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/sources/{id} (the `PutSource` operationId).
+	PutSourceWithResponse(ctx context.Context, id string, body PutSourceJSONRequestBody, reqEditors ...RequestEditorFn) (*PutSourceResponse, error)
+
+	// ListSweepsWithResponse List sweeps
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/sources/{id}/sweeps (the `ListSweeps` operationId).
+	ListSweepsWithResponse(ctx context.Context, id string, params *ListSweepsParams, reqEditors ...RequestEditorFn) (*ListSweepsResponse, error)
+
+	// BeginSweepWithResponse Begin sweep
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/sources/{id}/sweeps (the `BeginSweep` operationId).
+	BeginSweepWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*BeginSweepResponse, error)
+
 	// StatusWithResponse Status
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/status (the `Status` operationId).
 	StatusWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*StatusResponse, error)
+
+	// ListHeldSweepsWithResponse List held sweeps
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/sweeps/held (the `ListHeldSweeps` operationId).
+	ListHeldSweepsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListHeldSweepsResponse, error)
+
+	// GetSweepWithResponse Get sweep
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/sweeps/{sweep} (the `GetSweep` operationId).
+	GetSweepWithResponse(ctx context.Context, sweep int64, params *GetSweepParams, reqEditors ...RequestEditorFn) (*GetSweepResponse, error)
+
+	// CompleteSweepWithBodyWithResponse Complete sweep
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/sweeps/{sweep}/complete (the `CompleteSweep` operationId).
+	CompleteSweepWithBodyWithResponse(ctx context.Context, sweep int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CompleteSweepResponse, error)
+
+	// CompleteSweepWithResponse Complete sweep
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/sweeps/{sweep}/complete (the `CompleteSweep` operationId).
+	CompleteSweepWithResponse(ctx context.Context, sweep int64, body CompleteSweepJSONRequestBody, reqEditors ...RequestEditorFn) (*CompleteSweepResponse, error)
+
+	// DecideSweepWithBodyWithResponse Decide sweep
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/sweeps/{sweep}/decision (the `DecideSweep` operationId).
+	DecideSweepWithBodyWithResponse(ctx context.Context, sweep int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideSweepResponse, error)
+
+	// DecideSweepWithResponse Decide sweep
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/sweeps/{sweep}/decision (the `DecideSweep` operationId).
+	DecideSweepWithResponse(ctx context.Context, sweep int64, body DecideSweepJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideSweepResponse, error)
+
+	// FailSweepWithBodyWithResponse Fail sweep
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/sweeps/{sweep}/fail (the `FailSweep` operationId).
+	FailSweepWithBodyWithResponse(ctx context.Context, sweep int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*FailSweepResponse, error)
+
+	// FailSweepWithResponse Fail sweep
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/sweeps/{sweep}/fail (the `FailSweep` operationId).
+	FailSweepWithResponse(ctx context.Context, sweep int64, body FailSweepJSONRequestBody, reqEditors ...RequestEditorFn) (*FailSweepResponse, error)
+
+	// ReportSweepPageWithBodyWithResponse Report sweep page
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/sweeps/{sweep}/pages (the `ReportSweepPage` operationId).
+	ReportSweepPageWithBodyWithResponse(ctx context.Context, sweep int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReportSweepPageResponse, error)
+
+	// ReportSweepPageWithResponse Report sweep page
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/sweeps/{sweep}/pages (the `ReportSweepPage` operationId).
+	ReportSweepPageWithResponse(ctx context.Context, sweep int64, body ReportSweepPageJSONRequestBody, reqEditors ...RequestEditorFn) (*ReportSweepPageResponse, error)
 
 	// ListTeamsWithResponse List teams
 	//
@@ -22398,6 +24819,104 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/views/{id} (the `PutView` operationId).
 	PutViewWithResponse(ctx context.Context, id string, body PutViewJSONRequestBody, reqEditors ...RequestEditorFn) (*PutViewResponse, error)
+
+	// ListPortWebhooksWithResponse List port webhooks
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/webhooks (the `ListPortWebhooks` operationId).
+	ListPortWebhooksWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListPortWebhooksResponse, error)
+
+	// CreateWebhookWithBodyWithResponse Create webhook
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhookWithBodyWithResponse(ctx context.Context, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateWebhookResponse, error)
+
+	// CreateWebhookWithResponse Create webhook
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhookWithResponse(ctx context.Context, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateWebhookResponse, error)
+
+	// ListWebhookMetadataWithResponse List webhook metadata
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/webhooks/metadata (the `ListWebhookMetadata` operationId).
+	ListWebhookMetadataWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListWebhookMetadataResponse, error)
+
+	// DeletePortWebhookWithResponse Delete port webhook
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/webhooks/{id} (the `DeletePortWebhook` operationId).
+	DeletePortWebhookWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeletePortWebhookResponse, error)
+
+	// GetWebhookWithResponse Get webhook
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/webhooks/{id} (the `GetWebhook` operationId).
+	GetWebhookWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetWebhookResponse, error)
+
+	// PatchWebhookWithBodyWithResponse Patch webhook
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/webhooks/{id} (the `PatchWebhook` operationId).
+	PatchWebhookWithBodyWithResponse(ctx context.Context, id string, params *PatchWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchWebhookResponse, error)
+
+	// PatchWebhookWithResponse Patch webhook
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/webhooks/{id} (the `PatchWebhook` operationId).
+	PatchWebhookWithResponse(ctx context.Context, id string, params *PatchWebhookParams, body PatchWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchWebhookResponse, error)
+
+	// PutWebhookWithBodyWithResponse Put webhook
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/webhooks/{id} (the `PutWebhook` operationId).
+	PutWebhookWithBodyWithResponse(ctx context.Context, id string, params *PutWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutWebhookResponse, error)
+
+	// PutWebhookWithResponse Put webhook
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/webhooks/{id} (the `PutWebhook` operationId).
+	PutWebhookWithResponse(ctx context.Context, id string, params *PutWebhookParams, body PutWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*PutWebhookResponse, error)
+
+	// ListWebhookEventsWithResponse List webhook events
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/webhooks/{id}/events (the `ListWebhookEvents` operationId).
+	ListWebhookEventsWithResponse(ctx context.Context, id string, params *ListWebhookEventsParams, reqEditors ...RequestEditorFn) (*ListWebhookEventsResponse, error)
+
+	// RetryWebhookEventWithResponse Retry webhook event
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/webhooks/{id}/events/{event}/retry (the `RetryWebhookEvent` operationId).
+	RetryWebhookEventWithResponse(ctx context.Context, id string, event string, reqEditors ...RequestEditorFn) (*RetryWebhookEventResponse, error)
+
+	// TryWebhookWithBodyWithResponse Try webhook
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/webhooks/{id}/try (the `TryWebhook` operationId).
+	TryWebhookWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TryWebhookResponse, error)
+
+	// TryWebhookWithResponse Try webhook
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/webhooks/{id}/try (the `TryWebhook` operationId).
+	TryWebhookWithResponse(ctx context.Context, id string, body TryWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*TryWebhookResponse, error)
 
 	// ListWorkflowsWithResponse List workflows
 	//
@@ -25728,6 +28247,54 @@ func (r PutSyncMetricResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutSyncMetricResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type IngestWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *IngestedAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r IngestWebhookResponse) GetJSON202() *IngestedAnswer {
+	return r.JSON202
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r IngestWebhookResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r IngestWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IngestWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IngestWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IngestWebhookResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -29944,6 +32511,246 @@ func (r PatchFolderResponse) ContentType() string {
 	return ""
 }
 
+type ListSourcesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SourcesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSourcesResponse) GetJSON200() *SourcesAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListSourcesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSourcesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSourcesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSourcesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSourcesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetSourceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SourceAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSourceResponse) GetJSON200() *SourceAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetSourceResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSourceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSourceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSourceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSourceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutSourceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SourceAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutSourceResponse) GetJSON200() *SourceAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PutSourceResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutSourceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutSourceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutSourceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutSourceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListSweepsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SweepsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSweepsResponse) GetJSON200() *SweepsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListSweepsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSweepsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSweepsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSweepsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSweepsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type BeginSweepResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *SourceSweepAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r BeginSweepResponse) GetJSON201() *SourceSweepAnswer {
+	return r.JSON201
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r BeginSweepResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r BeginSweepResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BeginSweepResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BeginSweepResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BeginSweepResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type StatusResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -29986,6 +32793,294 @@ func (r StatusResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r StatusResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListHeldSweepsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SweepsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListHeldSweepsResponse) GetJSON200() *SweepsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListHeldSweepsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListHeldSweepsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListHeldSweepsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListHeldSweepsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListHeldSweepsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetSweepResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SweepItemsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSweepResponse) GetJSON200() *SweepItemsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetSweepResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSweepResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSweepResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSweepResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSweepResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CompleteSweepResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SourceSweepAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CompleteSweepResponse) GetJSON200() *SourceSweepAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CompleteSweepResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CompleteSweepResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CompleteSweepResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CompleteSweepResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CompleteSweepResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DecideSweepResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SourceSweepAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DecideSweepResponse) GetJSON200() *SourceSweepAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DecideSweepResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DecideSweepResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DecideSweepResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DecideSweepResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DecideSweepResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type FailSweepResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SourceSweepAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r FailSweepResponse) GetJSON200() *SourceSweepAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r FailSweepResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r FailSweepResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r FailSweepResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FailSweepResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r FailSweepResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReportSweepPageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SweepPageAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReportSweepPageResponse) GetJSON200() *SweepPageAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ReportSweepPageResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReportSweepPageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReportSweepPageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReportSweepPageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReportSweepPageResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -30850,6 +33945,486 @@ func (r PutViewResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutViewResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPortWebhooksResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PortWebhooksAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPortWebhooksResponse) GetJSON200() *PortWebhooksAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListPortWebhooksResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPortWebhooksResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPortWebhooksResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPortWebhooksResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPortWebhooksResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PortWebhookAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateWebhookResponse) GetJSON200() *PortWebhookAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateWebhookResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListWebhookMetadataResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PortWebhooksAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListWebhookMetadataResponse) GetJSON200() *PortWebhooksAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListWebhookMetadataResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListWebhookMetadataResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListWebhookMetadataResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListWebhookMetadataResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListWebhookMetadataResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeletePortWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeletePortWebhookResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeletePortWebhookResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeletePortWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeletePortWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeletePortWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeletePortWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PortWebhookAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetWebhookResponse) GetJSON200() *PortWebhookAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetWebhookResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PatchWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PortWebhookAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchWebhookResponse) GetJSON200() *PortWebhookAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PatchWebhookResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PortWebhookAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutWebhookResponse) GetJSON200() *PortWebhookAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PutWebhookResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListWebhookEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookEventsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListWebhookEventsResponse) GetJSON200() *WebhookEventsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListWebhookEventsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListWebhookEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListWebhookEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListWebhookEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListWebhookEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RetryWebhookEventResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r RetryWebhookEventResponse) GetJSON202() *Done {
+	return r.JSON202
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RetryWebhookEventResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RetryWebhookEventResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RetryWebhookEventResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RetryWebhookEventResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RetryWebhookEventResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TryWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TriedWebhookAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TryWebhookResponse) GetJSON200() *TriedWebhookAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r TryWebhookResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TryWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TryWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TryWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TryWebhookResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -32630,6 +36205,32 @@ func (c *ClientWithResponses) PutSyncMetricWithResponse(ctx context.Context, ing
 	return ParsePutSyncMetricResponse(rsp)
 }
 
+// IngestWebhookWithBodyWithResponse Ingest webhook
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/ingest/webhooks/{key} (the `IngestWebhook` operationId).
+func (c *ClientWithResponses) IngestWebhookWithBodyWithResponse(ctx context.Context, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IngestWebhookResponse, error) {
+	rsp, err := c.IngestWebhookWithBody(ctx, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIngestWebhookResponse(rsp)
+}
+
+// IngestWebhookWithResponse Ingest webhook
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/ingest/webhooks/{key} (the `IngestWebhook` operationId).
+func (c *ClientWithResponses) IngestWebhookWithResponse(ctx context.Context, key string, body IngestWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*IngestWebhookResponse, error) {
+	rsp, err := c.IngestWebhook(ctx, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIngestWebhookResponse(rsp)
+}
+
 // FirstAnswerWithResponse First answer
 //
 // Returns a wrapper object for the known response body format(s).
@@ -34105,6 +37706,84 @@ func (c *ClientWithResponses) PatchFolderWithResponse(ctx context.Context, sideb
 	return ParsePatchFolderResponse(rsp)
 }
 
+// ListSourcesWithResponse List sources
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/sources (the `ListSources` operationId).
+func (c *ClientWithResponses) ListSourcesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListSourcesResponse, error) {
+	rsp, err := c.ListSources(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSourcesResponse(rsp)
+}
+
+// GetSourceWithResponse Get source
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/sources/{id} (the `GetSource` operationId).
+func (c *ClientWithResponses) GetSourceWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetSourceResponse, error) {
+	rsp, err := c.GetSource(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSourceResponse(rsp)
+}
+
+// PutSourceWithBodyWithResponse Put source
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/sources/{id} (the `PutSource` operationId).
+func (c *ClientWithResponses) PutSourceWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutSourceResponse, error) {
+	rsp, err := c.PutSourceWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutSourceResponse(rsp)
+}
+
+// PutSourceWithResponse Put source
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/sources/{id} (the `PutSource` operationId).
+func (c *ClientWithResponses) PutSourceWithResponse(ctx context.Context, id string, body PutSourceJSONRequestBody, reqEditors ...RequestEditorFn) (*PutSourceResponse, error) {
+	rsp, err := c.PutSource(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutSourceResponse(rsp)
+}
+
+// ListSweepsWithResponse List sweeps
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/sources/{id}/sweeps (the `ListSweeps` operationId).
+func (c *ClientWithResponses) ListSweepsWithResponse(ctx context.Context, id string, params *ListSweepsParams, reqEditors ...RequestEditorFn) (*ListSweepsResponse, error) {
+	rsp, err := c.ListSweeps(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSweepsResponse(rsp)
+}
+
+// BeginSweepWithResponse Begin sweep
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/sources/{id}/sweeps (the `BeginSweep` operationId).
+func (c *ClientWithResponses) BeginSweepWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*BeginSweepResponse, error) {
+	rsp, err := c.BeginSweep(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBeginSweepResponse(rsp)
+}
+
 // StatusWithResponse Status
 //
 // Returns a wrapper object for the known response body format(s).
@@ -34116,6 +37795,136 @@ func (c *ClientWithResponses) StatusWithResponse(ctx context.Context, reqEditors
 		return nil, err
 	}
 	return ParseStatusResponse(rsp)
+}
+
+// ListHeldSweepsWithResponse List held sweeps
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/sweeps/held (the `ListHeldSweeps` operationId).
+func (c *ClientWithResponses) ListHeldSweepsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListHeldSweepsResponse, error) {
+	rsp, err := c.ListHeldSweeps(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListHeldSweepsResponse(rsp)
+}
+
+// GetSweepWithResponse Get sweep
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/sweeps/{sweep} (the `GetSweep` operationId).
+func (c *ClientWithResponses) GetSweepWithResponse(ctx context.Context, sweep int64, params *GetSweepParams, reqEditors ...RequestEditorFn) (*GetSweepResponse, error) {
+	rsp, err := c.GetSweep(ctx, sweep, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSweepResponse(rsp)
+}
+
+// CompleteSweepWithBodyWithResponse Complete sweep
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/sweeps/{sweep}/complete (the `CompleteSweep` operationId).
+func (c *ClientWithResponses) CompleteSweepWithBodyWithResponse(ctx context.Context, sweep int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CompleteSweepResponse, error) {
+	rsp, err := c.CompleteSweepWithBody(ctx, sweep, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCompleteSweepResponse(rsp)
+}
+
+// CompleteSweepWithResponse Complete sweep
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/sweeps/{sweep}/complete (the `CompleteSweep` operationId).
+func (c *ClientWithResponses) CompleteSweepWithResponse(ctx context.Context, sweep int64, body CompleteSweepJSONRequestBody, reqEditors ...RequestEditorFn) (*CompleteSweepResponse, error) {
+	rsp, err := c.CompleteSweep(ctx, sweep, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCompleteSweepResponse(rsp)
+}
+
+// DecideSweepWithBodyWithResponse Decide sweep
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/sweeps/{sweep}/decision (the `DecideSweep` operationId).
+func (c *ClientWithResponses) DecideSweepWithBodyWithResponse(ctx context.Context, sweep int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideSweepResponse, error) {
+	rsp, err := c.DecideSweepWithBody(ctx, sweep, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideSweepResponse(rsp)
+}
+
+// DecideSweepWithResponse Decide sweep
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/sweeps/{sweep}/decision (the `DecideSweep` operationId).
+func (c *ClientWithResponses) DecideSweepWithResponse(ctx context.Context, sweep int64, body DecideSweepJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideSweepResponse, error) {
+	rsp, err := c.DecideSweep(ctx, sweep, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideSweepResponse(rsp)
+}
+
+// FailSweepWithBodyWithResponse Fail sweep
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/sweeps/{sweep}/fail (the `FailSweep` operationId).
+func (c *ClientWithResponses) FailSweepWithBodyWithResponse(ctx context.Context, sweep int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*FailSweepResponse, error) {
+	rsp, err := c.FailSweepWithBody(ctx, sweep, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFailSweepResponse(rsp)
+}
+
+// FailSweepWithResponse Fail sweep
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/sweeps/{sweep}/fail (the `FailSweep` operationId).
+func (c *ClientWithResponses) FailSweepWithResponse(ctx context.Context, sweep int64, body FailSweepJSONRequestBody, reqEditors ...RequestEditorFn) (*FailSweepResponse, error) {
+	rsp, err := c.FailSweep(ctx, sweep, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFailSweepResponse(rsp)
+}
+
+// ReportSweepPageWithBodyWithResponse Report sweep page
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/sweeps/{sweep}/pages (the `ReportSweepPage` operationId).
+func (c *ClientWithResponses) ReportSweepPageWithBodyWithResponse(ctx context.Context, sweep int64, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReportSweepPageResponse, error) {
+	rsp, err := c.ReportSweepPageWithBody(ctx, sweep, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReportSweepPageResponse(rsp)
+}
+
+// ReportSweepPageWithResponse Report sweep page
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/sweeps/{sweep}/pages (the `ReportSweepPage` operationId).
+func (c *ClientWithResponses) ReportSweepPageWithResponse(ctx context.Context, sweep int64, body ReportSweepPageJSONRequestBody, reqEditors ...RequestEditorFn) (*ReportSweepPageResponse, error) {
+	rsp, err := c.ReportSweepPage(ctx, sweep, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReportSweepPageResponse(rsp)
 }
 
 // ListTeamsWithResponse List teams
@@ -34454,6 +38263,188 @@ func (c *ClientWithResponses) PutViewWithResponse(ctx context.Context, id string
 		return nil, err
 	}
 	return ParsePutViewResponse(rsp)
+}
+
+// ListPortWebhooksWithResponse List port webhooks
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/webhooks (the `ListPortWebhooks` operationId).
+func (c *ClientWithResponses) ListPortWebhooksWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListPortWebhooksResponse, error) {
+	rsp, err := c.ListPortWebhooks(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPortWebhooksResponse(rsp)
+}
+
+// CreateWebhookWithBodyWithResponse Create webhook
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Context, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateWebhookResponse, error) {
+	rsp, err := c.CreateWebhookWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateWebhookResponse(rsp)
+}
+
+// CreateWebhookWithResponse Create webhook
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+func (c *ClientWithResponses) CreateWebhookWithResponse(ctx context.Context, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateWebhookResponse, error) {
+	rsp, err := c.CreateWebhook(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateWebhookResponse(rsp)
+}
+
+// ListWebhookMetadataWithResponse List webhook metadata
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/webhooks/metadata (the `ListWebhookMetadata` operationId).
+func (c *ClientWithResponses) ListWebhookMetadataWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListWebhookMetadataResponse, error) {
+	rsp, err := c.ListWebhookMetadata(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListWebhookMetadataResponse(rsp)
+}
+
+// DeletePortWebhookWithResponse Delete port webhook
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/webhooks/{id} (the `DeletePortWebhook` operationId).
+func (c *ClientWithResponses) DeletePortWebhookWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeletePortWebhookResponse, error) {
+	rsp, err := c.DeletePortWebhook(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeletePortWebhookResponse(rsp)
+}
+
+// GetWebhookWithResponse Get webhook
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/webhooks/{id} (the `GetWebhook` operationId).
+func (c *ClientWithResponses) GetWebhookWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetWebhookResponse, error) {
+	rsp, err := c.GetWebhook(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetWebhookResponse(rsp)
+}
+
+// PatchWebhookWithBodyWithResponse Patch webhook
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/webhooks/{id} (the `PatchWebhook` operationId).
+func (c *ClientWithResponses) PatchWebhookWithBodyWithResponse(ctx context.Context, id string, params *PatchWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchWebhookResponse, error) {
+	rsp, err := c.PatchWebhookWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchWebhookResponse(rsp)
+}
+
+// PatchWebhookWithResponse Patch webhook
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/webhooks/{id} (the `PatchWebhook` operationId).
+func (c *ClientWithResponses) PatchWebhookWithResponse(ctx context.Context, id string, params *PatchWebhookParams, body PatchWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchWebhookResponse, error) {
+	rsp, err := c.PatchWebhook(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchWebhookResponse(rsp)
+}
+
+// PutWebhookWithBodyWithResponse Put webhook
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/webhooks/{id} (the `PutWebhook` operationId).
+func (c *ClientWithResponses) PutWebhookWithBodyWithResponse(ctx context.Context, id string, params *PutWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutWebhookResponse, error) {
+	rsp, err := c.PutWebhookWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutWebhookResponse(rsp)
+}
+
+// PutWebhookWithResponse Put webhook
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/webhooks/{id} (the `PutWebhook` operationId).
+func (c *ClientWithResponses) PutWebhookWithResponse(ctx context.Context, id string, params *PutWebhookParams, body PutWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*PutWebhookResponse, error) {
+	rsp, err := c.PutWebhook(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutWebhookResponse(rsp)
+}
+
+// ListWebhookEventsWithResponse List webhook events
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/webhooks/{id}/events (the `ListWebhookEvents` operationId).
+func (c *ClientWithResponses) ListWebhookEventsWithResponse(ctx context.Context, id string, params *ListWebhookEventsParams, reqEditors ...RequestEditorFn) (*ListWebhookEventsResponse, error) {
+	rsp, err := c.ListWebhookEvents(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListWebhookEventsResponse(rsp)
+}
+
+// RetryWebhookEventWithResponse Retry webhook event
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/webhooks/{id}/events/{event}/retry (the `RetryWebhookEvent` operationId).
+func (c *ClientWithResponses) RetryWebhookEventWithResponse(ctx context.Context, id string, event string, reqEditors ...RequestEditorFn) (*RetryWebhookEventResponse, error) {
+	rsp, err := c.RetryWebhookEvent(ctx, id, event, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetryWebhookEventResponse(rsp)
+}
+
+// TryWebhookWithBodyWithResponse Try webhook
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/webhooks/{id}/try (the `TryWebhook` operationId).
+func (c *ClientWithResponses) TryWebhookWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TryWebhookResponse, error) {
+	rsp, err := c.TryWebhookWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTryWebhookResponse(rsp)
+}
+
+// TryWebhookWithResponse Try webhook
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/webhooks/{id}/try (the `TryWebhook` operationId).
+func (c *ClientWithResponses) TryWebhookWithResponse(ctx context.Context, id string, body TryWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*TryWebhookResponse, error) {
+	rsp, err := c.TryWebhook(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTryWebhookResponse(rsp)
 }
 
 // ListWorkflowsWithResponse List workflows
@@ -36853,6 +40844,39 @@ func ParsePutSyncMetricResponse(rsp *http.Response) (*PutSyncMetricResponse, err
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseIngestWebhookResponse parses an HTTP response from a IngestWebhookWithResponse call
+func ParseIngestWebhookResponse(rsp *http.Response) (*IngestWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IngestWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest IngestedAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Failure
@@ -39756,6 +43780,171 @@ func ParsePatchFolderResponse(rsp *http.Response) (*PatchFolderResponse, error) 
 	return response, nil
 }
 
+// ParseListSourcesResponse parses an HTTP response from a ListSourcesWithResponse call
+func ParseListSourcesResponse(rsp *http.Response) (*ListSourcesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSourcesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SourcesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetSourceResponse parses an HTTP response from a GetSourceWithResponse call
+func ParseGetSourceResponse(rsp *http.Response) (*GetSourceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSourceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SourceAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutSourceResponse parses an HTTP response from a PutSourceWithResponse call
+func ParsePutSourceResponse(rsp *http.Response) (*PutSourceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutSourceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SourceAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListSweepsResponse parses an HTTP response from a ListSweepsWithResponse call
+func ParseListSweepsResponse(rsp *http.Response) (*ListSweepsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSweepsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SweepsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseBeginSweepResponse parses an HTTP response from a BeginSweepWithResponse call
+func ParseBeginSweepResponse(rsp *http.Response) (*BeginSweepResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BeginSweepResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest SourceSweepAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseStatusResponse parses an HTTP response from a StatusWithResponse call
 func ParseStatusResponse(rsp *http.Response) (*StatusResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -39772,6 +43961,204 @@ func ParseStatusResponse(rsp *http.Response) (*StatusResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest StatusAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListHeldSweepsResponse parses an HTTP response from a ListHeldSweepsWithResponse call
+func ParseListHeldSweepsResponse(rsp *http.Response) (*ListHeldSweepsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListHeldSweepsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SweepsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetSweepResponse parses an HTTP response from a GetSweepWithResponse call
+func ParseGetSweepResponse(rsp *http.Response) (*GetSweepResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSweepResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SweepItemsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCompleteSweepResponse parses an HTTP response from a CompleteSweepWithResponse call
+func ParseCompleteSweepResponse(rsp *http.Response) (*CompleteSweepResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CompleteSweepResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SourceSweepAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDecideSweepResponse parses an HTTP response from a DecideSweepWithResponse call
+func ParseDecideSweepResponse(rsp *http.Response) (*DecideSweepResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DecideSweepResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SourceSweepAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseFailSweepResponse parses an HTTP response from a FailSweepWithResponse call
+func ParseFailSweepResponse(rsp *http.Response) (*FailSweepResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FailSweepResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SourceSweepAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReportSweepPageResponse parses an HTTP response from a ReportSweepPageWithResponse call
+func ParseReportSweepPageResponse(rsp *http.Response) (*ReportSweepPageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReportSweepPageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SweepPageAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -40366,6 +44753,336 @@ func ParsePutViewResponse(rsp *http.Response) (*PutViewResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest ViewAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListPortWebhooksResponse parses an HTTP response from a ListPortWebhooksWithResponse call
+func ParseListPortWebhooksResponse(rsp *http.Response) (*ListPortWebhooksResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPortWebhooksResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PortWebhooksAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateWebhookResponse parses an HTTP response from a CreateWebhookWithResponse call
+func ParseCreateWebhookResponse(rsp *http.Response) (*CreateWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PortWebhookAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListWebhookMetadataResponse parses an HTTP response from a ListWebhookMetadataWithResponse call
+func ParseListWebhookMetadataResponse(rsp *http.Response) (*ListWebhookMetadataResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListWebhookMetadataResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PortWebhooksAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeletePortWebhookResponse parses an HTTP response from a DeletePortWebhookWithResponse call
+func ParseDeletePortWebhookResponse(rsp *http.Response) (*DeletePortWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeletePortWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetWebhookResponse parses an HTTP response from a GetWebhookWithResponse call
+func ParseGetWebhookResponse(rsp *http.Response) (*GetWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PortWebhookAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePatchWebhookResponse parses an HTTP response from a PatchWebhookWithResponse call
+func ParsePatchWebhookResponse(rsp *http.Response) (*PatchWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PortWebhookAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutWebhookResponse parses an HTTP response from a PutWebhookWithResponse call
+func ParsePutWebhookResponse(rsp *http.Response) (*PutWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PortWebhookAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListWebhookEventsResponse parses an HTTP response from a ListWebhookEventsWithResponse call
+func ParseListWebhookEventsResponse(rsp *http.Response) (*ListWebhookEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListWebhookEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookEventsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRetryWebhookEventResponse parses an HTTP response from a RetryWebhookEventWithResponse call
+func ParseRetryWebhookEventResponse(rsp *http.Response) (*RetryWebhookEventResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RetryWebhookEventResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTryWebhookResponse parses an HTTP response from a TryWebhookWithResponse call
+func ParseTryWebhookResponse(rsp *http.Response) (*TryWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TryWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TriedWebhookAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -986,6 +986,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/ingest/webhooks/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ingest webhook */
+        post: operations["ingestWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/insights/first-answer": {
         parameters: {
             query?: never;
@@ -2171,6 +2188,59 @@ export interface paths {
         patch: operations["patchFolder"];
         trace?: never;
     };
+    "/v1/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List sources */
+        get: operations["listSources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sources/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get source */
+        get: operations["getSource"];
+        /** Put source */
+        put: operations["putSource"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sources/{id}/sweeps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List sweeps */
+        get: operations["listSweeps"];
+        put?: never;
+        /** Begin sweep */
+        post: operations["beginSweep"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/status": {
         parameters: {
             query?: never;
@@ -2182,6 +2252,108 @@ export interface paths {
         get: operations["status"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sweeps/held": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List held sweeps */
+        get: operations["listHeldSweeps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sweeps/{sweep}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get sweep */
+        get: operations["getSweep"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sweeps/{sweep}/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Complete sweep */
+        post: operations["completeSweep"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sweeps/{sweep}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Decide sweep */
+        post: operations["decideSweep"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sweeps/{sweep}/fail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fail sweep */
+        post: operations["failSweep"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sweeps/{sweep}/pages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Report sweep page */
+        post: operations["reportSweepPage"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2345,6 +2517,112 @@ export interface paths {
         post?: never;
         /** Delete view */
         delete: operations["deleteView"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List port webhooks */
+        get: operations["listPortWebhooks"];
+        put?: never;
+        /** Create webhook */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/metadata": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List webhook metadata */
+        get: operations["listWebhookMetadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get webhook */
+        get: operations["getWebhook"];
+        /** Put webhook */
+        put: operations["putWebhook"];
+        post?: never;
+        /** Delete port webhook */
+        delete: operations["deletePortWebhook"];
+        options?: never;
+        head?: never;
+        /** Patch webhook */
+        patch: operations["patchWebhook"];
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List webhook events */
+        get: operations["listWebhookEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/events/{event}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Retry webhook event */
+        post: operations["retryWebhookEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try webhook */
+        post: operations["tryWebhook"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -3038,7 +3316,11 @@ export interface components {
             to: string;
         };
         EntitiesAnswer: {
-            entities: components["schemas"]["Entity"][];
+            entities: components["schemas"]["ShownEntity"][];
+            /** @description By property, how many have each value; null is unset */
+            facets?: {
+                [key: string]: components["schemas"]["FacetValue"][];
+            };
             next?: string;
             /** @description Always true */
             ok: boolean;
@@ -3047,6 +3329,8 @@ export interface components {
              * @description How many there are on all pages
              */
             total: number;
+            /** @description Whether there may be more than total */
+            totalIsAtLeast: boolean;
         };
         Entity: {
             blueprint: string;
@@ -3102,12 +3386,25 @@ export interface components {
             };
         };
         EntitySearch: {
+            attachTitleToRelation?: boolean;
             desc?: boolean;
+            /** @description All but these fields */
+            exclude?: string[];
+            excludeCalculatedProperties?: boolean;
+            /** @description Properties whose values are counted: enums, booleans, $team */
+            facets?: string[];
             /** @description The next of the page before */
             from?: string;
-            /** Format: int64 */
+            /** @description Only these fields, e.g. identifier, properties.language */
+            include?: string[];
+            /**
+             * Format: int64
+             * @description 50 when absent, with query 200
+             */
             limit?: number;
-            /** @description Conditions that must all hold */
+            /** @description Rules in Port's search language: {combinator, rules} */
+            query?: unknown;
+            /** @description Conditions that must all hold, besides query */
             rules?: components["schemas"]["SearchRule"][];
             /** @description A property, or $identifier, $title, $updatedAt, $createdAt */
             sort?: string;
@@ -3128,9 +3425,10 @@ export interface components {
             seq: number;
             verb: string;
         };
-        Example: {
-            _id: string;
-            data: unknown;
+        FacetValue: {
+            /** Format: int64 */
+            count: number;
+            value: unknown;
         };
         Failed: {
             identifier: string;
@@ -3315,6 +3613,14 @@ export interface components {
             identifier: string;
             verb: string;
         };
+        IngestedAnswer: {
+            /** @description An event of that name was received before; nothing is done again */
+            duplicate: boolean;
+            /** Format: int64 */
+            eventId: number;
+            /** @description Always true */
+            ok: boolean;
+        };
         Instance: {
             address: string;
             desired: string;
@@ -3381,10 +3687,17 @@ export interface components {
             /** @description Always true */
             ok: boolean;
         };
+        IntegrationMetric: {
+            eventId: string;
+            kind: string;
+            metrics: unknown;
+            /** Format: date-time */
+            updatedAt: string;
+        };
         IntegrationMetricsAnswer: {
             /** @description Always true */
             ok: boolean;
-            syncMetrics: components["schemas"]["Metric"][];
+            syncMetrics: components["schemas"]["IntegrationMetric"][];
         };
         IntegrationsAnswer: {
             integrations: {
@@ -3401,6 +3714,18 @@ export interface components {
             name?: string;
             roles?: string[];
             teams?: string[];
+        };
+        Item: {
+            /** Format: date-time */
+            at: string;
+            blueprint: string;
+            /** Format: int64 */
+            dependents?: number;
+            identifier: string;
+            reason?: string;
+            /** @enum {string} */
+            state: "waiting" | "immediate" | "restoring" | "held" | "deleted" | "rejected" | "kept" | "withdrawn";
+            title?: string;
         };
         JqAnswer: {
             /** @description What is wrong with the expression, or with it on this input */
@@ -3423,8 +3748,12 @@ export interface components {
             /** @description The input itself, instead of an entity */
             input?: unknown;
         };
+        KindExample: {
+            _id: string;
+            data: unknown;
+        };
         KindExamples: {
-            examples: components["schemas"]["Example"][];
+            examples: components["schemas"]["KindExample"][];
         };
         Left: {
             entity: string;
@@ -3483,13 +3812,6 @@ export interface components {
             ok: boolean;
             reviewers: string[];
         };
-        Metric: {
-            eventId: string;
-            kind: string;
-            metrics: unknown;
-            /** Format: date-time */
-            updatedAt: string;
-        };
         Migration: {
             actor: string;
             createdAt: string;
@@ -3536,6 +3858,10 @@ export interface components {
             title?: string;
         } & {
             [key: string]: unknown;
+        };
+        Name: {
+            blueprint: string;
+            identifier: string;
         };
         NewComment: {
             body: string;
@@ -3768,6 +4094,22 @@ export interface components {
             title: string;
             undo?: string;
         };
+        PortWebhookAnswer: {
+            /** @description As it was sent, with webhookKey and url; the secret is masked */
+            integration: {
+                [key: string]: unknown;
+            };
+            /** @description Always true */
+            ok: boolean;
+            warnings?: components["schemas"]["Detail"][];
+        };
+        PortWebhooksAnswer: {
+            integrations: {
+                [key: string]: unknown;
+            }[];
+            /** @description Always true */
+            ok: boolean;
+        };
         ProcessChange: {
             address: string;
             command: string;
@@ -3844,6 +4186,12 @@ export interface components {
             /** @description Always true */
             ok: boolean;
             report: components["schemas"]["Report"];
+        };
+        Reported: {
+            entities?: components["schemas"]["NewEntity"][];
+            /** Format: int64 */
+            page: number;
+            seen?: components["schemas"]["Name"][];
         };
         RepositoriesAnswer: {
             next?: string;
@@ -4024,12 +4372,24 @@ export interface components {
             ok: boolean;
             sessions: components["schemas"]["Session"][];
         };
+        Settings: {
+            /** Format: int64 */
+            brakeMin?: number;
+            /** Format: int64 */
+            brakePercent?: number;
+            /**
+             * Format: int64
+             * @description Seconds
+             */
+            expectEvery?: number;
+        };
         SetupInput: {
             email: string;
             name: string;
             password: string;
             token: string;
         };
+        ShownEntity: components["schemas"]["Entity"];
         Sidebar: {
             identifier: string;
             items: components["schemas"]["SidebarItem"][];
@@ -4056,6 +4416,38 @@ export interface components {
             ok: boolean;
             /** @description Check X-Port-Signature with it. It is not shown again. */
             signingKey: string;
+        };
+        Source: {
+            /** Format: int64 */
+            brakeMin: number;
+            /** Format: int64 */
+            brakePercent: number;
+            /** Format: int64 */
+            entities: number;
+            /** Format: int64 */
+            expectEvery: number;
+            id: string;
+            /** @enum {string} */
+            kind: "exporter" | "ocean" | "report";
+            last?: components["schemas"]["Sweep"];
+            /** Format: date-time */
+            seenAt: string;
+            stale: boolean;
+        };
+        SourceAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            source: components["schemas"]["Source"];
+        };
+        SourceSweepAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            sweep: components["schemas"]["Sweep"];
+        };
+        SourcesAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            sources: components["schemas"]["Source"][];
         };
         Stats: {
             /** Format: int64 */
@@ -4122,14 +4514,94 @@ export interface components {
             ok: boolean;
             summary: components["schemas"]["Summary"];
         };
+        Sweep: {
+            /** Format: int64 */
+            brake: number;
+            caller: string;
+            counts: {
+                [key: string]: number;
+            };
+            /** Format: date-time */
+            decidedAt?: string;
+            decidedBy?: string;
+            /** Format: date-time */
+            endedAt?: string;
+            /** Format: int64 */
+            entities: number;
+            /** Format: int64 */
+            generation: number;
+            /** Format: int64 */
+            id: number;
+            /** @enum {string} */
+            kind: "report" | "listed" | "live";
+            /** Format: int64 */
+            pages?: number;
+            reason?: string;
+            /** Format: int64 */
+            seen?: number;
+            source: string;
+            /** Format: date-time */
+            startedAt: string;
+            /** @enum {string} */
+            state: "open" | "held" | "approved" | "done" | "rejected" | "failed" | "withdrawn";
+            /** Format: date-time */
+            touchedAt: string;
+        };
         SweepAnswer: {
             entities: components["schemas"]["Owned"][];
             /** @description Always true */
             ok: boolean;
         };
+        SweepCompletion: {
+            /**
+             * Format: int64
+             * @description How many pages were sent
+             */
+            pages: number;
+        };
+        SweepDecision: {
+            /** @enum {string} */
+            decision: "approve" | "reject";
+        };
+        SweepFailure: {
+            reason: string;
+        };
         SweepInput: {
             datasource_prefix: string;
             datasource_suffix: string;
+        };
+        SweepItemsAnswer: {
+            /** @description What it would delete, or has deleted, by name */
+            items: components["schemas"]["Item"][];
+            next?: string;
+            /** @description Always true */
+            ok: boolean;
+            sweep: components["schemas"]["Sweep"];
+        };
+        SweepPageAnswer: {
+            errors: components["schemas"]["SweepPageFailed"][];
+            /** @description Always true */
+            ok: boolean;
+            /**
+             * Format: int64
+             * @description How many of the entities are as they were sent
+             */
+            written: number;
+        };
+        SweepPageFailed: {
+            blueprint: string;
+            details: components["schemas"]["Detail"][];
+            error: string;
+            identifier: string;
+            /** Format: int64 */
+            index: number;
+            message: string;
+        };
+        SweepsAnswer: {
+            next?: string;
+            /** @description Always true */
+            ok: boolean;
+            sweeps: components["schemas"]["Sweep"][];
         };
         Team: {
             createdAt: string;
@@ -4201,6 +4673,24 @@ export interface components {
             path: string;
             /** Format: int64 */
             size: number;
+        };
+        TriedWebhookAnswer: {
+            changes: components["schemas"]["WebhookChange"][];
+            /** @description Always true */
+            ok: boolean;
+            result: components["schemas"]["WebhookResult"];
+        };
+        TryWebhookInput: {
+            body: unknown;
+            /** @description Names in lower case */
+            headers?: {
+                [key: string]: string;
+            };
+            /** @description Instead of those of the webhook */
+            mappings?: unknown;
+            queryParams?: {
+                [key: string]: string;
+            };
         };
         UndoInput: {
             /** @description Of the plan that was shown */
@@ -4296,6 +4786,78 @@ export interface components {
             events: string[];
             id: string;
             url: string;
+        };
+        WebhookChange: {
+            blueprint: string;
+            deleteDependents?: boolean;
+            entity: {
+                [key: string]: unknown;
+            };
+            /** Format: int64 */
+            item: number;
+            /** Format: int64 */
+            mapping: number;
+            operation: string;
+        };
+        WebhookEvent: {
+            /** Format: int64 */
+            attempts: number;
+            /** Format: int64 */
+            bytes: number;
+            /** Format: date-time */
+            finishedAt: string | null;
+            /** Format: int64 */
+            id: number;
+            /** Format: date-time */
+            receivedAt: string;
+            requestId?: string;
+            result: components["schemas"]["WebhookResult"];
+            /** @enum {string} */
+            status: "waiting" | "done" | "failed";
+        };
+        WebhookEventsAnswer: {
+            events: components["schemas"]["WebhookEvent"][];
+            /**
+             * Format: int64
+             * @description Pass it as from for older ones; null at the end
+             */
+            next: number | null;
+            /** @description Always true */
+            ok: boolean;
+            refused: components["schemas"]["WebhookRefusal"];
+        };
+        WebhookProblem: {
+            field?: string;
+            identifier?: string;
+            /** Format: int64 */
+            item: number;
+            /** Format: int64 */
+            mapping: number;
+            problem: string;
+        };
+        WebhookRefusal: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            count: number;
+            reason: string;
+        };
+        WebhookResult: {
+            /** Format: int64 */
+            created: number;
+            /** Format: int64 */
+            deleted: number;
+            /** Format: int64 */
+            failed: number;
+            /** Format: int64 */
+            mapped: number;
+            /** Format: int64 */
+            matched: number;
+            problems: components["schemas"]["WebhookProblem"][];
+            /** Format: int64 */
+            unchanged: number;
+            /** Format: int64 */
+            updated: number;
         };
         WebhooksAnswer: {
             /** @description Always true */
@@ -6748,6 +7310,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    ingestWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestedAnswer"];
                 };
             };
             /** @description Failure */
@@ -9683,6 +10282,168 @@ export interface operations {
             };
         };
     };
+    listSources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourcesAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Settings"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listSweeps: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before */
+                from?: string;
+                /** @description 50 when absent */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SweepsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    beginSweep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceSweepAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     status: {
         parameters: {
             query?: never;
@@ -9699,6 +10460,211 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StatusAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listHeldSweeps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SweepsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getSweep: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before */
+                from?: string;
+                /** @description 200 when absent */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                sweep: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SweepItemsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    completeSweep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sweep: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SweepCompletion"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceSweepAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    decideSweep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sweep: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SweepDecision"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceSweepAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    failSweep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sweep: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SweepFailure"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceSweepAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    reportSweepPage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sweep: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reported"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SweepPageAnswer"];
                 };
             };
             /** @description Failure */
@@ -10294,6 +11260,345 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listPortWebhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortWebhooksAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: {
+                /** @description Refuse what otherwise is a warning: expressions that are not jq */
+                strict?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortWebhookAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listWebhookMetadata: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortWebhooksAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortWebhookAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putWebhook: {
+        parameters: {
+            query?: {
+                /** @description Refuse what otherwise is a warning: expressions that are not jq */
+                strict?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortWebhookAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deletePortWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    patchWebhook: {
+        parameters: {
+            query?: {
+                /** @description Refuse what otherwise is a warning: expressions that are not jq */
+                strict?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortWebhookAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listWebhookEvents: {
+        parameters: {
+            query?: {
+                /** @description next of an earlier answer */
+                from?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEventsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    retryWebhookEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                event: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    tryWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryWebhookInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriedWebhookAnswer"];
                 };
             };
             /** @description Failure */

@@ -40,10 +40,7 @@ export function SourcesPage() {
                   {sweep.source}
                 </Text>
                 <Text size="sm" className="sph-muted">
-                  {t.sources.wants(
-                    plural(sizeOf(sweep.counts), 'entity', 'entities'),
-                    count(sweep.entities),
-                  )}{' '}
+                  {t.sources.wants(plural(sizeOf(sweep.counts), 'entity', 'entities'), count(sweep.entities))}{' '}
                   · <When at={sweep.startedAt} />
                 </Text>
               </div>

@@ -37,7 +37,9 @@ export function SweepPage({ id }: { id: number }) {
         crumbs={[{ label: t.sources.title, link: { to: '/sources' } }, { label: t.sources.sweep(id) }]}
         status={
           sweep && (
-            <Pill tone={sweepTones[sweep.state] ?? 'mute'}>{t.sources.states[sweep.state] ?? sweep.state}</Pill>
+            <Pill tone={sweepTones[sweep.state] ?? 'mute'}>
+              {t.sources.states[sweep.state] ?? sweep.state}
+            </Pill>
           )
         }
         actions={

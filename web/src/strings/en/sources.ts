@@ -1,6 +1,7 @@
 export const sources = {
   title: 'Sources',
-  description: 'Programs that write into the catalog, how fresh what they say is, and what they want to delete.',
+  description:
+    'Programs that write into the catalog, how fresh what they say is, and what they want to delete.',
   none: 'No sources yet',
   noneText: 'A source appears when a program writes with its own name, for example an exporter of a cluster.',
   source: 'Source',
