@@ -167,6 +167,7 @@ func (a *app) listen(ctx context.Context, c *config, p *parts, with prepared) er
 	group.Go(func() error { return notCanceled(p.runs.Work(working)) })
 	group.Go(func() error { return notCanceled(p.runtime.Supervise(working)) })
 	group.Go(func() error { return p.tidy(working) })
+	group.Go(func() error { return p.derive(working) })
 	group.Go(func() error { return p.migrations.Work(working) })
 	group.Go(func() error { return p.sources.Work(working, p.log) })
 	group.Go(func() error { return p.people.Work(working, p.log) })

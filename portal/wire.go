@@ -89,6 +89,9 @@ func wire(ctx context.Context, c *config, log *slog.Logger, now func() time.Time
 	if err := p.assemble(c, own); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
+	if err := p.catalog.EnsureSystem(ctx); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
 	return p, nil
 }
 
@@ -139,7 +142,7 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 		Forge: p.forge, Catalog: p.catalog, Runtime: p.runtime, Flags: p.flags, Secrets: p.secrets,
 		Environments: p.environments, CIRepository: ciRepository, GitOpsRepository: gitopsRepository,
 	})
-	if err := p.runs.RegisterSteps(p.webhookStep().Type); err != nil {
+	if err := p.runs.RegisterSteps(p.webhookStep().Type, p.deriveStep().Type); err != nil {
 		return err
 	}
 	actions, err := p.actions()

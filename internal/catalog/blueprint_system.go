@@ -118,3 +118,17 @@ func (c *Catalog) EnsureSystem(ctx context.Context) error {
 	}
 	return nil
 }
+
+// plainSystem tells whether a document is a system blueprint that nobody has
+// added anything to.
+func plainSystem(id string, doc map[string]any) (bool, error) {
+	if !isSystem(id) {
+		return false, nil
+	}
+	base, err := SystemStructure(id)
+	if err != nil {
+		return false, err
+	}
+	own, err := base.document()
+	return err == nil && sameJSON(any(own), any(doc)), err
+}

@@ -81,12 +81,15 @@ func newPut(n NewEntity, item *Item, i int) (*put, error) {
 	if n.IdentifierQuery != nil {
 		item.Identifier = "unknown"
 	}
-	return &put{n: n, item: item, at: n.Identifier}, nil
+	return &put{n: n, sent: n, item: item, at: n.Identifier}, nil
 }
 
 // reset forgets what an earlier try of the transaction found.
 func (p *put) reset() {
-	p.row, p.bad, p.err, p.draft, p.s = nil, nil, nil, draft{}, nil
+	if p.sent.IdentifierQuery != nil {
+		p.at = ""
+	}
+	p.n, p.row, p.bad, p.err, p.draft, p.s = p.sent, nil, nil, nil, draft{}, nil
 	p.item.Created, p.item.Changed, p.item.Entity, p.item.Err = false, false, nil, nil
 }
 

@@ -27,6 +27,12 @@ func (c *Catalog) Export(ctx context.Context) ([]ImportFile, error) {
 		if err != nil {
 			return nil, err
 		}
+		if plain, err := plainSystem(b.Identifier, doc); err != nil || plain {
+			if err != nil {
+				return nil, err
+			}
+			continue // every catalog has it
+		}
 		content, err := pretty(doc)
 		if err != nil {
 			return nil, err

@@ -14,7 +14,9 @@ import (
 
 // put is one entity on its way into the catalog.
 type put struct {
-	n    NewEntity
+	n NewEntity
+	// sent is n before queries in it were resolved.
+	sent NewEntity
 	item *Item
 	s    *schema
 	// at is the identifier the entity has, where that may differ from the one
