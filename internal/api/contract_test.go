@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -60,6 +61,9 @@ func TestPortContract(t *testing.T) {
 // background.
 func (h *harness) asPort(t *testing.T) {
 	t.Helper()
+	if err := h.api.catalog.EnsureSystem(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	var err error
 	by := auth.Principal{User: h.users["administrator"], Via: auth.ViaSession}
 	if h.app, h.appSecret, err = h.auth.CreateApp(t.Context(), by, "port client", []string{auth.Administrator}); err != nil {
@@ -68,6 +72,18 @@ func (h *harness) asPort(t *testing.T) {
 	got := h.must("", "POST", "/v1/auth/access_token", map[string]any{"clientId": h.app.ID, "clientSecret": h.appSecret})
 	h.tokens["app"] = fmt.Sprint(got.field("accessToken"))
 	h.background(h.migrations.Work)
+	h.background(func(ctx context.Context) error {
+		for {
+			if _, _, err := h.api.catalog.Recompute(ctx, 1000); err != nil {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	})
 }
 
 type exchange struct {

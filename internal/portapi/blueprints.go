@@ -21,6 +21,12 @@ type BlueprintsAnswer struct {
 	Blueprints []catalog.Blueprint `json:"blueprints"`
 }
 
+// RenamedAnswer is the blueprint, what was changed with it, and what may mean
+// the old name and was left.
+type RenamedAnswer struct {
+	catalog.Renamed
+}
+
 // MigrationIDAnswer names the migration that goes on in the background.
 type MigrationIDAnswer struct {
 	MigrationID string `json:"migrationId"`
@@ -54,6 +60,18 @@ func (s *Service) blueprintRoutes() []Route {
 		{
 			Method: http.MethodDelete, Path: blueprintPath, ID: "deleteBlueprint", Verb: shape, Audit: Domain, Handle: s.deleteBlueprint,
 			Params: []Param{{Name: "delete_actions", Type: "boolean", Doc: "Delete the actions about it, too"}},
+		},
+		{
+			Method: http.MethodPatch, Path: blueprintPath + "/properties/{name}/rename", ID: "renameProperty", Verb: shape, Limit: Small, Audit: Domain,
+			In: RenameInput{}, Out: RenamedAnswer{}, Handle: s.rename("newPropertyName", s.Catalog.RenameProperty),
+		},
+		{
+			Method: http.MethodPatch, Path: blueprintPath + "/mirror/{name}/rename", ID: "renameMirror", Verb: shape, Limit: Small, Audit: Domain,
+			In: RenameInput{}, Out: RenamedAnswer{}, Handle: s.rename("newMirrorName", s.Catalog.RenameMirror),
+		},
+		{
+			Method: http.MethodPatch, Path: blueprintPath + "/relations/{name}/rename", ID: "renameRelation", Verb: shape, Limit: Small, Audit: Domain,
+			In: RenameInput{}, Out: RenamedAnswer{}, Handle: s.rename("newRelationIdentifier", s.Catalog.RenameRelation),
 		},
 	}
 	for _, id := range []string{"_user", "_team", "_scorecard", "_rule", "_rule_result"} {
@@ -189,7 +207,7 @@ func (s *Service) deleteBlueprint(ctx context.Context, r *Request) (int, any, er
 	return 0, nil, s.deleteCatalogPages(ctx, actor(r), r.Path["bp"])
 }
 
-func (s *Service) rename(key string, f func(ctx context.Context, blueprint, old, name, by string) (catalog.Blueprint, error)) Handler {
+func (s *Service) rename(key string, f func(ctx context.Context, blueprint, old, name, by string) (catalog.Renamed, error)) Handler {
 	return func(ctx context.Context, r *Request) (int, any, error) {
 		var in map[string]any
 		if err := r.Decode(&in); err != nil {
@@ -199,7 +217,13 @@ func (s *Service) rename(key string, f func(ctx context.Context, blueprint, old,
 		if !ok || name == "" {
 			return 0, nil, fault.Field("/"+key, "is missing", "the new identifier")
 		}
-		b, err := f(ctx, r.Path["bp"], r.Path["name"], name, r.Caller.ID)
-		return 0, BlueprintAnswer{Blueprint: b}, err
+		done, err := f(ctx, r.Path["bp"], r.Path["name"], name, r.Caller.ID)
+		if err != nil {
+			return 0, nil, err
+		}
+		if err := s.renamePermissions(ctx, done.Blueprint.Identifier, r.Path["name"], name, key == "newRelationIdentifier"); err != nil {
+			return 0, nil, err
+		}
+		return 0, RenamedAnswer{Renamed: done}, nil
 	}
 }

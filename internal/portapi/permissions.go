@@ -151,6 +151,35 @@ func (s *Service) patchBlueprintPermissions(ctx context.Context, r *Request) (in
 	return 0, p.answer(b), nil
 }
 
+// renamePermissions carries what was set for a property or relation over to its
+// new name.
+func (s *Service) renamePermissions(ctx context.Context, blueprint, old, name string, relation bool) error {
+	return s.DB.Tx(ctx, func(tx *store.Tx) error {
+		p, err := s.readPermissions(ctx, tx, blueprint, tx.ForUpdate())
+		if err != nil {
+			return err
+		}
+		blocks := p.Entities.Properties
+		if relation {
+			blocks = p.Entities.Relations
+		}
+		block, set := blocks[old]
+		if !set {
+			return nil
+		}
+		delete(blocks, old)
+		blocks[name] = block
+		text, err := json.Marshal(p)
+		if err != nil {
+			return fmt.Errorf("encode permissions: %w", err)
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE blueprints SET permissions = $1 WHERE identifier = $2", string(text), blueprint); err != nil {
+			return fmt.Errorf("rename permissions: %w", err)
+		}
+		return nil
+	})
+}
+
 func (p *storedPermissions) merge(b catalog.Blueprint, sent map[string]json.RawMessage) error {
 	f := fault.New(fault.Unprocessable, "The permissions of %q were not changed.", b.Identifier)
 	for _, key := range sortedKeys(sent) {
