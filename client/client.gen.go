@@ -1024,6 +1024,16 @@ type Change struct {
 	Before interface{} `json:"before"`
 }
 
+// ChangeDelivery defines model for ChangeDelivery.
+type ChangeDelivery struct {
+	About   string    `json:"about"`
+	At      time.Time `json:"at"`
+	Attempt int64     `json:"attempt"`
+	Change  int64     `json:"change"`
+	Millis  int64     `json:"millis"`
+	Status  string    `json:"status"`
+}
+
 // ChangeEntry defines model for ChangeEntry.
 type ChangeEntry struct {
 	Kind  string  `json:"kind"`
@@ -1179,6 +1189,14 @@ type DeletedEntity struct {
 	Team         []string  `json:"team"`
 	Title        string    `json:"title"`
 	VersionID    int64     `json:"versionId"`
+}
+
+// DeliveriesAnswer defines model for DeliveriesAnswer.
+type DeliveriesAnswer struct {
+	Deliveries []ChangeDelivery `json:"deliveries"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
 }
 
 // DemoUser defines model for DemoUser.
@@ -2480,6 +2498,52 @@ type SavedTeamAnswer struct {
 	Team SavedTeam `json:"team"`
 }
 
+// Scorecard defines model for Scorecard.
+type Scorecard struct {
+	Blueprint            string                  `json:"blueprint"`
+	CreatedAt            string                  `json:"createdAt"`
+	CreatedBy            string                  `json:"createdBy"`
+	Filter               *map[string]interface{} `json:"filter,omitempty"`
+	Identifier           string                  `json:"identifier"`
+	Levels               []ScorecardLevel        `json:"levels"`
+	Rules                []ScorecardRule         `json:"rules"`
+	Title                string                  `json:"title"`
+	UpdatedAt            string                  `json:"updatedAt"`
+	UpdatedBy            string                  `json:"updatedBy"`
+	AdditionalProperties map[string]interface{}  `json:"-"`
+}
+
+// ScorecardAnswer defines model for ScorecardAnswer.
+type ScorecardAnswer struct {
+	// Ok Always true
+	Ok        bool      `json:"ok"`
+	Scorecard Scorecard `json:"scorecard"`
+}
+
+// ScorecardLevel defines model for ScorecardLevel.
+type ScorecardLevel struct {
+	Color                string                 `json:"color"`
+	Title                string                 `json:"title"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// ScorecardRule defines model for ScorecardRule.
+type ScorecardRule struct {
+	Description          *string                `json:"description,omitempty"`
+	Identifier           string                 `json:"identifier"`
+	Level                string                 `json:"level"`
+	Query                map[string]interface{} `json:"query"`
+	Title                string                 `json:"title"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// ScorecardsAnswer defines model for ScorecardsAnswer.
+type ScorecardsAnswer struct {
+	// Ok Always true
+	Ok         bool        `json:"ok"`
+	Scorecards []Scorecard `json:"scorecards"`
+}
+
 // SearchRule defines model for SearchRule.
 type SearchRule struct {
 	Operator string      `json:"operator"`
@@ -3323,6 +3387,24 @@ type ExportEntitiesParams struct {
 	// Q Text to look for
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
+	// Query JSON of the search language: {combinator, rules}
+	Query *string `form:"query,omitempty" json:"query,omitempty"`
+
+	// Rules JSON list of {property, operator, value}
+	Rules *string `form:"rules,omitempty" json:"rules,omitempty"`
+	Sort  *string `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ExportEntitiesJSONParams defines parameters for ExportEntitiesJSON.
+type ExportEntitiesJSONParams struct {
+	Desc *string `form:"desc,omitempty" json:"desc,omitempty"`
+
+	// Q Text to look for
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Query JSON of the search language: {combinator, rules}
+	Query *string `form:"query,omitempty" json:"query,omitempty"`
+
 	// Rules JSON list of {property, operator, value}
 	Rules *string `form:"rules,omitempty" json:"rules,omitempty"`
 	Sort  *string `form:"sort,omitempty" json:"sort,omitempty"`
@@ -3468,6 +3550,15 @@ type ListBlueprintVersionsParams struct {
 
 // PatchBlueprintPermissionsJSONBody defines parameters for PatchBlueprintPermissions.
 type PatchBlueprintPermissionsJSONBody map[string]interface{}
+
+// CreateScorecardJSONBody defines parameters for CreateScorecard.
+type CreateScorecardJSONBody map[string]interface{}
+
+// PutScorecardsJSONBody defines parameters for PutScorecards.
+type PutScorecardsJSONBody map[string]interface{}
+
+// PutScorecardJSONBody defines parameters for PutScorecard.
+type PutScorecardJSONBody map[string]interface{}
 
 // ConvertFilesParams defines parameters for ConvertFiles.
 type ConvertFilesParams struct {
@@ -3938,6 +4029,15 @@ type ReplaceEntityJSONRequestBody = NewEntity
 
 // PatchBlueprintPermissionsJSONRequestBody defines body for PatchBlueprintPermissions for application/json ContentType.
 type PatchBlueprintPermissionsJSONRequestBody PatchBlueprintPermissionsJSONBody
+
+// CreateScorecardJSONRequestBody defines body for CreateScorecard for application/json ContentType.
+type CreateScorecardJSONRequestBody CreateScorecardJSONBody
+
+// PutScorecardsJSONRequestBody defines body for PutScorecards for application/json ContentType.
+type PutScorecardsJSONRequestBody PutScorecardsJSONBody
+
+// PutScorecardJSONRequestBody defines body for PutScorecard for application/json ContentType.
+type PutScorecardJSONRequestBody PutScorecardJSONBody
 
 // ConvertFilesJSONRequestBody defines body for ConvertFiles for application/json ContentType.
 type ConvertFilesJSONRequestBody = FilesBody
@@ -5816,6 +5916,396 @@ func (a PathFilter) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
+// Getter for additional properties for Scorecard. Returns the specified
+// element and whether it was found
+func (a Scorecard) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Scorecard
+func (a *Scorecard) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Scorecard to handle AdditionalProperties
+func (a *Scorecard) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["blueprint"]; found {
+		err = json.Unmarshal(raw, &a.Blueprint)
+		if err != nil {
+			return fmt.Errorf("error reading 'blueprint': %w", err)
+		}
+		delete(object, "blueprint")
+	}
+
+	if raw, found := object["createdAt"]; found {
+		err = json.Unmarshal(raw, &a.CreatedAt)
+		if err != nil {
+			return fmt.Errorf("error reading 'createdAt': %w", err)
+		}
+		delete(object, "createdAt")
+	}
+
+	if raw, found := object["createdBy"]; found {
+		err = json.Unmarshal(raw, &a.CreatedBy)
+		if err != nil {
+			return fmt.Errorf("error reading 'createdBy': %w", err)
+		}
+		delete(object, "createdBy")
+	}
+
+	if raw, found := object["filter"]; found {
+		err = json.Unmarshal(raw, &a.Filter)
+		if err != nil {
+			return fmt.Errorf("error reading 'filter': %w", err)
+		}
+		delete(object, "filter")
+	}
+
+	if raw, found := object["identifier"]; found {
+		err = json.Unmarshal(raw, &a.Identifier)
+		if err != nil {
+			return fmt.Errorf("error reading 'identifier': %w", err)
+		}
+		delete(object, "identifier")
+	}
+
+	if raw, found := object["levels"]; found {
+		err = json.Unmarshal(raw, &a.Levels)
+		if err != nil {
+			return fmt.Errorf("error reading 'levels': %w", err)
+		}
+		delete(object, "levels")
+	}
+
+	if raw, found := object["rules"]; found {
+		err = json.Unmarshal(raw, &a.Rules)
+		if err != nil {
+			return fmt.Errorf("error reading 'rules': %w", err)
+		}
+		delete(object, "rules")
+	}
+
+	if raw, found := object["title"]; found {
+		err = json.Unmarshal(raw, &a.Title)
+		if err != nil {
+			return fmt.Errorf("error reading 'title': %w", err)
+		}
+		delete(object, "title")
+	}
+
+	if raw, found := object["updatedAt"]; found {
+		err = json.Unmarshal(raw, &a.UpdatedAt)
+		if err != nil {
+			return fmt.Errorf("error reading 'updatedAt': %w", err)
+		}
+		delete(object, "updatedAt")
+	}
+
+	if raw, found := object["updatedBy"]; found {
+		err = json.Unmarshal(raw, &a.UpdatedBy)
+		if err != nil {
+			return fmt.Errorf("error reading 'updatedBy': %w", err)
+		}
+		delete(object, "updatedBy")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Scorecard to handle AdditionalProperties
+func (a Scorecard) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["blueprint"], err = json.Marshal(a.Blueprint)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'blueprint': %w", err)
+	}
+
+	object["createdAt"], err = json.Marshal(a.CreatedAt)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'createdAt': %w", err)
+	}
+
+	object["createdBy"], err = json.Marshal(a.CreatedBy)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'createdBy': %w", err)
+	}
+
+	if a.Filter != nil {
+		object["filter"], err = json.Marshal(a.Filter)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'filter': %w", err)
+		}
+	}
+
+	object["identifier"], err = json.Marshal(a.Identifier)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'identifier': %w", err)
+	}
+
+	if a.Levels != nil {
+		object["levels"], err = json.Marshal(a.Levels)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'levels': %w", err)
+		}
+	}
+
+	if a.Rules != nil {
+		object["rules"], err = json.Marshal(a.Rules)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'rules': %w", err)
+		}
+	}
+
+	object["title"], err = json.Marshal(a.Title)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'title': %w", err)
+	}
+
+	object["updatedAt"], err = json.Marshal(a.UpdatedAt)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'updatedAt': %w", err)
+	}
+
+	object["updatedBy"], err = json.Marshal(a.UpdatedBy)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'updatedBy': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for ScorecardLevel. Returns the specified
+// element and whether it was found
+func (a ScorecardLevel) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for ScorecardLevel
+func (a *ScorecardLevel) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for ScorecardLevel to handle AdditionalProperties
+func (a *ScorecardLevel) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["color"]; found {
+		err = json.Unmarshal(raw, &a.Color)
+		if err != nil {
+			return fmt.Errorf("error reading 'color': %w", err)
+		}
+		delete(object, "color")
+	}
+
+	if raw, found := object["title"]; found {
+		err = json.Unmarshal(raw, &a.Title)
+		if err != nil {
+			return fmt.Errorf("error reading 'title': %w", err)
+		}
+		delete(object, "title")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for ScorecardLevel to handle AdditionalProperties
+func (a ScorecardLevel) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["color"], err = json.Marshal(a.Color)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'color': %w", err)
+	}
+
+	object["title"], err = json.Marshal(a.Title)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'title': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for ScorecardRule. Returns the specified
+// element and whether it was found
+func (a ScorecardRule) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for ScorecardRule
+func (a *ScorecardRule) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for ScorecardRule to handle AdditionalProperties
+func (a *ScorecardRule) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["description"]; found {
+		err = json.Unmarshal(raw, &a.Description)
+		if err != nil {
+			return fmt.Errorf("error reading 'description': %w", err)
+		}
+		delete(object, "description")
+	}
+
+	if raw, found := object["identifier"]; found {
+		err = json.Unmarshal(raw, &a.Identifier)
+		if err != nil {
+			return fmt.Errorf("error reading 'identifier': %w", err)
+		}
+		delete(object, "identifier")
+	}
+
+	if raw, found := object["level"]; found {
+		err = json.Unmarshal(raw, &a.Level)
+		if err != nil {
+			return fmt.Errorf("error reading 'level': %w", err)
+		}
+		delete(object, "level")
+	}
+
+	if raw, found := object["query"]; found {
+		err = json.Unmarshal(raw, &a.Query)
+		if err != nil {
+			return fmt.Errorf("error reading 'query': %w", err)
+		}
+		delete(object, "query")
+	}
+
+	if raw, found := object["title"]; found {
+		err = json.Unmarshal(raw, &a.Title)
+		if err != nil {
+			return fmt.Errorf("error reading 'title': %w", err)
+		}
+		delete(object, "title")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for ScorecardRule to handle AdditionalProperties
+func (a ScorecardRule) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.Description != nil {
+		object["description"], err = json.Marshal(a.Description)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'description': %w", err)
+		}
+	}
+
+	object["identifier"], err = json.Marshal(a.Identifier)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'identifier': %w", err)
+	}
+
+	object["level"], err = json.Marshal(a.Level)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'level': %w", err)
+	}
+
+	if a.Query != nil {
+		object["query"], err = json.Marshal(a.Query)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'query': %w", err)
+		}
+	}
+
+	object["title"], err = json.Marshal(a.Title)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'title': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
 // Getter for additional properties for TeamInheritance. Returns the specified
 // element and whether it was found
 func (a TeamInheritance) Get(fieldName string) (value interface{}, found bool) {
@@ -6228,6 +6718,31 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/blueprints/entities/datasource-entities (the `ListDatasourceEntities` operationId).
 	ListDatasourceEntities(ctx context.Context, body ListDatasourceEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetStructureOfRule Get structure of rule
+	//
+	// Corresponds with GET /v1/blueprints/system/_rule/structure (the `GetStructureOfRule` operationId).
+	GetStructureOfRule(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetStructureOfRuleResult Get structure of rule result
+	//
+	// Corresponds with GET /v1/blueprints/system/_rule_result/structure (the `GetStructureOfRuleResult` operationId).
+	GetStructureOfRuleResult(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetStructureOfScorecard Get structure of scorecard
+	//
+	// Corresponds with GET /v1/blueprints/system/_scorecard/structure (the `GetStructureOfScorecard` operationId).
+	GetStructureOfScorecard(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetStructureOfTeam Get structure of team
+	//
+	// Corresponds with GET /v1/blueprints/system/_team/structure (the `GetStructureOfTeam` operationId).
+	GetStructureOfTeam(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetStructureOfUser Get structure of user
+	//
+	// Corresponds with GET /v1/blueprints/system/_user/structure (the `GetStructureOfUser` operationId).
+	GetStructureOfUser(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// DeleteBlueprint Delete blueprint
 	//
 	// Corresponds with DELETE /v1/blueprints/{bp} (the `DeleteBlueprint` operationId).
@@ -6285,6 +6800,11 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/blueprints/{bp}/bulk/entities/delete (the `DeleteEntities` operationId).
 	DeleteEntities(ctx context.Context, bp string, params *DeleteEntitiesParams, body DeleteEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListBlueprintDeliveries List blueprint deliveries
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/changelog-deliveries (the `ListBlueprintDeliveries` operationId).
+	ListBlueprintDeliveries(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListEntities List entities
 	//
 	// Corresponds with GET /v1/blueprints/{bp}/entities (the `ListEntities` operationId).
@@ -6315,6 +6835,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/blueprints/{bp}/entities.csv (the `ExportEntities` operationId).
 	ExportEntities(ctx context.Context, bp string, params *ExportEntitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExportEntitiesJSON Export entities j s o n
+	//
+	// The entities of the same search, as one document: {entities}.
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities.json (the `ExportEntitiesJSON` operationId).
+	ExportEntitiesJSON(ctx context.Context, bp string, params *ExportEntitiesJSONParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpsertEntitiesWithBody Upsert entities
 	//
@@ -6445,6 +6972,63 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /v1/blueprints/{bp}/permissions (the `PatchBlueprintPermissions` operationId).
 	PatchBlueprintPermissions(ctx context.Context, bp string, body PatchBlueprintPermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListBlueprintScorecards List blueprint scorecards
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/scorecards (the `ListBlueprintScorecards` operationId).
+	ListBlueprintScorecards(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateScorecardWithBody Create scorecard
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/scorecards (the `CreateScorecard` operationId).
+	CreateScorecardWithBody(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateScorecard Create scorecard
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/scorecards (the `CreateScorecard` operationId).
+	CreateScorecard(ctx context.Context, bp string, body CreateScorecardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutScorecardsWithBody Put scorecards
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/blueprints/{bp}/scorecards (the `PutScorecards` operationId).
+	PutScorecardsWithBody(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutScorecards Put scorecards
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/blueprints/{bp}/scorecards (the `PutScorecards` operationId).
+	PutScorecards(ctx context.Context, bp string, body PutScorecardsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteScorecard Delete scorecard
+	//
+	// Corresponds with DELETE /v1/blueprints/{bp}/scorecards/{id} (the `DeleteScorecard` operationId).
+	DeleteScorecard(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetScorecard Get scorecard
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/scorecards/{id} (the `GetScorecard` operationId).
+	GetScorecard(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutScorecardWithBody Put scorecard
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/blueprints/{bp}/scorecards/{id} (the `PutScorecard` operationId).
+	PutScorecardWithBody(ctx context.Context, bp string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutScorecard Put scorecard
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/blueprints/{bp}/scorecards/{id} (the `PutScorecard` operationId).
+	PutScorecard(ctx context.Context, bp string, id string, body PutScorecardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ConvertFilesWithBody Convert files
 	//
@@ -6657,6 +7241,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /v1/integration/{id} (the `PatchIntegration` operationId).
 	PatchIntegration(ctx context.Context, id string, body PatchIntegrationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListIntegrationDeliveries List integration deliveries
+	//
+	// Corresponds with GET /v1/integration/{id}/changelog-deliveries (the `ListIntegrationDeliveries` operationId).
+	ListIntegrationDeliveries(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PatchIntegrationConfigWithBody Patch integration config
 	//
@@ -7176,6 +7765,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/runs/{id}/undo (the `UndoRun` operationId).
 	UndoRun(ctx context.Context, id string, body UndoRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListScorecards List scorecards
+	//
+	// Corresponds with GET /v1/scorecards (the `ListScorecards` operationId).
+	ListScorecards(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Search Search
 	//
@@ -8401,6 +8995,81 @@ func (c *Client) ListDatasourceEntities(ctx context.Context, body ListDatasource
 	return c.Client.Do(req)
 }
 
+// GetStructureOfRule Get structure of rule
+//
+// Corresponds with GET /v1/blueprints/system/_rule/structure (the `GetStructureOfRule` operationId).
+func (c *Client) GetStructureOfRule(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetStructureOfRuleRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetStructureOfRuleResult Get structure of rule result
+//
+// Corresponds with GET /v1/blueprints/system/_rule_result/structure (the `GetStructureOfRuleResult` operationId).
+func (c *Client) GetStructureOfRuleResult(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetStructureOfRuleResultRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetStructureOfScorecard Get structure of scorecard
+//
+// Corresponds with GET /v1/blueprints/system/_scorecard/structure (the `GetStructureOfScorecard` operationId).
+func (c *Client) GetStructureOfScorecard(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetStructureOfScorecardRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetStructureOfTeam Get structure of team
+//
+// Corresponds with GET /v1/blueprints/system/_team/structure (the `GetStructureOfTeam` operationId).
+func (c *Client) GetStructureOfTeam(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetStructureOfTeamRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetStructureOfUser Get structure of user
+//
+// Corresponds with GET /v1/blueprints/system/_user/structure (the `GetStructureOfUser` operationId).
+func (c *Client) GetStructureOfUser(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetStructureOfUserRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // DeleteBlueprint Delete blueprint
 //
 // Corresponds with DELETE /v1/blueprints/{bp} (the `DeleteBlueprint` operationId).
@@ -8548,6 +9217,21 @@ func (c *Client) DeleteEntities(ctx context.Context, bp string, params *DeleteEn
 	return c.Client.Do(req)
 }
 
+// ListBlueprintDeliveries List blueprint deliveries
+//
+// Corresponds with GET /v1/blueprints/{bp}/changelog-deliveries (the `ListBlueprintDeliveries` operationId).
+func (c *Client) ListBlueprintDeliveries(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListBlueprintDeliveriesRequest(c.Server, bp)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListEntities List entities
 //
 // Corresponds with GET /v1/blueprints/{bp}/entities (the `ListEntities` operationId).
@@ -8619,6 +9303,23 @@ func (c *Client) CountEntities(ctx context.Context, bp string, reqEditors ...Req
 // Corresponds with GET /v1/blueprints/{bp}/entities.csv (the `ExportEntities` operationId).
 func (c *Client) ExportEntities(ctx context.Context, bp string, params *ExportEntitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewExportEntitiesRequest(c.Server, bp, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExportEntitiesJSON Export entities j s o n
+//
+// The entities of the same search, as one document: {entities}.
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities.json (the `ExportEntitiesJSON` operationId).
+func (c *Client) ExportEntitiesJSON(ctx context.Context, bp string, params *ExportEntitiesJSONParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportEntitiesJSONRequest(c.Server, bp, params)
 	if err != nil {
 		return nil, err
 	}
@@ -8969,6 +9670,153 @@ func (c *Client) PatchBlueprintPermissionsWithBody(ctx context.Context, bp strin
 // Corresponds with PATCH /v1/blueprints/{bp}/permissions (the `PatchBlueprintPermissions` operationId).
 func (c *Client) PatchBlueprintPermissions(ctx context.Context, bp string, body PatchBlueprintPermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPatchBlueprintPermissionsRequest(c.Server, bp, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListBlueprintScorecards List blueprint scorecards
+//
+// Corresponds with GET /v1/blueprints/{bp}/scorecards (the `ListBlueprintScorecards` operationId).
+func (c *Client) ListBlueprintScorecards(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListBlueprintScorecardsRequest(c.Server, bp)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateScorecardWithBody Create scorecard
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/blueprints/{bp}/scorecards (the `CreateScorecard` operationId).
+func (c *Client) CreateScorecardWithBody(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateScorecardRequestWithBody(c.Server, bp, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateScorecard Create scorecard
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/blueprints/{bp}/scorecards (the `CreateScorecard` operationId).
+func (c *Client) CreateScorecard(ctx context.Context, bp string, body CreateScorecardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateScorecardRequest(c.Server, bp, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutScorecardsWithBody Put scorecards
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/blueprints/{bp}/scorecards (the `PutScorecards` operationId).
+func (c *Client) PutScorecardsWithBody(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutScorecardsRequestWithBody(c.Server, bp, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutScorecards Put scorecards
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/blueprints/{bp}/scorecards (the `PutScorecards` operationId).
+func (c *Client) PutScorecards(ctx context.Context, bp string, body PutScorecardsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutScorecardsRequest(c.Server, bp, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteScorecard Delete scorecard
+//
+// Corresponds with DELETE /v1/blueprints/{bp}/scorecards/{id} (the `DeleteScorecard` operationId).
+func (c *Client) DeleteScorecard(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteScorecardRequest(c.Server, bp, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetScorecard Get scorecard
+//
+// Corresponds with GET /v1/blueprints/{bp}/scorecards/{id} (the `GetScorecard` operationId).
+func (c *Client) GetScorecard(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetScorecardRequest(c.Server, bp, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutScorecardWithBody Put scorecard
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/blueprints/{bp}/scorecards/{id} (the `PutScorecard` operationId).
+func (c *Client) PutScorecardWithBody(ctx context.Context, bp string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutScorecardRequestWithBody(c.Server, bp, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutScorecard Put scorecard
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/blueprints/{bp}/scorecards/{id} (the `PutScorecard` operationId).
+func (c *Client) PutScorecard(ctx context.Context, bp string, id string, body PutScorecardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutScorecardRequest(c.Server, bp, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9521,6 +10369,21 @@ func (c *Client) PatchIntegrationWithBody(ctx context.Context, id string, conten
 // Corresponds with PATCH /v1/integration/{id} (the `PatchIntegration` operationId).
 func (c *Client) PatchIntegration(ctx context.Context, id string, body PatchIntegrationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPatchIntegrationRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListIntegrationDeliveries List integration deliveries
+//
+// Corresponds with GET /v1/integration/{id}/changelog-deliveries (the `ListIntegrationDeliveries` operationId).
+func (c *Client) ListIntegrationDeliveries(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListIntegrationDeliveriesRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -10910,6 +11773,21 @@ func (c *Client) UndoRunWithBody(ctx context.Context, id string, contentType str
 // Corresponds with POST /v1/runs/{id}/undo (the `UndoRun` operationId).
 func (c *Client) UndoRun(ctx context.Context, id string, body UndoRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUndoRunRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListScorecards List scorecards
+//
+// Corresponds with GET /v1/scorecards (the `ListScorecards` operationId).
+func (c *Client) ListScorecards(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListScorecardsRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -13633,6 +14511,141 @@ func NewListDatasourceEntitiesRequestWithBody(server string, contentType string,
 	return req, nil
 }
 
+// NewGetStructureOfRuleRequest constructs an http.Request for the GetStructureOfRule method
+func NewGetStructureOfRuleRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/system/_rule/structure")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetStructureOfRuleResultRequest constructs an http.Request for the GetStructureOfRuleResult method
+func NewGetStructureOfRuleResultRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/system/_rule_result/structure")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetStructureOfScorecardRequest constructs an http.Request for the GetStructureOfScorecard method
+func NewGetStructureOfScorecardRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/system/_scorecard/structure")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetStructureOfTeamRequest constructs an http.Request for the GetStructureOfTeam method
+func NewGetStructureOfTeamRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/system/_team/structure")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetStructureOfUserRequest constructs an http.Request for the GetStructureOfUser method
+func NewGetStructureOfUserRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/system/_user/structure")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewDeleteBlueprintRequest constructs an http.Request for the DeleteBlueprint method
 func NewDeleteBlueprintRequest(server string, bp string, params *DeleteBlueprintParams) (*http.Request, error) {
 	var err error
@@ -14004,6 +15017,40 @@ func NewDeleteEntitiesRequestWithBody(server string, bp string, params *DeleteEn
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListBlueprintDeliveriesRequest constructs an http.Request for the ListBlueprintDeliveries method
+func NewListBlueprintDeliveriesRequest(server string, bp string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/changelog-deliveries", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -14419,6 +15466,127 @@ func NewExportEntitiesRequest(server string, bp string, params *ExportEntitiesPa
 		if params.Q != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Query != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "query", *params.Query, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Rules != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "rules", *params.Rules, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewExportEntitiesJSONRequest constructs an http.Request for the ExportEntitiesJSON method
+func NewExportEntitiesJSONRequest(server string, bp string, params *ExportEntitiesJSONParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/entities.json", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Desc != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "desc", *params.Desc, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Query != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "query", *params.Query, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -15788,6 +16956,270 @@ func NewPatchBlueprintPermissionsRequestWithBody(server string, bp string, conte
 	return req, nil
 }
 
+// NewListBlueprintScorecardsRequest constructs an http.Request for the ListBlueprintScorecards method
+func NewListBlueprintScorecardsRequest(server string, bp string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/scorecards", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateScorecardRequest calls the generic CreateScorecard builder with application/json body
+func NewCreateScorecardRequest(server string, bp string, body CreateScorecardJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateScorecardRequestWithBody(server, bp, "application/json", bodyReader)
+}
+
+// NewCreateScorecardRequestWithBody constructs an http.Request for the CreateScorecard method, with any body, and a specified content type
+func NewCreateScorecardRequestWithBody(server string, bp string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/scorecards", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPutScorecardsRequest calls the generic PutScorecards builder with application/json body
+func NewPutScorecardsRequest(server string, bp string, body PutScorecardsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutScorecardsRequestWithBody(server, bp, "application/json", bodyReader)
+}
+
+// NewPutScorecardsRequestWithBody constructs an http.Request for the PutScorecards method, with any body, and a specified content type
+func NewPutScorecardsRequestWithBody(server string, bp string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/scorecards", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteScorecardRequest constructs an http.Request for the DeleteScorecard method
+func NewDeleteScorecardRequest(server string, bp string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/scorecards/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetScorecardRequest constructs an http.Request for the GetScorecard method
+func NewGetScorecardRequest(server string, bp string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/scorecards/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutScorecardRequest calls the generic PutScorecard builder with application/json body
+func NewPutScorecardRequest(server string, bp string, id string, body PutScorecardJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutScorecardRequestWithBody(server, bp, id, "application/json", bodyReader)
+}
+
+// NewPutScorecardRequestWithBody constructs an http.Request for the PutScorecard method, with any body, and a specified content type
+func NewPutScorecardRequestWithBody(server string, bp string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/scorecards/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewConvertFilesRequest calls the generic ConvertFiles builder with application/json body
 func NewConvertFilesRequest(server string, params *ConvertFilesParams, body ConvertFilesJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -16891,6 +18323,40 @@ func NewPatchIntegrationRequestWithBody(server string, id string, contentType st
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListIntegrationDeliveriesRequest constructs an http.Request for the ListIntegrationDeliveries method
+func NewListIntegrationDeliveriesRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/integration/%s/changelog-deliveries", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -20092,6 +21558,33 @@ func NewUndoRunRequestWithBody(server string, id string, contentType string, bod
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListScorecardsRequest constructs an http.Request for the ListScorecards method
+func NewListScorecardsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/scorecards")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -23298,6 +24791,41 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/blueprints/entities/datasource-entities (the `ListDatasourceEntities` operationId).
 	ListDatasourceEntitiesWithResponse(ctx context.Context, body ListDatasourceEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*ListDatasourceEntitiesResponse, error)
 
+	// GetStructureOfRuleWithResponse Get structure of rule
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/system/_rule/structure (the `GetStructureOfRule` operationId).
+	GetStructureOfRuleWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetStructureOfRuleResponse, error)
+
+	// GetStructureOfRuleResultWithResponse Get structure of rule result
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/system/_rule_result/structure (the `GetStructureOfRuleResult` operationId).
+	GetStructureOfRuleResultWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetStructureOfRuleResultResponse, error)
+
+	// GetStructureOfScorecardWithResponse Get structure of scorecard
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/system/_scorecard/structure (the `GetStructureOfScorecard` operationId).
+	GetStructureOfScorecardWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetStructureOfScorecardResponse, error)
+
+	// GetStructureOfTeamWithResponse Get structure of team
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/system/_team/structure (the `GetStructureOfTeam` operationId).
+	GetStructureOfTeamWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetStructureOfTeamResponse, error)
+
+	// GetStructureOfUserWithResponse Get structure of user
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/system/_user/structure (the `GetStructureOfUser` operationId).
+	GetStructureOfUserWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetStructureOfUserResponse, error)
+
 	// DeleteBlueprintWithResponse Delete blueprint
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -23361,6 +24889,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/blueprints/{bp}/bulk/entities/delete (the `DeleteEntities` operationId).
 	DeleteEntitiesWithResponse(ctx context.Context, bp string, params *DeleteEntitiesParams, body DeleteEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*DeleteEntitiesResponse, error)
 
+	// ListBlueprintDeliveriesWithResponse List blueprint deliveries
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/changelog-deliveries (the `ListBlueprintDeliveries` operationId).
+	ListBlueprintDeliveriesWithResponse(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*ListBlueprintDeliveriesResponse, error)
+
 	// ListEntitiesWithResponse List entities
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -23397,6 +24932,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/blueprints/{bp}/entities.csv (the `ExportEntities` operationId).
 	ExportEntitiesWithResponse(ctx context.Context, bp string, params *ExportEntitiesParams, reqEditors ...RequestEditorFn) (*ExportEntitiesResponse, error)
+
+	// ExportEntitiesJSONWithResponse Export entities j s o n
+	//
+	// The entities of the same search, as one document: {entities}.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities.json (the `ExportEntitiesJSON` operationId).
+	ExportEntitiesJSONWithResponse(ctx context.Context, bp string, params *ExportEntitiesJSONParams, reqEditors ...RequestEditorFn) (*ExportEntitiesJSONResponse, error)
 
 	// UpsertEntitiesWithBodyWithResponse Upsert entities
 	//
@@ -23551,6 +25095,69 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PATCH /v1/blueprints/{bp}/permissions (the `PatchBlueprintPermissions` operationId).
 	PatchBlueprintPermissionsWithResponse(ctx context.Context, bp string, body PatchBlueprintPermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchBlueprintPermissionsResponse, error)
+
+	// ListBlueprintScorecardsWithResponse List blueprint scorecards
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/scorecards (the `ListBlueprintScorecards` operationId).
+	ListBlueprintScorecardsWithResponse(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*ListBlueprintScorecardsResponse, error)
+
+	// CreateScorecardWithBodyWithResponse Create scorecard
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/scorecards (the `CreateScorecard` operationId).
+	CreateScorecardWithBodyWithResponse(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateScorecardResponse, error)
+
+	// CreateScorecardWithResponse Create scorecard
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/scorecards (the `CreateScorecard` operationId).
+	CreateScorecardWithResponse(ctx context.Context, bp string, body CreateScorecardJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateScorecardResponse, error)
+
+	// PutScorecardsWithBodyWithResponse Put scorecards
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/blueprints/{bp}/scorecards (the `PutScorecards` operationId).
+	PutScorecardsWithBodyWithResponse(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutScorecardsResponse, error)
+
+	// PutScorecardsWithResponse Put scorecards
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/blueprints/{bp}/scorecards (the `PutScorecards` operationId).
+	PutScorecardsWithResponse(ctx context.Context, bp string, body PutScorecardsJSONRequestBody, reqEditors ...RequestEditorFn) (*PutScorecardsResponse, error)
+
+	// DeleteScorecardWithResponse Delete scorecard
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/blueprints/{bp}/scorecards/{id} (the `DeleteScorecard` operationId).
+	DeleteScorecardWithResponse(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*DeleteScorecardResponse, error)
+
+	// GetScorecardWithResponse Get scorecard
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/scorecards/{id} (the `GetScorecard` operationId).
+	GetScorecardWithResponse(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*GetScorecardResponse, error)
+
+	// PutScorecardWithBodyWithResponse Put scorecard
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/blueprints/{bp}/scorecards/{id} (the `PutScorecard` operationId).
+	PutScorecardWithBodyWithResponse(ctx context.Context, bp string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutScorecardResponse, error)
+
+	// PutScorecardWithResponse Put scorecard
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/blueprints/{bp}/scorecards/{id} (the `PutScorecard` operationId).
+	PutScorecardWithResponse(ctx context.Context, bp string, id string, body PutScorecardJSONRequestBody, reqEditors ...RequestEditorFn) (*PutScorecardResponse, error)
 
 	// ConvertFilesWithBodyWithResponse Convert files
 	//
@@ -23791,6 +25398,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PATCH /v1/integration/{id} (the `PatchIntegration` operationId).
 	PatchIntegrationWithResponse(ctx context.Context, id string, body PatchIntegrationJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchIntegrationResponse, error)
+
+	// ListIntegrationDeliveriesWithResponse List integration deliveries
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/integration/{id}/changelog-deliveries (the `ListIntegrationDeliveries` operationId).
+	ListIntegrationDeliveriesWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListIntegrationDeliveriesResponse, error)
 
 	// PatchIntegrationConfigWithBodyWithResponse Patch integration config
 	//
@@ -24404,6 +26018,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/runs/{id}/undo (the `UndoRun` operationId).
 	UndoRunWithResponse(ctx context.Context, id string, body UndoRunJSONRequestBody, reqEditors ...RequestEditorFn) (*UndoRunResponse, error)
+
+	// ListScorecardsWithResponse List scorecards
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/scorecards (the `ListScorecards` operationId).
+	ListScorecardsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListScorecardsResponse, error)
 
 	// SearchWithResponse Search
 	//
@@ -26251,6 +27872,246 @@ func (r ListDatasourceEntitiesResponse) ContentType() string {
 	return ""
 }
 
+type GetStructureOfRuleResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BlueprintAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetStructureOfRuleResponse) GetJSON200() *BlueprintAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetStructureOfRuleResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetStructureOfRuleResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetStructureOfRuleResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetStructureOfRuleResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetStructureOfRuleResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetStructureOfRuleResultResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BlueprintAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetStructureOfRuleResultResponse) GetJSON200() *BlueprintAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetStructureOfRuleResultResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetStructureOfRuleResultResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetStructureOfRuleResultResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetStructureOfRuleResultResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetStructureOfRuleResultResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetStructureOfScorecardResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BlueprintAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetStructureOfScorecardResponse) GetJSON200() *BlueprintAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetStructureOfScorecardResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetStructureOfScorecardResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetStructureOfScorecardResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetStructureOfScorecardResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetStructureOfScorecardResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetStructureOfTeamResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BlueprintAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetStructureOfTeamResponse) GetJSON200() *BlueprintAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetStructureOfTeamResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetStructureOfTeamResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetStructureOfTeamResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetStructureOfTeamResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetStructureOfTeamResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetStructureOfUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BlueprintAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetStructureOfUserResponse) GetJSON200() *BlueprintAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetStructureOfUserResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetStructureOfUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetStructureOfUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetStructureOfUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetStructureOfUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type DeleteBlueprintResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -26539,6 +28400,54 @@ func (r DeleteEntitiesResponse) ContentType() string {
 	return ""
 }
 
+type ListBlueprintDeliveriesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeliveriesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListBlueprintDeliveriesResponse) GetJSON200() *DeliveriesAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListBlueprintDeliveriesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListBlueprintDeliveriesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListBlueprintDeliveriesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListBlueprintDeliveriesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListBlueprintDeliveriesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListEntitiesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -26718,6 +28627,54 @@ func (r ExportEntitiesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ExportEntitiesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ExportEntitiesJSONResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *string
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ExportEntitiesJSONResponse) GetJSON200() *string {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ExportEntitiesJSONResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ExportEntitiesJSONResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExportEntitiesJSONResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExportEntitiesJSONResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExportEntitiesJSONResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -27534,6 +29491,294 @@ func (r PatchBlueprintPermissionsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PatchBlueprintPermissionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListBlueprintScorecardsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ScorecardsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListBlueprintScorecardsResponse) GetJSON200() *ScorecardsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListBlueprintScorecardsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListBlueprintScorecardsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListBlueprintScorecardsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListBlueprintScorecardsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListBlueprintScorecardsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateScorecardResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ScorecardAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateScorecardResponse) GetJSON200() *ScorecardAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateScorecardResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateScorecardResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateScorecardResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateScorecardResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateScorecardResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutScorecardsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ScorecardsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutScorecardsResponse) GetJSON200() *ScorecardsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PutScorecardsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutScorecardsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutScorecardsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutScorecardsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutScorecardsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteScorecardResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteScorecardResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeleteScorecardResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteScorecardResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteScorecardResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteScorecardResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteScorecardResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetScorecardResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ScorecardAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetScorecardResponse) GetJSON200() *ScorecardAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetScorecardResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetScorecardResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetScorecardResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetScorecardResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetScorecardResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutScorecardResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ScorecardAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutScorecardResponse) GetJSON200() *ScorecardAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PutScorecardResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutScorecardResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutScorecardResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutScorecardResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutScorecardResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -28679,6 +30924,54 @@ func (r PatchIntegrationResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PatchIntegrationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListIntegrationDeliveriesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeliveriesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListIntegrationDeliveriesResponse) GetJSON200() *DeliveriesAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListIntegrationDeliveriesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListIntegrationDeliveriesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListIntegrationDeliveriesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListIntegrationDeliveriesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListIntegrationDeliveriesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -31888,6 +34181,54 @@ func (r UndoRunResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r UndoRunResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListScorecardsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ScorecardsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListScorecardsResponse) GetJSON200() *ScorecardsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListScorecardsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListScorecardsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListScorecardsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListScorecardsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListScorecardsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -35447,6 +37788,71 @@ func (c *ClientWithResponses) ListDatasourceEntitiesWithResponse(ctx context.Con
 	return ParseListDatasourceEntitiesResponse(rsp)
 }
 
+// GetStructureOfRuleWithResponse Get structure of rule
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/system/_rule/structure (the `GetStructureOfRule` operationId).
+func (c *ClientWithResponses) GetStructureOfRuleWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetStructureOfRuleResponse, error) {
+	rsp, err := c.GetStructureOfRule(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetStructureOfRuleResponse(rsp)
+}
+
+// GetStructureOfRuleResultWithResponse Get structure of rule result
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/system/_rule_result/structure (the `GetStructureOfRuleResult` operationId).
+func (c *ClientWithResponses) GetStructureOfRuleResultWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetStructureOfRuleResultResponse, error) {
+	rsp, err := c.GetStructureOfRuleResult(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetStructureOfRuleResultResponse(rsp)
+}
+
+// GetStructureOfScorecardWithResponse Get structure of scorecard
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/system/_scorecard/structure (the `GetStructureOfScorecard` operationId).
+func (c *ClientWithResponses) GetStructureOfScorecardWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetStructureOfScorecardResponse, error) {
+	rsp, err := c.GetStructureOfScorecard(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetStructureOfScorecardResponse(rsp)
+}
+
+// GetStructureOfTeamWithResponse Get structure of team
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/system/_team/structure (the `GetStructureOfTeam` operationId).
+func (c *ClientWithResponses) GetStructureOfTeamWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetStructureOfTeamResponse, error) {
+	rsp, err := c.GetStructureOfTeam(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetStructureOfTeamResponse(rsp)
+}
+
+// GetStructureOfUserWithResponse Get structure of user
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/system/_user/structure (the `GetStructureOfUser` operationId).
+func (c *ClientWithResponses) GetStructureOfUserWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetStructureOfUserResponse, error) {
+	rsp, err := c.GetStructureOfUser(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetStructureOfUserResponse(rsp)
+}
+
 // DeleteBlueprintWithResponse Delete blueprint
 //
 // Returns a wrapper object for the known response body format(s).
@@ -35564,6 +37970,19 @@ func (c *ClientWithResponses) DeleteEntitiesWithResponse(ctx context.Context, bp
 	return ParseDeleteEntitiesResponse(rsp)
 }
 
+// ListBlueprintDeliveriesWithResponse List blueprint deliveries
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/{bp}/changelog-deliveries (the `ListBlueprintDeliveries` operationId).
+func (c *ClientWithResponses) ListBlueprintDeliveriesWithResponse(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*ListBlueprintDeliveriesResponse, error) {
+	rsp, err := c.ListBlueprintDeliveries(ctx, bp, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListBlueprintDeliveriesResponse(rsp)
+}
+
 // ListEntitiesWithResponse List entities
 //
 // Returns a wrapper object for the known response body format(s).
@@ -35629,6 +38048,21 @@ func (c *ClientWithResponses) ExportEntitiesWithResponse(ctx context.Context, bp
 		return nil, err
 	}
 	return ParseExportEntitiesResponse(rsp)
+}
+
+// ExportEntitiesJSONWithResponse Export entities j s o n
+//
+// The entities of the same search, as one document: {entities}.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities.json (the `ExportEntitiesJSON` operationId).
+func (c *ClientWithResponses) ExportEntitiesJSONWithResponse(ctx context.Context, bp string, params *ExportEntitiesJSONParams, reqEditors ...RequestEditorFn) (*ExportEntitiesJSONResponse, error) {
+	rsp, err := c.ExportEntitiesJSON(ctx, bp, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExportEntitiesJSONResponse(rsp)
 }
 
 // UpsertEntitiesWithBodyWithResponse Upsert entities
@@ -35915,6 +38349,123 @@ func (c *ClientWithResponses) PatchBlueprintPermissionsWithResponse(ctx context.
 		return nil, err
 	}
 	return ParsePatchBlueprintPermissionsResponse(rsp)
+}
+
+// ListBlueprintScorecardsWithResponse List blueprint scorecards
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/{bp}/scorecards (the `ListBlueprintScorecards` operationId).
+func (c *ClientWithResponses) ListBlueprintScorecardsWithResponse(ctx context.Context, bp string, reqEditors ...RequestEditorFn) (*ListBlueprintScorecardsResponse, error) {
+	rsp, err := c.ListBlueprintScorecards(ctx, bp, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListBlueprintScorecardsResponse(rsp)
+}
+
+// CreateScorecardWithBodyWithResponse Create scorecard
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/blueprints/{bp}/scorecards (the `CreateScorecard` operationId).
+func (c *ClientWithResponses) CreateScorecardWithBodyWithResponse(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateScorecardResponse, error) {
+	rsp, err := c.CreateScorecardWithBody(ctx, bp, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateScorecardResponse(rsp)
+}
+
+// CreateScorecardWithResponse Create scorecard
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/blueprints/{bp}/scorecards (the `CreateScorecard` operationId).
+func (c *ClientWithResponses) CreateScorecardWithResponse(ctx context.Context, bp string, body CreateScorecardJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateScorecardResponse, error) {
+	rsp, err := c.CreateScorecard(ctx, bp, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateScorecardResponse(rsp)
+}
+
+// PutScorecardsWithBodyWithResponse Put scorecards
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/blueprints/{bp}/scorecards (the `PutScorecards` operationId).
+func (c *ClientWithResponses) PutScorecardsWithBodyWithResponse(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutScorecardsResponse, error) {
+	rsp, err := c.PutScorecardsWithBody(ctx, bp, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutScorecardsResponse(rsp)
+}
+
+// PutScorecardsWithResponse Put scorecards
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/blueprints/{bp}/scorecards (the `PutScorecards` operationId).
+func (c *ClientWithResponses) PutScorecardsWithResponse(ctx context.Context, bp string, body PutScorecardsJSONRequestBody, reqEditors ...RequestEditorFn) (*PutScorecardsResponse, error) {
+	rsp, err := c.PutScorecards(ctx, bp, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutScorecardsResponse(rsp)
+}
+
+// DeleteScorecardWithResponse Delete scorecard
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/blueprints/{bp}/scorecards/{id} (the `DeleteScorecard` operationId).
+func (c *ClientWithResponses) DeleteScorecardWithResponse(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*DeleteScorecardResponse, error) {
+	rsp, err := c.DeleteScorecard(ctx, bp, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteScorecardResponse(rsp)
+}
+
+// GetScorecardWithResponse Get scorecard
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/{bp}/scorecards/{id} (the `GetScorecard` operationId).
+func (c *ClientWithResponses) GetScorecardWithResponse(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*GetScorecardResponse, error) {
+	rsp, err := c.GetScorecard(ctx, bp, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetScorecardResponse(rsp)
+}
+
+// PutScorecardWithBodyWithResponse Put scorecard
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/blueprints/{bp}/scorecards/{id} (the `PutScorecard` operationId).
+func (c *ClientWithResponses) PutScorecardWithBodyWithResponse(ctx context.Context, bp string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutScorecardResponse, error) {
+	rsp, err := c.PutScorecardWithBody(ctx, bp, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutScorecardResponse(rsp)
+}
+
+// PutScorecardWithResponse Put scorecard
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/blueprints/{bp}/scorecards/{id} (the `PutScorecard` operationId).
+func (c *ClientWithResponses) PutScorecardWithResponse(ctx context.Context, bp string, id string, body PutScorecardJSONRequestBody, reqEditors ...RequestEditorFn) (*PutScorecardResponse, error) {
+	rsp, err := c.PutScorecard(ctx, bp, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutScorecardResponse(rsp)
 }
 
 // ConvertFilesWithBodyWithResponse Convert files
@@ -36359,6 +38910,19 @@ func (c *ClientWithResponses) PatchIntegrationWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParsePatchIntegrationResponse(rsp)
+}
+
+// ListIntegrationDeliveriesWithResponse List integration deliveries
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/integration/{id}/changelog-deliveries (the `ListIntegrationDeliveries` operationId).
+func (c *ClientWithResponses) ListIntegrationDeliveriesWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListIntegrationDeliveriesResponse, error) {
+	rsp, err := c.ListIntegrationDeliveries(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListIntegrationDeliveriesResponse(rsp)
 }
 
 // PatchIntegrationConfigWithBodyWithResponse Patch integration config
@@ -37494,6 +40058,19 @@ func (c *ClientWithResponses) UndoRunWithResponse(ctx context.Context, id string
 		return nil, err
 	}
 	return ParseUndoRunResponse(rsp)
+}
+
+// ListScorecardsWithResponse List scorecards
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/scorecards (the `ListScorecards` operationId).
+func (c *ClientWithResponses) ListScorecardsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListScorecardsResponse, error) {
+	rsp, err := c.ListScorecards(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListScorecardsResponse(rsp)
 }
 
 // SearchWithResponse Search
@@ -39485,6 +42062,171 @@ func ParseListDatasourceEntitiesResponse(rsp *http.Response) (*ListDatasourceEnt
 	return response, nil
 }
 
+// ParseGetStructureOfRuleResponse parses an HTTP response from a GetStructureOfRuleWithResponse call
+func ParseGetStructureOfRuleResponse(rsp *http.Response) (*GetStructureOfRuleResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetStructureOfRuleResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BlueprintAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetStructureOfRuleResultResponse parses an HTTP response from a GetStructureOfRuleResultWithResponse call
+func ParseGetStructureOfRuleResultResponse(rsp *http.Response) (*GetStructureOfRuleResultResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetStructureOfRuleResultResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BlueprintAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetStructureOfScorecardResponse parses an HTTP response from a GetStructureOfScorecardWithResponse call
+func ParseGetStructureOfScorecardResponse(rsp *http.Response) (*GetStructureOfScorecardResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetStructureOfScorecardResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BlueprintAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetStructureOfTeamResponse parses an HTTP response from a GetStructureOfTeamWithResponse call
+func ParseGetStructureOfTeamResponse(rsp *http.Response) (*GetStructureOfTeamResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetStructureOfTeamResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BlueprintAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetStructureOfUserResponse parses an HTTP response from a GetStructureOfUserWithResponse call
+func ParseGetStructureOfUserResponse(rsp *http.Response) (*GetStructureOfUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetStructureOfUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BlueprintAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseDeleteBlueprintResponse parses an HTTP response from a DeleteBlueprintWithResponse call
 func ParseDeleteBlueprintResponse(rsp *http.Response) (*DeleteBlueprintResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -39683,6 +42425,39 @@ func ParseDeleteEntitiesResponse(rsp *http.Response) (*DeleteEntitiesResponse, e
 	return response, nil
 }
 
+// ParseListBlueprintDeliveriesResponse parses an HTTP response from a ListBlueprintDeliveriesWithResponse call
+func ParseListBlueprintDeliveriesResponse(rsp *http.Response) (*ListBlueprintDeliveriesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListBlueprintDeliveriesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeliveriesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListEntitiesResponse parses an HTTP response from a ListEntitiesWithResponse call
 func ParseListEntitiesResponse(rsp *http.Response) (*ListEntitiesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -39796,6 +42571,39 @@ func ParseExportEntitiesResponse(rsp *http.Response) (*ExportEntitiesResponse, e
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseExportEntitiesJSONResponse parses an HTTP response from a ExportEntitiesJSONWithResponse call
+func ParseExportEntitiesJSONResponse(rsp *http.Response) (*ExportEntitiesJSONResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExportEntitiesJSONResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest string
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Failure
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -40352,6 +43160,204 @@ func ParsePatchBlueprintPermissionsResponse(rsp *http.Response) (*PatchBlueprint
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest BlueprintPermissionsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListBlueprintScorecardsResponse parses an HTTP response from a ListBlueprintScorecardsWithResponse call
+func ParseListBlueprintScorecardsResponse(rsp *http.Response) (*ListBlueprintScorecardsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListBlueprintScorecardsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ScorecardsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateScorecardResponse parses an HTTP response from a CreateScorecardWithResponse call
+func ParseCreateScorecardResponse(rsp *http.Response) (*CreateScorecardResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateScorecardResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ScorecardAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutScorecardsResponse parses an HTTP response from a PutScorecardsWithResponse call
+func ParsePutScorecardsResponse(rsp *http.Response) (*PutScorecardsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutScorecardsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ScorecardsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteScorecardResponse parses an HTTP response from a DeleteScorecardWithResponse call
+func ParseDeleteScorecardResponse(rsp *http.Response) (*DeleteScorecardResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteScorecardResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetScorecardResponse parses an HTTP response from a GetScorecardWithResponse call
+func ParseGetScorecardResponse(rsp *http.Response) (*GetScorecardResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetScorecardResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ScorecardAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutScorecardResponse parses an HTTP response from a PutScorecardWithResponse call
+func ParsePutScorecardResponse(rsp *http.Response) (*PutScorecardResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutScorecardResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ScorecardAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -41137,6 +44143,39 @@ func ParsePatchIntegrationResponse(rsp *http.Response) (*PatchIntegrationRespons
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest IntegrationAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListIntegrationDeliveriesResponse parses an HTTP response from a ListIntegrationDeliveriesWithResponse call
+func ParseListIntegrationDeliveriesResponse(rsp *http.Response) (*ListIntegrationDeliveriesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListIntegrationDeliveriesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeliveriesAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -43345,6 +46384,39 @@ func ParseUndoRunResponse(rsp *http.Response) (*UndoRunResponse, error) {
 			return nil, err
 		}
 		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListScorecardsResponse parses an HTTP response from a ListScorecardsWithResponse call
+func ParseListScorecardsResponse(rsp *http.Response) (*ListScorecardsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListScorecardsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ScorecardsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Failure

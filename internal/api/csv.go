@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/csv"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 
@@ -10,48 +11,38 @@ import (
 	"sphera/internal/fault"
 )
 
-const csvPage = 500
+const exportPage = 500
 
-// entitiesCSV writes exactly the rows that the same search lists, in pages, so
-// that memory does not grow with them.
-func (a *API) entitiesCSV(w http.ResponseWriter, r *http.Request) error {
-	query := r.URL.Query()
+// exportQuery is the search that an export writes out.
+func (a *API) exportQuery(r *http.Request) (catalog.Query, error) {
+	asked := r.URL.Query()
 	q := catalog.Query{
-		Blueprint: r.PathValue("bp"), Text: query.Get("q"), Sort: query.Get("sort"), Desc: query.Get("desc") == "true", Limit: csvPage,
+		Blueprint: r.PathValue("bp"), Text: asked.Get("q"), Sort: asked.Get("sort"), Desc: asked.Get("desc") == "true",
+		Limit: exportPage,
 	}
-	if rules := query.Get("rules"); rules != "" {
+	if rules := asked.Get("rules"); rules != "" {
 		if err := json.Unmarshal([]byte(rules), &q.Rules); err != nil {
-			return fault.New(fault.Invalid, "The request cannot be read.").With("rules", "is not valid", "a JSON list of {property, operator, value}")
+			return q, fault.New(fault.Invalid, "The request cannot be read.").With("rules", "is not valid", "a JSON list of {property, operator, value}")
 		}
 	}
-	b, err := a.catalog.Blueprint(r.Context(), q.Blueprint)
-	if err != nil {
-		return err
+	if raw := asked.Get("query"); raw != "" {
+		if err := a.searchQuery(r.Context(), &q, json.RawMessage(raw)); err != nil {
+			return q, err
+		}
 	}
-	columns := sortedKeys(b.Schema.Properties)
-	if chosen := query.Get("columns"); chosen != "" {
-		columns = strings.Split(chosen, ",")
-	} else {
-		columns = append([]string{"$identifier", "$title", "$team"}, append(columns, sortedKeys(b.Relations)...)...)
-	}
+	return q, nil
+}
+
+// exportPages hands every page of a search to write, so that memory does not grow
+// with the result. Once the answer has begun a failure breaks it off.
+func (a *API) exportPages(r *http.Request, q catalog.Query, begin func(), write func(entities []catalog.Entity) error) error {
 	page, err := a.catalog.Search(r.Context(), q)
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="`+safeName(q.Blueprint)+`.csv"`)
-	out := csv.NewWriter(w)
-	a.ignore(r, out.Write(guarded(headings(columns))))
+	begin()
 	for {
-		for _, e := range page.Entities {
-			row := make([]string, 0, len(columns))
-			for _, column := range columns {
-				row = append(row, cell(e, column))
-			}
-			a.ignore(r, out.Write(guarded(row))) // kept by out for Error
-		}
-		out.Flush()
-		if out.Error() != nil || page.Next == "" {
+		if write(page.Entities) != nil || page.Next == "" {
 			return nil //nolint:nilerr // the client went away
 		}
 		q.From = page.Next
@@ -59,6 +50,74 @@ func (a *API) entitiesCSV(w http.ResponseWriter, r *http.Request) error {
 			panic(err) // the answer has begun: break it off
 		}
 	}
+}
+
+func attach(w http.ResponseWriter, contentType, name, extension string) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Disposition", `attachment; filename="`+safeName(name)+extension+`"`)
+}
+
+// entitiesJSON writes the entities that the same search lists, as one document.
+func (a *API) entitiesJSON(w http.ResponseWriter, r *http.Request) error {
+	q, err := a.exportQuery(r)
+	if err != nil {
+		return err
+	}
+	before := `{"ok":true,"entities":[`
+	begin := func() { attach(w, "application/json", q.Blueprint, ".json") }
+	err = a.exportPages(r, q, begin, func(entities []catalog.Entity) error {
+		for _, e := range entities {
+			raw, err := json.Marshal(e)
+			if err != nil {
+				panic(err) // the answer has begun: break it off
+			}
+			if _, err := io.WriteString(w, before+"\n"+string(raw)); err != nil {
+				return err
+			}
+			before = ","
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, strings.TrimPrefix(before, ",")+"\n]}\n")
+	a.ignore(r, err)
+	return nil
+}
+
+// entitiesCSV writes exactly the rows that the same search lists.
+func (a *API) entitiesCSV(w http.ResponseWriter, r *http.Request) error {
+	q, err := a.exportQuery(r)
+	if err != nil {
+		return err
+	}
+	b, err := a.catalog.Blueprint(r.Context(), q.Blueprint)
+	if err != nil {
+		return err
+	}
+	columns := sortedKeys(b.Schema.Properties)
+	if chosen := r.URL.Query().Get("columns"); chosen != "" {
+		columns = strings.Split(chosen, ",")
+	} else {
+		columns = append([]string{"$identifier", "$title", "$team"}, append(columns, sortedKeys(b.Relations)...)...)
+	}
+	out := csv.NewWriter(w)
+	begin := func() {
+		attach(w, "text/csv; charset=utf-8", q.Blueprint, ".csv")
+		a.ignore(r, out.Write(guarded(headings(columns))))
+	}
+	return a.exportPages(r, q, begin, func(entities []catalog.Entity) error {
+		for _, e := range entities {
+			row := make([]string, 0, len(columns))
+			for _, column := range columns {
+				row = append(row, cell(e, column))
+			}
+			a.ignore(r, out.Write(guarded(row))) // kept by out for Error
+		}
+		out.Flush()
+		return out.Error()
+	})
 }
 
 func headings(columns []string) []string {

@@ -17,7 +17,10 @@ func (a *API) routes() []route {
 		aRun, repo, pull = a.runObject, a.repositoryObject, a.pullObject
 	)
 	csvDoc := rawDoc{"text/csv", "The rows of the same search, as a file.", map[string]string{
-		"q": "Text to look for", "rules": "JSON list of {property, operator, value}", "columns": "Comma-separated; all when absent", "sort": "", "desc": "",
+		"q": "Text to look for", "rules": "JSON list of {property, operator, value}", "query": "JSON of the search language: {combinator, rules}", "columns": "Comma-separated; all when absent", "sort": "", "desc": "",
+	}}
+	jsonDoc := rawDoc{"application/json", "The entities of the same search, as one document: {entities}.", map[string]string{
+		"q": "Text to look for", "rules": "JSON list of {property, operator, value}", "query": "JSON of the search language: {combinator, rules}", "sort": "", "desc": "",
 	}}
 	runDoc := rawDoc{"text/event-stream", "Events: run (the run), log (a line, its seq is the id), end. Resumes after Last-Event-ID.", nil}
 	instanceDoc := rawDoc{"text/event-stream", "Events: instance (the instance), log (a line, its seq is the id). Resumes after Last-Event-ID.", nil}
@@ -49,6 +52,7 @@ func (a *API) routes() []route {
 
 		{post, "/v1/blueprints/{bp}/entities/search", "searchEntities", "catalog.read", nil, normal, asks, 0, do(a.searchEntities)},
 		{get, "/v1/blueprints/{bp}/entities.csv", "exportEntities", "catalog.read", nil, 0, none, 0, raw(csvDoc, a.entitiesCSV)},
+		{get, "/v1/blueprints/{bp}/entities.json", "exportEntitiesJSON", "catalog.read", nil, 0, none, 0, raw(jsonDoc, a.entitiesJSON)},
 		{get, "/v1/blueprints/{bp}/entities/{id}/dependents", "listDependents", "catalog.read", nil, 0, none, 0, do(a.dependents)},
 		{post, "/v1/import", "importCatalog", "catalog.read", nil, huge, domain, 0, do(a.importFiles)},
 		{post, "/v1/convert", "convertFiles", "catalog.read", nil, huge, asks, 0, do(a.convertFiles)},

@@ -410,6 +410,91 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/blueprints/system/_rule/structure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get structure of rule */
+        get: operations["getStructureOfRule"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/system/_rule_result/structure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get structure of rule result */
+        get: operations["getStructureOfRuleResult"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/system/_scorecard/structure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get structure of scorecard */
+        get: operations["getStructureOfScorecard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/system/_team/structure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get structure of team */
+        get: operations["getStructureOfTeam"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/system/_user/structure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get structure of user */
+        get: operations["getStructureOfUser"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/blueprints/{bp}": {
         parameters: {
             query?: never;
@@ -464,6 +549,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/blueprints/{bp}/changelog-deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List blueprint deliveries */
+        get: operations["listBlueprintDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/blueprints/{bp}/entities": {
         parameters: {
             query?: never;
@@ -511,6 +613,26 @@ export interface paths {
          * @description The rows of the same search, as a file.
          */
         get: operations["exportEntities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/entities.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export entities j s o n
+         * @description The entities of the same search, as one document: {entities}.
+         */
+        get: operations["exportEntitiesJSON"];
         put?: never;
         post?: never;
         delete?: never;
@@ -742,6 +864,44 @@ export interface paths {
         head?: never;
         /** Patch blueprint permissions */
         patch: operations["patchBlueprintPermissions"];
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/scorecards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List blueprint scorecards */
+        get: operations["listBlueprintScorecards"];
+        /** Put scorecards */
+        put: operations["putScorecards"];
+        /** Create scorecard */
+        post: operations["createScorecard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/scorecards/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get scorecard */
+        get: operations["getScorecard"];
+        /** Put scorecard */
+        put: operations["putScorecard"];
+        post?: never;
+        /** Delete scorecard */
+        delete: operations["deleteScorecard"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/convert": {
@@ -1089,6 +1249,23 @@ export interface paths {
         head?: never;
         /** Patch integration */
         patch: operations["patchIntegration"];
+        trace?: never;
+    };
+    "/v1/integration/{id}/changelog-deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List integration deliveries */
+        get: operations["listIntegrationDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/integration/{id}/config": {
@@ -1974,6 +2151,23 @@ export interface paths {
         put?: never;
         /** Undo run */
         post: operations["undoRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scorecards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List scorecards */
+        get: operations["listScorecards"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3136,6 +3330,18 @@ export interface components {
             after: unknown;
             before: unknown;
         };
+        ChangeDelivery: {
+            about: string;
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            attempt: number;
+            /** Format: int64 */
+            change: number;
+            /** Format: int64 */
+            millis: number;
+            status: string;
+        };
         ChangeEntry: {
             kind: string;
             step: string;
@@ -3265,6 +3471,11 @@ export interface components {
             title: string;
             /** Format: int64 */
             versionId: number;
+        };
+        DeliveriesAnswer: {
+            deliveries: components["schemas"]["ChangeDelivery"][];
+            /** @description Always true */
+            ok: boolean;
         };
         DemoUser: {
             email: string;
@@ -4331,6 +4542,49 @@ export interface components {
             /** @description Always true */
             ok: boolean;
             team: components["schemas"]["SavedTeam"];
+        };
+        Scorecard: {
+            blueprint: string;
+            createdAt: string;
+            createdBy: string;
+            filter?: {
+                [key: string]: unknown;
+            };
+            identifier: string;
+            levels: components["schemas"]["ScorecardLevel"][];
+            rules: components["schemas"]["ScorecardRule"][];
+            title: string;
+            updatedAt: string;
+            updatedBy: string;
+        } & {
+            [key: string]: unknown;
+        };
+        ScorecardAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            scorecard: components["schemas"]["Scorecard"];
+        };
+        ScorecardLevel: {
+            color: string;
+            title: string;
+        } & {
+            [key: string]: unknown;
+        };
+        ScorecardRule: {
+            description?: string;
+            identifier: string;
+            level: string;
+            query: {
+                [key: string]: unknown;
+            };
+            title: string;
+        } & {
+            [key: string]: unknown;
+        };
+        ScorecardsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            scorecards: components["schemas"]["Scorecard"][];
         };
         SearchRule: {
             operator: string;
@@ -5784,6 +6038,151 @@ export interface operations {
             };
         };
     };
+    getStructureOfRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlueprintAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getStructureOfRuleResult: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlueprintAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getStructureOfScorecard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlueprintAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getStructureOfTeam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlueprintAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getStructureOfUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlueprintAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     getBlueprint: {
         parameters: {
             query?: {
@@ -5997,6 +6396,37 @@ export interface operations {
             };
         };
     };
+    listBlueprintDeliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveriesAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     listEntities: {
         parameters: {
             query?: {
@@ -6138,6 +6568,8 @@ export interface operations {
                 desc?: string;
                 /** @description Text to look for */
                 q?: string;
+                /** @description JSON of the search language: {combinator, rules} */
+                query?: string;
                 /** @description JSON list of {property, operator, value} */
                 rules?: string;
                 sort?: string;
@@ -6157,6 +6589,46 @@ export interface operations {
                 };
                 content: {
                     "text/csv": string;
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    exportEntitiesJSON: {
+        parameters: {
+            query?: {
+                desc?: string;
+                /** @description Text to look for */
+                q?: string;
+                /** @description JSON of the search language: {combinator, rules} */
+                query?: string;
+                /** @description JSON list of {property, operator, value} */
+                rules?: string;
+                sort?: string;
+            };
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
                 };
             };
             /** @description Failure */
@@ -6797,6 +7269,213 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BlueprintPermissionsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listBlueprintScorecards: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScorecardsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putScorecards: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScorecardsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createScorecard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScorecardAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getScorecard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScorecardAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putScorecard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScorecardAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteScorecard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Failure */
@@ -7605,6 +8284,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["IntegrationAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listIntegrationDeliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveriesAnswer"];
                 };
             };
             /** @description Failure */
@@ -9840,6 +10550,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listScorecards: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScorecardsAnswer"];
                 };
             };
             /** @description Failure */

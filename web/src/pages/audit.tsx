@@ -6,7 +6,7 @@ import type { AuditEvent } from '~/api/types';
 import { DetailButton } from '~/features/audit/DetailButton';
 import { ObjectLink, Outcome, verbText } from '~/features/audit/EventLine';
 import { plural } from '~/lib/format';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { When } from '~/ui/bits';
 import { DataTable, type Column } from '~/ui/DataTable';
 import { IconHistory } from '~/ui/icons';
@@ -33,26 +33,26 @@ export const Route = createFileRoute('/audit')({
 const columns: Column<AuditEvent>[] = [
   {
     id: 'verb',
-    title: t.insights.verb,
+    title: tw.insights.verb,
     width: 200,
     cell: (event) => <DetailButton event={event}>{verbText(event.verb)}</DetailButton>,
   },
   {
     id: 'object',
-    title: t.insights.object,
+    title: tw.insights.object,
     width: 260,
     cell: (event) => <ObjectLink object={event.object} />,
   },
-  { id: 'actor', title: t.insights.actor, width: 170, cell: (event) => event.actorName || event.actor },
+  { id: 'actor', title: tw.insights.actor, width: 170, cell: (event) => event.actorName || event.actor },
   {
     id: 'outcome',
-    title: t.insights.outcome,
+    title: tw.insights.outcome,
     width: 120,
     cell: (event) => <Outcome outcome={event.outcome} />,
   },
   {
     id: 'run',
-    title: t.insights.run,
+    title: tw.insights.run,
     width: 110,
     cell: (event) =>
       event.runId ? (
@@ -63,7 +63,7 @@ const columns: Column<AuditEvent>[] = [
         <span className="sph-muted">{'–'}</span>
       ),
   },
-  { id: 'at', title: t.insights.time, width: 130, cell: (event) => <When at={event.at} /> },
+  { id: 'at', title: tw.insights.time, width: 130, cell: (event) => <When at={event.at} /> },
 ];
 
 function Audit() {
@@ -78,23 +78,27 @@ function Audit() {
   const loaded = `${plural(rows.length, 'entry', 'entries')}${query.hasNextPage ? '+' : ''}`;
   return (
     <div className="sph-page wide">
-      <PageHeader title={t.insights.auditTitle} description={t.insights.auditDescription} />
+      <PageHeader title={tw.insights.auditTitle} description={tw.insights.auditDescription} />
       <ListToolbar total={query.isSuccess ? loaded : ''}>
-        <TextFilter label={t.insights.filterVerb} value={search.verb} onChange={(verb) => change({ verb })} />
         <TextFilter
-          label={t.insights.filterObject}
+          label={tw.insights.filterVerb}
+          value={search.verb}
+          onChange={(verb) => change({ verb })}
+        />
+        <TextFilter
+          label={tw.insights.filterObject}
           value={search.object}
           onChange={(object) => change({ object })}
         />
         <TextFilter
-          label={t.insights.filterActor}
+          label={tw.insights.filterActor}
           value={search.actor}
           onChange={(actor) => change({ actor })}
         />
       </ListToolbar>
       <StaleNote query={query} />
       <DataTable
-        label={t.insights.auditTitle}
+        label={tw.insights.auditTitle}
         columns={columns}
         rows={rows}
         rowKey={(event) => String(event.seq)}
@@ -108,7 +112,7 @@ function Audit() {
         onClearFilters={() =>
           change({ object: undefined, actor: undefined, verb: undefined, run: undefined })
         }
-        empty={<EmptyState icon={<IconHistory size={28} />} title={t.insights.noAudit} />}
+        empty={<EmptyState icon={<IconHistory size={28} />} title={tw.insights.noAudit} />}
       />
     </div>
   );

@@ -30,6 +30,7 @@ const entity = (identifier: string) => ({
 const answers: Answers = {
   ...signedIn,
   'GET /v1/blueprints/Component': { body: { ok: true, blueprint } },
+  'GET /v1/views': { body: { ok: true, views: [] } },
   'POST /v1/blueprints/Component/entities/search': (_, body) => {
     const all = ['cart', 'checkout'].filter((id) => id.includes((body as { text?: string }).text ?? ''));
     return { body: { ok: true, entities: all.map(entity), total: all.length } };
@@ -59,7 +60,10 @@ describe('catalog list', () => {
       text: 'check',
       sort: '$title',
       desc: true,
-      rules: [{ property: 'type', operator: '=', value: 'service' }],
+      query: {
+        combinator: 'and',
+        rules: [{ property: 'type', operator: '=', value: 'service' }],
+      },
     });
     expect(screen.getByLabelText('Filter component')).toHaveValue('check');
     expect(screen.getByText('1 entity')).toBeInTheDocument();
@@ -71,7 +75,9 @@ describe('catalog list', () => {
     await screen.findByRole('link', { name: 'cart' });
     await userEvent.type(screen.getByLabelText('Filter component'), 'zzz');
     await waitFor(() => expect(router.state.location.search).toMatchObject({ q: 'zzz' }));
-    await userEvent.click(await screen.findByRole('button', { name: 'Clear filters' }));
+    await userEvent.click(
+      await screen.findAllByRole('button', { name: 'Clear filters' }).then(([first]) => first!),
+    );
     await waitFor(() => expect(router.state.location.search).not.toHaveProperty('q', 'zzz'));
     expect(await screen.findByRole('link', { name: 'cart' })).toBeInTheDocument();
     expect(screen.getByLabelText('Filter component')).toHaveValue('');
@@ -80,8 +86,11 @@ describe('catalog list', () => {
   it('offers the same rows as a file', async () => {
     fakeServer(answers);
     open('/catalog/Component?q=cart');
-    const link = await screen.findByRole('link', { name: 'Export CSV' });
-    expect(link.getAttribute('href')).toContain('/v1/blueprints/Component/entities.csv?q=cart');
+    await userEvent.click(await screen.findByRole('button', { name: 'Export' }));
+    const csv = await screen.findByRole('menuitem', { name: /CSV/ });
+    expect(csv.getAttribute('href')).toContain('/v1/blueprints/Component/entities.csv?q=cart');
+    const json = screen.getByRole('menuitem', { name: /JSON/ });
+    expect(json.getAttribute('href')).toBe('/v1/blueprints/Component/entities.json?q=cart');
   });
 
   it('says that a blueprint does not exist, and offers ways on', async () => {

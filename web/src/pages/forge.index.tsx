@@ -3,7 +3,7 @@ import { createFileRoute, Link } from '@tanstack/react-router';
 import { useCallback, useMemo } from 'react';
 import type { Repository } from '~/api/types';
 import { repositoriesQuery } from '~/features/forge/queries';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { Pill, When } from '~/ui/bits';
 import { DataTable, type Column } from '~/ui/DataTable';
 import { IconBrandGit } from '~/ui/icons';
@@ -26,7 +26,7 @@ export const Route = createFileRoute('/forge/')({
 const columns: Column<Repository>[] = [
   {
     id: 'name',
-    title: t.forge.repository,
+    title: tw.forge.repository,
     width: 280,
     cell: (repo) => (
       <>
@@ -36,17 +36,17 @@ const columns: Column<Repository>[] = [
         {repo.archived && (
           <>
             {' '}
-            <Pill tone="warn">{t.forge.archived}</Pill>
+            <Pill tone="warn">{tw.forge.archived}</Pill>
           </>
         )}
       </>
     ),
   },
-  { id: 'description', title: t.forge.pullBody, width: 380, cell: (repo) => repo.description || '–' },
-  { id: 'owner', title: t.forge.owner, width: 160, cell: (repo) => repo.owner || '–' },
+  { id: 'description', title: tw.forge.pullBody, width: 380, cell: (repo) => repo.description || '–' },
+  { id: 'owner', title: tw.forge.owner, width: 160, cell: (repo) => repo.owner || '–' },
   {
     id: 'pulls',
-    title: t.forge.openPulls,
+    title: tw.forge.openPulls,
     width: 170,
     numeric: true,
     cell: (repo) =>
@@ -58,7 +58,7 @@ const columns: Column<Repository>[] = [
         0
       ),
   },
-  { id: 'updated', title: t.forge.updated, width: 130, cell: (repo) => <When at={repo.updatedAt} /> },
+  { id: 'updated', title: tw.forge.updated, width: 130, cell: (repo) => <When at={repo.updatedAt} /> },
 ];
 
 function Repositories() {
@@ -71,12 +71,12 @@ function Repositories() {
   const loadMore = useCallback(() => void fetchNextPage(), [fetchNextPage]);
   return (
     <div className="sph-page wide">
-      <PageHeader title={t.forge.title} description={t.forge.description} />
-      <ListToolbar total={query.isSuccess ? t.forge.count(rows.length, query.hasNextPage) : ''}>
-        <TextFilter label={t.forge.filter} value={q} onChange={filter} />
+      <PageHeader title={tw.forge.title} description={tw.forge.description} />
+      <ListToolbar total={query.isSuccess ? tw.forge.count(rows.length, query.hasNextPage) : ''}>
+        <TextFilter label={tw.forge.filter} value={q} onChange={filter} />
       </ListToolbar>
       <DataTable
-        label={t.forge.title}
+        label={tw.forge.title}
         columns={columns}
         rows={rows}
         rowKey={(repo) => repo.name}
@@ -91,9 +91,9 @@ function Repositories() {
         empty={
           <EmptyState
             icon={<IconBrandGit size={28} />}
-            title={t.forge.none}
-            text={t.forge.noneText}
-            action={<ButtonLink to="/create">{t.forge.create}</ButtonLink>}
+            title={tw.forge.none}
+            text={tw.forge.noneText}
+            action={<ButtonLink to="/create">{tw.forge.create}</ButtonLink>}
           />
         }
       />

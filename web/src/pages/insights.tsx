@@ -7,7 +7,7 @@ import { medianParts } from '~/features/insights/parts';
 import { StepBars } from '~/features/insights/StepBars';
 import { count, duration } from '~/lib/format';
 import { humanise } from '~/lib/words';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { When } from '~/ui/bits';
 import { IconChartBar } from '~/ui/icons';
 import { PageHeader } from '~/ui/PageHeader';
@@ -24,18 +24,18 @@ function Insights() {
   const { data, error, isPending, refetch } = useQuery(firstAnswerQuery);
   return (
     <div className="sph-page">
-      <PageHeader title={t.insights.title} description={t.insights.description} />
+      <PageHeader title={tw.insights.title} description={tw.insights.description} />
       {isPending && <Skeletons />}
       {error && !data && <ErrorState error={error} retry={() => void refetch()} />}
       {data?.count === 0 && (
         <div className="sph-card">
           <EmptyState
             icon={<IconChartBar size={32} />}
-            title={t.insights.empty}
-            text={t.insights.emptyText}
+            title={tw.insights.empty}
+            text={tw.insights.emptyText}
             action={
               <ButtonLink to="/create/$action" params={{ action: 'create_service' }}>
-                {t.insights.create}
+                {tw.insights.create}
               </ButtonLink>
             }
           />
@@ -63,11 +63,11 @@ function Figures({ summary }: { summary: FirstAnswer }) {
   return (
     <>
       <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="md">
-        <Figure name={t.insights.median} value={duration(summary.p50Millis)} />
-        <Figure name={t.insights.p90} value={duration(summary.p90Millis)} />
-        <Figure name={t.insights.count} value={count(summary.count)} />
+        <Figure name={tw.insights.median} value={duration(summary.p50Millis)} />
+        <Figure name={tw.insights.p90} value={duration(summary.p90Millis)} />
+        <Figure name={tw.insights.count} value={count(summary.count)} />
       </SimpleGrid>
-      <Section title={t.insights.runs} description={t.insights.runsText}>
+      <Section title={tw.insights.runs} description={tw.insights.runsText}>
         <StepBars rows={summary.last} />
       </Section>
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
@@ -80,12 +80,12 @@ function Figures({ summary }: { summary: FirstAnswer }) {
 
 function ByStep({ summary }: { summary: FirstAnswer }) {
   return (
-    <Section title={t.insights.medianOfStep} flush>
+    <Section title={tw.insights.medianOfStep} flush>
       <Table verticalSpacing={8} horizontalSpacing="md">
         <Table.Thead>
           <Table.Tr>
-            <Table.Th>{t.insights.step}</Table.Th>
-            <Table.Th ta="right">{t.insights.median}</Table.Th>
+            <Table.Th>{tw.insights.step}</Table.Th>
+            <Table.Th ta="right">{tw.insights.median}</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
@@ -105,13 +105,13 @@ function ByStep({ summary }: { summary: FirstAnswer }) {
 
 function ByRun({ summary }: { summary: FirstAnswer }) {
   return (
-    <Section title={t.insights.asTable} flush>
+    <Section title={tw.insights.asTable} flush>
       <Table verticalSpacing={8} horizontalSpacing="md">
         <Table.Thead>
           <Table.Tr>
-            <Table.Th>{t.insights.service}</Table.Th>
-            <Table.Th ta="right">{t.insights.total}</Table.Th>
-            <Table.Th>{t.insights.when}</Table.Th>
+            <Table.Th>{tw.insights.service}</Table.Th>
+            <Table.Th ta="right">{tw.insights.total}</Table.Th>
+            <Table.Th>{tw.insights.when}</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>

@@ -5,7 +5,7 @@ import { useCallback, useMemo } from 'react';
 import { pullRequestsQuery } from '~/api/queries';
 import type { PullRequest } from '~/api/types';
 import { PullState } from '~/features/forge/PullBits';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { When } from '~/ui/bits';
 import { DataTable, type Column } from '~/ui/DataTable';
 import { IconGitPullRequest } from '~/ui/icons';
@@ -33,7 +33,7 @@ const listOf = (state: Which | undefined) =>
 const columns: Column<PullRequest>[] = [
   {
     id: 'title',
-    title: t.forge.pull,
+    title: tw.forge.pull,
     width: 380,
     cell: (pull) => (
       <>
@@ -46,13 +46,13 @@ const columns: Column<PullRequest>[] = [
   },
   {
     id: 'repository',
-    title: t.forge.repository,
+    title: tw.forge.repository,
     width: 200,
     cell: (pull) => pull.repository,
   },
-  { id: 'state', title: t.run.state, width: 120, cell: (pull) => <PullState state={pull.state} /> },
-  { id: 'author', title: t.forge.author, width: 180, cell: (pull) => pull.author.name },
-  { id: 'updated', title: t.forge.updated, width: 130, cell: (pull) => <When at={pull.updatedAt} /> },
+  { id: 'state', title: tw.run.state, width: 120, cell: (pull) => <PullState state={pull.state} /> },
+  { id: 'author', title: tw.forge.author, width: 180, cell: (pull) => pull.author.name },
+  { id: 'updated', title: tw.forge.updated, width: 130, cell: (pull) => <When at={pull.updatedAt} /> },
 ];
 
 function Pulls() {
@@ -64,25 +64,25 @@ function Pulls() {
   const loadMore = useCallback(() => void fetchNextPage(), [fetchNextPage]);
   return (
     <div className="sph-page wide">
-      <PageHeader title={t.forge.inbox} description={t.forge.inboxText} />
+      <PageHeader title={tw.forge.inbox} description={tw.forge.inboxText} />
       <ListToolbar>
         <SegmentedControl
           size="sm"
-          aria-label={t.forge.which}
+          aria-label={tw.forge.which}
           value={state ?? 'waiting'}
           onChange={(value) =>
             void navigate({ search: { state: value === 'waiting' ? undefined : (value as Which) } })
           }
           data={[
-            { value: 'waiting', label: t.forge.waiting },
-            { value: 'open', label: t.forge.open },
-            { value: 'merged', label: t.forge.merged },
-            { value: 'closed', label: t.forge.closed },
+            { value: 'waiting', label: tw.forge.waiting },
+            { value: 'open', label: tw.forge.open },
+            { value: 'merged', label: tw.forge.merged },
+            { value: 'closed', label: tw.forge.closed },
           ]}
         />
       </ListToolbar>
       <DataTable
-        label={t.forge.inbox}
+        label={tw.forge.inbox}
         columns={columns}
         rows={rows}
         rowKey={(pull) => `${pull.repository}#${pull.number}`}
@@ -95,8 +95,8 @@ function Pulls() {
         empty={
           <EmptyState
             icon={<IconGitPullRequest size={28} />}
-            title={state ? t.forge.noPulls : t.forge.noWaiting}
-            text={state ? undefined : t.forge.noWaitingText}
+            title={state ? tw.forge.noPulls : tw.forge.noWaiting}
+            text={state ? undefined : tw.forge.noWaitingText}
           />
         }
       />

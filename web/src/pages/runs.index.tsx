@@ -10,6 +10,7 @@ import { isOver } from '~/features/run/queries';
 import { donePercent, runMillis } from '~/features/run/timing';
 import { duration } from '~/lib/format';
 import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { When } from '~/ui/bits';
 import { DataTable, type Column } from '~/ui/DataTable';
 import { IconPlayerPlay } from '~/ui/icons';
@@ -43,9 +44,9 @@ function filterOf({ state, action, whose, entity }: Search): RunFilter {
 function RunProgress({ run }: { run: Run }) {
   return (
     <span style={{ display: 'block' }}>
-      {t.run.stepsOf(run.stepsDone, run.stepsTotal)}
+      {tw.run.stepsOf(run.stepsDone, run.stepsTotal)}
       {!isOver(run.state) && (
-        <Progress value={donePercent(run)} size={3} mt={2} aria-label={t.run.progress} />
+        <Progress value={donePercent(run)} size={3} mt={2} aria-label={tw.run.progress} />
       )}
     </span>
   );
@@ -54,7 +55,7 @@ function RunProgress({ run }: { run: Run }) {
 const columns: Column<Run>[] = [
   {
     id: 'run',
-    title: t.run.run,
+    title: tw.run.run,
     width: 300,
     cell: (run) => (
       <Link to="/runs/$id" params={{ id: run.id }}>
@@ -62,19 +63,19 @@ const columns: Column<Run>[] = [
       </Link>
     ),
   },
-  { id: 'state', title: t.run.state, width: 130, cell: (run) => <RunStatePill state={run.state} /> },
-  { id: 'progress', title: t.run.progress, width: 150, cell: (run) => <RunProgress run={run} /> },
+  { id: 'state', title: tw.run.state, width: 130, cell: (run) => <RunStatePill state={run.state} /> },
+  { id: 'progress', title: tw.run.progress, width: 150, cell: (run) => <RunProgress run={run} /> },
   {
     id: 'about',
-    title: t.run.about,
+    title: tw.run.about,
     width: 180,
     cell: (run) => (run.entities[0] ? <EntityRef of={run.entities[0]} /> : '–'),
   },
-  { id: 'by', title: t.run.by, width: 160, cell: (run) => run.actor.name },
-  { id: 'when', title: t.run.when, width: 130, cell: (run) => <When at={run.createdAt} /> },
+  { id: 'by', title: tw.run.by, width: 160, cell: (run) => run.actor.name },
+  { id: 'when', title: tw.run.when, width: 130, cell: (run) => <When at={run.createdAt} /> },
   {
     id: 'took',
-    title: t.run.took,
+    title: tw.run.took,
     width: 110,
     numeric: true,
     cell: (run) => (isOver(run.state) ? duration(runMillis(run, 0) ?? 0) : '–'),
@@ -93,41 +94,41 @@ function Runs() {
   const loadMore = useCallback(() => void fetchNextPage(), [fetchNextPage]);
   return (
     <div className="sph-page wide">
-      <PageHeader title={t.run.title} description={t.run.description} />
-      <ListToolbar total={query.isSuccess ? t.run.loaded(rows.length, query.hasNextPage) : ''}>
+      <PageHeader title={tw.run.title} description={tw.run.description} />
+      <ListToolbar total={query.isSuccess ? tw.run.loaded(rows.length, query.hasNextPage) : ''}>
         <SegmentedControl
           size="sm"
-          aria-label={t.run.whose}
+          aria-label={tw.run.whose}
           value={search.whose ?? 'all'}
           onChange={(value) => change({ whose: value === 'mine' ? 'mine' : undefined })}
           data={[
-            { value: 'all', label: t.run.all },
-            { value: 'mine', label: t.run.mine },
+            { value: 'all', label: tw.run.all },
+            { value: 'mine', label: tw.run.mine },
           ]}
         />
         <NativeSelect
           size="sm"
-          aria-label={t.run.state}
+          aria-label={tw.run.state}
           value={search.state ?? ''}
           onChange={(event) => change({ state: (event.currentTarget.value || undefined) as RunState })}
           data={[
-            { value: '', label: t.run.anyState },
+            { value: '', label: tw.run.anyState },
             ...Object.entries(t.common.runState).map(([value, label]) => ({ value, label })),
           ]}
         />
         <NativeSelect
           size="sm"
-          aria-label={t.run.action}
+          aria-label={tw.run.action}
           value={search.action ?? ''}
           onChange={(event) => change({ action: event.currentTarget.value || undefined })}
           data={[
-            { value: '', label: t.run.anyAction },
+            { value: '', label: tw.run.anyAction },
             ...actions.map((action) => ({ value: action.identifier, label: action.title })),
           ]}
         />
       </ListToolbar>
       <DataTable
-        label={t.run.title}
+        label={tw.run.title}
         columns={columns}
         rows={rows}
         rowKey={(run) => run.id}
@@ -142,9 +143,9 @@ function Runs() {
         empty={
           <EmptyState
             icon={<IconPlayerPlay size={28} />}
-            title={t.run.none}
-            text={t.run.noneText}
-            action={<ButtonLink to="/create">{t.run.create}</ButtonLink>}
+            title={tw.run.none}
+            text={tw.run.noneText}
+            action={<ButtonLink to="/create">{tw.run.create}</ButtonLink>}
           />
         }
       />

@@ -1,6 +1,6 @@
 import { Button, Checkbox, Group, Text, VisuallyHidden } from '@mantine/core';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { memo, useCallback, useEffect, useRef, useState, type ReactNode } from 'react';
+import { memo, useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { count } from '~/lib/format';
 import { nextSort, parseSort } from '~/lib/listState';
 import { useShortcuts } from '~/lib/shortcuts';
@@ -43,6 +43,8 @@ type Props<Row> = {
   empty: ReactNode;
   /** Buttons for the selected rows; rows can be selected only when given. */
   selection?: (keys: string[]) => ReactNode;
+  /** Called with the new width of a column that was dragged or moved by keys. */
+  onResize?: (id: string, width: number) => void;
   /** Pixels of the window that the table leaves to what is above and below it. */
   reserve?: number;
 };
@@ -55,7 +57,16 @@ const headHeight = 39;
  * rows in view are in the DOM. j and k move, Enter opens, x selects.
  */
 export function DataTable<Row>(props: Props<Row>) {
-  const { columns, rows, rowKey, selection, hasMore, loadingMore, onLoadMore, reserve = 250 } = props;
+  const { rows, rowKey, selection, hasMore, loadingMore, onLoadMore, onResize, reserve = 250 } = props;
+  // While a column is dragged its width is here; the caller hears of the last one.
+  const [drag, setDrag] = useState<{ id: string; width: number }>();
+  const columns = useMemo(
+    () =>
+      drag
+        ? props.columns.map((column) => (column.id === drag.id ? { ...column, width: drag.width } : column))
+        : props.columns,
+    [props.columns, drag],
+  );
   const box = useRef<HTMLDivElement>(null);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const toggle = useCallback((key: string) => {
@@ -129,6 +140,13 @@ export function DataTable<Row>(props: Props<Row>) {
               sort={props.sort}
               onSort={props.onSort}
               selectable={Boolean(selection)}
+              onDrag={
+                onResize &&
+                ((id, width, done) => {
+                  setDrag(done ? undefined : { id, width });
+                  if (done) onResize(id, width);
+                })
+              }
             />
           </div>
           <div
@@ -197,7 +215,8 @@ function HeadRow<Row>({
   sort,
   onSort,
   selectable,
-}: Pick<Props<Row>, 'columns' | 'sort' | 'onSort'> & { selectable: boolean }) {
+  onDrag,
+}: Pick<Props<Row>, 'columns' | 'sort' | 'onSort'> & { selectable: boolean; onDrag?: OnDrag }) {
   const sorted = parseSort(sort);
   return (
     <div role="row" className={`${css.row} ${css.headRow}`} aria-rowindex={1}>
@@ -229,14 +248,61 @@ function HeadRow<Row>({
                 {direction === 'descending' && <IconArrowDown size={12} aria-hidden />}
               </button>
             ) : (
-              column.title
+              <span className={css.headText}>{column.title}</span>
             )}
+            {onDrag && <ResizeHandle column={column} onDrag={onDrag} />}
           </div>
         );
       })}
     </div>
   );
 }
+
+type OnDrag = (id: string, width: number, done: boolean) => void;
+
+const keyStep = 20;
+const widthLimits = { min: 60, max: 900 };
+
+/** The edge of a column's head: dragged, or moved with the arrow keys. */
+function ResizeHandle<Row>({ column, onDrag }: { column: Column<Row>; onDrag: OnDrag }) {
+  const from = useRef<{ x: number; width: number }>(undefined);
+  const at = (x: number) => clamped(from.current!.width + x - from.current!.x);
+  return (
+    <span
+      role="separator"
+      aria-orientation="vertical"
+      aria-label={t.common.resize(column.title)}
+      aria-valuenow={column.width}
+      aria-valuemin={widthLimits.min}
+      aria-valuemax={widthLimits.max}
+      tabIndex={0}
+      className={css.handle}
+      onPointerDown={(event) => {
+        event.preventDefault();
+        // The first column is wider than its width where there is room.
+        const cell = event.currentTarget.parentElement;
+        from.current = { x: event.clientX, width: cell?.getBoundingClientRect().width ?? column.width };
+        event.currentTarget.setPointerCapture(event.pointerId);
+      }}
+      onPointerMove={(event) => {
+        if (from.current) onDrag(column.id, at(event.clientX), false);
+      }}
+      onPointerUp={(event) => {
+        if (from.current) onDrag(column.id, at(event.clientX), true);
+        from.current = undefined;
+      }}
+      onKeyDown={(event) => {
+        const by = event.key === 'ArrowLeft' ? -keyStep : event.key === 'ArrowRight' ? keyStep : 0;
+        if (by === 0) return;
+        event.preventDefault();
+        event.stopPropagation();
+        onDrag(column.id, clamped(column.width + by), true);
+      }}
+    />
+  );
+}
+
+const clamped = (width: number) => Math.min(widthLimits.max, Math.max(widthLimits.min, Math.round(width)));
 
 type DataRowProps = {
   row: unknown;

@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { plural } from '~/lib/format';
 import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { IconDownload } from '~/ui/icons';
 import { ListToolbar, TextFilter } from '~/ui/ListToolbar';
 import { PageHeader } from '~/ui/PageHeader';
@@ -21,10 +22,11 @@ export function ApiReference({ search, onSearch }: Props) {
   return (
     <div className="sph-page wide">
       <PageHeader
-        title={t.insights.apiTitle}
+        title={tw.insights.apiTitle}
         description={
           <>
-            {t.insights.apiDescription} {t.insights.token} <Link to="/account">{t.insights.accountPage}</Link>
+            {tw.insights.apiDescription} {tw.insights.token}{' '}
+            <Link to="/account">{tw.insights.accountPage}</Link>
           </>
         }
         actions={
@@ -35,7 +37,7 @@ export function ApiReference({ search, onSearch }: Props) {
             variant="default"
             leftSection={<IconDownload size={16} aria-hidden />}
           >
-            {t.insights.download}
+            {tw.insights.download}
           </Button>
         }
       />
@@ -47,17 +49,17 @@ export function ApiReference({ search, onSearch }: Props) {
 }
 
 function Operations({ document, search, onSearch }: Props & { document: Document }) {
-  const all = useMemo(() => operationsOf(document, t.insights.other), [document]);
-  const groups = useMemo(() => groupByTag(all, search.q, t.insights.other), [all, search.q]);
+  const all = useMemo(() => operationsOf(document, tw.insights.other), [document]);
+  const groups = useMemo(() => groupByTag(all, search.q, tw.insights.other), [all, search.q]);
   const shown = groups.flatMap(([, operations]) => operations);
   const chosen = all.find((operation) => operation.id === search.op) ?? shown[0];
   return (
     <>
       <ListToolbar total={plural(shown.length, 'operation')}>
-        <TextFilter label={t.insights.apiFilter} value={search.q} onChange={(q) => onSearch({ q })} />
+        <TextFilter label={tw.insights.apiFilter} value={search.q} onChange={(q) => onSearch({ q })} />
       </ListToolbar>
       <div className={css.columns}>
-        <nav className={`sph-card ${css.list}`} aria-label={t.insights.apiTitle}>
+        <nav className={`sph-card ${css.list}`} aria-label={tw.insights.apiTitle}>
           {groups.length === 0 && (
             <EmptyState
               title={t.common.nothingMatches}

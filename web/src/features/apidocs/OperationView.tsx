@@ -1,6 +1,6 @@
 import { Code, Group, Stack, Text, Title } from '@mantine/core';
 import { useState } from 'react';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { CopyButton, Pill } from '~/ui/bits';
 import { IconChevronDown, IconChevronRight } from '~/ui/icons';
 import css from './ApiReference.module.css';
@@ -33,7 +33,7 @@ export function OperationView({ document, operation }: { document: Document; ope
         </div>
         {operation.parameters.length > 0 && (
           <section>
-            <Title order={3}>{t.insights.parameters}</Title>
+            <Title order={3}>{tw.insights.parameters}</Title>
             <ul className={css.schema}>
               {operation.parameters.map((parameter) => (
                 <ParameterLine key={`${parameter.in} ${parameter.name}`} parameter={parameter} />
@@ -43,12 +43,12 @@ export function OperationView({ document, operation }: { document: Document; ope
         )}
         {operation.body && (
           <section>
-            <Title order={3}>{t.insights.requestBody}</Title>
+            <Title order={3}>{tw.insights.requestBody}</Title>
             <SchemaView document={document} schema={operation.body} />
           </section>
         )}
         <section>
-          <Title order={3}>{t.insights.responses}</Title>
+          <Title order={3}>{tw.insights.responses}</Title>
           <Stack gap="xs" mt={4}>
             {operation.responses.map(([status, response]) => {
               const schema = Object.values(response.content ?? {})[0]?.schema;
@@ -66,7 +66,7 @@ export function OperationView({ document, operation }: { document: Document; ope
         </section>
         <section>
           <Group gap={4}>
-            <Title order={3}>{t.insights.example}</Title>
+            <Title order={3}>{tw.insights.example}</Title>
             <CopyButton value={curl} />
           </Group>
           <Code block tabIndex={0} mt={4}>
@@ -84,7 +84,7 @@ function ParameterLine({ parameter }: { parameter: Parameter }) {
       <span className="mono">{parameter.name}</span>{' '}
       <span className="sph-muted">
         {parameter.in}, {typeText(parameter.schema)}
-        {parameter.required && `, ${t.insights.required}`}
+        {parameter.required && `, ${tw.insights.required}`}
       </span>
       {parameter.description && <Text size="xs">{parameter.description}</Text>}
     </li>
@@ -150,7 +150,7 @@ function Field({
       )}{' '}
       <span className="sph-muted">
         {typeText(schema)}
-        {required && `, ${t.insights.required}`}
+        {required && `, ${tw.insights.required}`}
       </span>
       {schema.description && <Text size="xs">{schema.description}</Text>}
       {open && <SchemaView document={document} schema={schema} />}

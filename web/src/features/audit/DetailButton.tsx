@@ -2,7 +2,7 @@ import { Anchor, Code } from '@mantine/core';
 import { useState, type ReactNode } from 'react';
 import type { AuditEvent } from '~/api/types';
 import { fullTime } from '~/lib/format';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { CopyButton, Fact, Facts } from '~/ui/bits';
 import { Outcome } from './EventLine';
 import { Dialog } from '~/ui/Dialog';
@@ -15,7 +15,7 @@ export function DetailButton({ event, children }: { event: AuditEvent; children:
       <Anchor component="button" type="button" size="sm" onClick={() => setOpen(true)}>
         {children}
       </Anchor>
-      <Dialog opened={open} onClose={() => setOpen(false)} title={t.insights.entry(event.seq)} size="lg">
+      <Dialog opened={open} onClose={() => setOpen(false)} title={tw.insights.entry(event.seq)} size="lg">
         <Detail event={event} />
       </Dialog>
     </>
@@ -26,21 +26,21 @@ function Detail({ event }: { event: AuditEvent }) {
   return (
     <>
       <Facts>
-        <Fact name={t.insights.verb}>
+        <Fact name={tw.insights.verb}>
           <span className="mono">{event.verb}</span>
         </Fact>
-        <Fact name={t.insights.object}>
+        <Fact name={tw.insights.object}>
           <span className="mono">{event.object}</span>
         </Fact>
-        <Fact name={t.insights.actor}>
+        <Fact name={tw.insights.actor}>
           {event.actorName} <span className="mono">{event.actor}</span>
         </Fact>
-        <Fact name={t.insights.outcome}>
+        <Fact name={tw.insights.outcome}>
           <Outcome outcome={event.outcome} />
         </Fact>
-        <Fact name={t.insights.time}>{fullTime(event.at)}</Fact>
+        <Fact name={tw.insights.time}>{fullTime(event.at)}</Fact>
         {event.requestId && (
-          <Fact name={t.insights.request}>
+          <Fact name={tw.insights.request}>
             <span className="mono">{event.requestId}</span> <CopyButton value={event.requestId} size="xs" />
           </Fact>
         )}

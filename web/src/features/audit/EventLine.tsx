@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 import type { AuditEvent } from '~/api/types';
 import { humanise, splitEntity } from '~/lib/words';
 import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { Pill, When, type Tone } from '~/ui/bits';
 
 const tones: Record<AuditEvent['outcome'], Tone> = { success: 'ok', denied: 'warn', failure: 'bad' };
@@ -11,7 +12,7 @@ const tones: Record<AuditEvent['outcome'], Tone> = { success: 'ok', denied: 'war
 export function Outcome({ outcome }: { outcome: AuditEvent['outcome'] }) {
   return (
     <Pill tone={tones[outcome] ?? 'mute'} dot>
-      {t.insights.outcomes[outcome] ?? outcome}
+      {tw.insights.outcomes[outcome] ?? outcome}
     </Pill>
   );
 }
@@ -28,7 +29,7 @@ export function ObjectLink({ object }: { object: string }): ReactNode {
   if (parts.blueprint === 'run') {
     return (
       <Link to="/runs/$id" params={{ id: parts.identifier }}>
-        {t.insights.run} <span className="mono">{parts.identifier.slice(-8)}</span>
+        {tw.insights.run} <span className="mono">{parts.identifier.slice(-8)}</span>
       </Link>
     );
   }

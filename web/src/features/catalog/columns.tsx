@@ -1,85 +1,117 @@
+import type { ReactNode } from 'react';
 import type { Blueprint, Entity } from '~/api/types';
-import { humanise } from '~/lib/words';
 import { t } from '~/strings';
 import { When } from '~/ui/bits';
 import type { Column } from '~/ui/DataTable';
 import { EntityLink } from '~/ui/EntityLink';
+import {
+  derivedFields,
+  metaFields,
+  ownFields,
+  propertyFields,
+  relationFields,
+  valueOf,
+  type Field,
+} from './fields';
 import { PropertyValue, RelationValue } from './PropertyValue';
 
 const widths: Record<string, number> = { number: 110, boolean: 100 };
+const metaWidths: Record<string, number> = {
+  $title: 240,
+  $identifier: 180,
+  $team: 150,
+  $createdAt: 120,
+  $updatedAt: 120,
+};
 
 /** Every column a blueprint's table can show, in the order of its schema. */
 export function columnsOf(blueprint: Blueprint): Column<Entity>[] {
-  const properties = Object.entries(blueprint.schema.properties).map(([id, property]): Column<Entity> => ({
-    id,
-    title: property.title || humanise(id),
-    width: property.enum ? 140 : (widths[property.type] ?? 180),
-    sort: property.type === 'object' || property.type === 'array' ? undefined : id,
-    numeric: property.type === 'number',
-    cell: (entity) => <PropertyValue property={property} value={entity.properties[id]} short />,
-  }));
-  const relations = Object.entries(blueprint.relations).map(([id, relation]): Column<Entity> => ({
-    id,
-    title: relation.title || humanise(id),
-    width: relation.many ? 220 : 150,
-    cell: (entity) => <RelationValue relation={relation} value={entity.relations[id]} />,
-  }));
+  const [title, identifier, ...rest] = metaFields;
   return [
-    {
-      id: '$title',
-      title: t.catalog.entityTitle,
-      width: 240,
-      sort: '$title',
-      cell: (entity) => (
-        <EntityLink blueprint={entity.blueprint} id={entity.identifier} title={entity.title} />
-      ),
-    },
-    {
-      id: '$identifier',
-      title: t.catalog.identifier,
-      width: 180,
-      sort: '$identifier',
-      cell: (entity) => <span className="mono">{entity.identifier}</span>,
-    },
-    ...properties,
-    ...relations,
-    {
-      id: '$team',
-      title: t.catalog.team,
-      width: 150,
-      cell: (entity) =>
-        entity.team.length > 0 ? entity.team.join(', ') : <span className="sph-muted">{t.common.none}</span>,
-    },
-    {
-      id: '$updatedAt',
-      title: t.catalog.updated,
-      width: 120,
-      sort: '$updatedAt',
-      cell: (entity) => <When at={entity.updatedAt} />,
-    },
+    metaColumn(title!),
+    metaColumn(identifier!),
+    ...propertyFields(blueprint).map(propertyColumn),
+    ...relationFields(blueprint).map(relationColumn),
+    ...rest.map(metaColumn),
   ];
+}
+
+function propertyColumn({ id, title, kind, property }: Field): Column<Entity> {
+  return {
+    id,
+    title,
+    width: property.enum ? 140 : (widths[property.type] ?? 180),
+    sort: property.type === 'object' || property.type === 'array' || kind === 'mirror' ? undefined : id,
+    numeric: property.type === 'number' && !property.enum,
+    cell: (entity) => <PropertyValue property={property} value={entity.properties[id]} short />,
+  };
+}
+
+function relationColumn({ id, title, relation }: Field): Column<Entity> {
+  return {
+    id,
+    title,
+    width: relation!.many ? 220 : 150,
+    cell: (entity) => <RelationValue relation={relation!} value={entity.relations[id]} />,
+  };
+}
+
+function metaColumn(field: Field): Column<Entity> {
+  return {
+    id: field.id,
+    title: field.title,
+    width: metaWidths[field.id]!,
+    sort: field.id === '$team' ? undefined : field.id,
+    cell: (entity) => metaCell(entity, field),
+  };
+}
+
+function metaCell(entity: Entity, field: Field): ReactNode {
+  switch (field.id) {
+    case '$title':
+      return <EntityLink blueprint={entity.blueprint} id={entity.identifier} title={entity.title} />;
+    case '$identifier':
+      return <span className="mono">{entity.identifier}</span>;
+    case '$team':
+      return entity.team.length > 0 ? (
+        entity.team.join(', ')
+      ) : (
+        <span className="sph-muted">{t.common.none}</span>
+      );
+    default:
+      return <When at={String(valueOf(entity, field))} />;
+  }
 }
 
 /** The columns shown when nobody chose: not the identifier, not every long text. */
 export function usualColumns(blueprint: Blueprint): string[] {
-  const properties = Object.entries(blueprint.schema.properties)
-    .filter(([, property]) => property.type !== 'object' && property.format !== 'markdown')
-    .map(([id]) => id);
+  const properties = ownFields(blueprint)
+    .filter(({ property }) => property.type !== 'object' && property.format !== 'markdown')
+    .map(({ id }) => id);
   return [
     '$title',
     ...properties.slice(0, 5),
-    ...Object.keys(blueprint.relations).slice(0, 4),
+    ...derivedFields(blueprint)
+      .slice(0, 3)
+      .map(({ id }) => id),
+    ...Object.keys(blueprint.relations).slice(0, 3),
     '$team',
     '$updatedAt',
   ];
 }
 
-/** The columns an address asks for; the name is always there. */
+/** The columns an address asks for, in its order and widths; the name is always first. */
 export function shownColumns(
   all: Column<Entity>[],
-  cols: string | undefined,
+  cols: string[] | undefined,
   usual: string[],
+  dragged: Record<string, number> = {},
 ): Column<Entity>[] {
-  const wanted = new Set(cols ? ['$title', ...cols.split(',')] : usual);
-  return all.filter((column) => wanted.has(column.id));
+  const byId = new Map(all.map((column) => [column.id, column]));
+  const wanted = cols ? ['$title', ...cols.filter((id) => id !== '$title')] : usual;
+  return [...new Set(wanted)].flatMap((id) => {
+    const column = byId.get(id);
+    if (!column) return [];
+    return dragged[id] ? { ...column, width: dragged[id] } : column;
+  });
 }

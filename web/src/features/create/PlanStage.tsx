@@ -8,6 +8,7 @@ import { PlanDifferences } from '~/features/plan/PlanDifferences';
 import { PlanView } from '~/features/plan/PlanView';
 import { runQuery } from '~/features/run/queries';
 import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
 import css from './create.module.css';
 
@@ -80,7 +81,7 @@ export function PlanStage({ action, planId, differences, onChanged, onBack, onSt
         {back}
         <span style={{ display: 'flex', alignItems: 'center', gap: 12 }}>
           <Text size="xs" className="sph-muted" visibleFrom="sm">
-            {t.plan.nothingYet}
+            {tw.plan.nothingYet}
           </Text>
           <Button loading={apply.isPending} onClick={() => apply.mutate()}>
             {action.title}

@@ -9,6 +9,7 @@ const entity = (blueprint: string, properties: Record<string, unknown> = {}): En
   identifier: 'a',
   title: 'A',
   blueprint,
+  icon: null,
   team: [],
   properties,
   relations: {},
@@ -46,22 +47,24 @@ describe('mergeGraphs', () => {
     const first: Graph = {
       nodes: [node('a', 0), node('b', 1)],
       edges: [{ from: 'a', to: 'b', relation: 'r' }],
-      more: { b: 2 },
+      more: { b: 3 },
+      hidden: [],
     };
     const opened: Graph = {
-      nodes: [node('b', 0), node('a', 1), node('c', 1), node('d', 1)],
+      nodes: [node('b', 0), node('c', 1), node('d', 1)],
       edges: [
-        { from: 'a', to: 'b', relation: 'r' },
         { from: 'b', to: 'c', relation: 'r' },
         { from: 'b', to: 'd', relation: 'r' },
       ],
-      more: { d: 4 },
+      more: { b: 1, d: 4 },
+      hidden: [],
     };
     const merged = mergeGraphs([first, opened]);
     expect(merged.nodes.map((each) => each.id)).toEqual(['a', 'b', 'c', 'd']);
     expect(merged.nodes[1]?.depth).toBe(1);
     expect(merged.edges).toHaveLength(3);
-    expect(merged.more).toEqual({ d: 4 });
+    // b has four relations, three of which are shown now.
+    expect(merged.more).toEqual({ b: 1, d: 4 });
   });
 });
 

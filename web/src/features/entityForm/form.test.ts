@@ -43,6 +43,7 @@ const blueprint = {
 const entity = {
   identifier: 'cart',
   title: 'Cart',
+  icon: null,
   blueprint: 'Service',
   team: ['checkout'],
   properties: { tier: 1, url: 'https://a.example', config: { b: 1, a: [2] }, tags: ['x', 'y'] },
@@ -109,7 +110,7 @@ describe('check', () => {
       [{ url, code: 'de' }, 'code'],
     ];
     for (const [properties, field] of bad) {
-      expect(Object.keys(wrong(properties)), JSON.stringify(properties)).toEqual([`/properties/${field}`]);
+      expect([properties, Object.keys(wrong(properties))]).toEqual([properties, [`/properties/${field}`]]);
     }
     expect(
       wrong({

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { shortSha } from '~/lib/format';
 import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { CopyButton, When } from '~/ui/bits';
 import { DiffView, type DiffFile, type DiffMode } from '~/ui/DiffView';
 import { PageHeader } from '~/ui/PageHeader';
@@ -38,19 +39,19 @@ export function CommitPage({
       <PageHeader
         title={commit.subject}
         crumbs={[
-          { label: t.forge.title, link: { to: '/forge' } },
+          { label: tw.forge.title, link: { to: '/forge' } },
           { label: repo, link: { to: '/forge/$repo', params: { repo } } },
           { label: shortSha(commit.sha) },
         ]}
         description={
           <>
-            {commit.author.name} {t.forge.committed} <When at={commit.at} /> ·{' '}
+            {commit.author.name} {tw.forge.committed} <When at={commit.at} /> ·{' '}
             <span className="mono">{shortSha(commit.sha)}</span>{' '}
-            <CopyButton value={commit.sha} label={t.forge.copySha} />
+            <CopyButton value={commit.sha} label={tw.forge.copySha} />
             {(commit.parents ?? []).map((parent) => (
               <span key={parent}>
                 {' '}
-                · {t.forge.parent}{' '}
+                · {tw.forge.parent}{' '}
                 <Link to="/forge/$repo/commits/$sha" params={{ repo, sha: parent }} className="mono">
                   {shortSha(parent)}
                 </Link>
@@ -65,7 +66,7 @@ export function CommitPage({
         </div>
       )}
       {statuses.length > 0 && (
-        <Section title={t.forge.statuses} flush>
+        <Section title={tw.forge.statuses} flush>
           <Statuses statuses={statuses} />
         </Section>
       )}

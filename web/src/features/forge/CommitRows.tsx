@@ -2,7 +2,7 @@ import { Text } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import type { Commit } from '~/api/types';
 import { shortSha } from '~/lib/format';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { CopyButton, When } from '~/ui/bits';
 
 /** Commits, one per line. */
@@ -19,7 +19,7 @@ export function CommitRows({ repo, commits }: { repo: string; commits: Commit[] 
       </Text>
       <span style={{ display: 'inline-flex', alignItems: 'center', gap: 2 }}>
         <span className="mono">{shortSha(commit.sha)}</span>
-        <CopyButton value={commit.sha} label={t.forge.copySha} />
+        <CopyButton value={commit.sha} label={tw.forge.copySha} />
       </span>
     </div>
   ));

@@ -2,7 +2,7 @@ import { Button, Group, SegmentedControl, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
 import type { RepoFile } from '~/api/types';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { CopyButton } from '~/ui/bits';
 import { visible } from '~/ui/DiffViewParse';
 import { IconDownload, IconFile } from '~/ui/icons';
@@ -32,8 +32,8 @@ export function FileView({ repo, gitRef, path }: { repo: string; gitRef: string;
       <div className="sph-card">
         <EmptyState
           icon={<IconFile size={28} />}
-          title={t.forge.binaryFile}
-          text={t.forge.binaryText(file.size)}
+          title={tw.forge.binaryFile}
+          text={tw.forge.binaryText(file.size)}
         />
       </div>
     );
@@ -42,38 +42,38 @@ export function FileView({ repo, gitRef, path }: { repo: string; gitRef: string;
     <section className="sph-card" aria-label={path}>
       <div className={css.fileHead}>
         <Text size="sm" className="sph-muted num">
-          {t.forge.lines(linesOf(file.content).length, file.size)}
+          {tw.forge.lines(linesOf(file.content).length, file.size)}
         </Text>
         <Group gap="xs">
           {isMarkdown(path) && (
             <SegmentedControl
               size="xs"
-              aria-label={t.forge.fileView}
+              aria-label={tw.forge.fileView}
               value={raw ? 'code' : 'preview'}
               onChange={(value) => setRaw(value === 'code')}
               data={[
-                { value: 'preview', label: t.forge.preview },
-                { value: 'code', label: t.forge.code },
+                { value: 'preview', label: tw.forge.preview },
+                { value: 'code', label: tw.forge.code },
               ]}
             />
           )}
-          <CopyButton value={file.content} label={t.forge.copyFile} size="md" />
+          <CopyButton value={file.content} label={tw.forge.copyFile} size="md" />
           <DownloadButton file={file} path={path} />
         </Group>
       </div>
       {file.truncated && (
         <Text size="sm" p="sm" className="sph-muted">
-          {t.forge.truncatedFile}
+          {tw.forge.truncatedFile}
         </Text>
       )}
       {file.content === '' ? (
-        <EmptyState title={t.forge.emptyFile} />
+        <EmptyState title={tw.forge.emptyFile} />
       ) : rendered ? (
         <div className={css.body}>
           <LazyMarkdown text={file.content} repo={repo} gitRef={gitRef} folder={folderOf(path)} />
         </div>
       ) : (
-        <Source content={file.content} label={t.forge.linesOf(path)} />
+        <Source content={file.content} label={tw.forge.linesOf(path)} />
       )}
     </section>
   );
@@ -101,7 +101,7 @@ function DownloadButton({ file, path }: { file: RepoFile; path: string }) {
       leftSection={<IconDownload size={14} aria-hidden />}
       onClick={save}
     >
-      {t.forge.download}
+      {tw.forge.download}
     </Button>
   );
 }
@@ -128,7 +128,7 @@ function Source({ content, label }: { content: string; label: string }) {
           {lines.slice(0, shown).map((line, i) => (
             <tr key={i} id={`L${i + 1}`} data-linked={linked === i + 1 || undefined}>
               <td className={css.number}>
-                <a href={`#L${i + 1}`} tabIndex={-1} aria-label={t.forge.lineLink(i + 1)}>
+                <a href={`#L${i + 1}`} tabIndex={-1} aria-label={tw.forge.lineLink(i + 1)}>
                   {i + 1}
                 </a>
               </td>
@@ -139,7 +139,7 @@ function Source({ content, label }: { content: string; label: string }) {
       </table>
       {lines.length > shown && (
         <Button size="compact-sm" variant="default" m="sm" onClick={() => setShown(lines.length)}>
-          {t.forge.showRest(lines.length - shown)}
+          {tw.forge.showRest(lines.length - shown)}
         </Button>
       )}
     </div>

@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { treeQuery } from '~/api/services';
 import type { Repository, TreeEntry } from '~/api/types';
 import { bytes, shortSha } from '~/lib/format';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { When } from '~/ui/bits';
 import { IconBrandGit, IconFile, IconFolder, IconLink } from '~/ui/icons';
 import { Section } from '~/ui/Section';
@@ -80,7 +80,7 @@ function Folder({ repo, gitRef, path }: { repo: string; gitRef: string; path: st
   }
   return (
     <>
-      <section className="sph-card sph-divided" aria-label={path || t.forge.root}>
+      <section className="sph-card sph-divided" aria-label={path || tw.forge.root}>
         {commit && (
           <div className={css.fileHead} style={{ borderBottom: 0 }}>
             <Text size="sm" component="div">
@@ -97,8 +97,8 @@ function Folder({ repo, gitRef, path }: { repo: string; gitRef: string; path: st
         {entries.length === 0 && (
           <EmptyState
             icon={<IconBrandGit size={28} />}
-            title={path === '' ? t.forge.emptyRepository : t.forge.emptyFolder}
-            text={path === '' ? t.forge.emptyRepositoryText : undefined}
+            title={path === '' ? tw.forge.emptyRepository : tw.forge.emptyFolder}
+            text={path === '' ? tw.forge.emptyRepositoryText : undefined}
           />
         )}
         {sorted(entries).map((entry) => (
@@ -120,7 +120,7 @@ function Entry({ repo, gitRef, entry }: { repo: string; gitRef: string; entry: T
   const Icon = entry.kind === 'folder' ? IconFolder : entry.kind === 'file' ? IconFile : IconLink;
   return (
     <div className={css.entry}>
-      <span role="img" aria-label={t.forge.kinds[entry.kind] ?? entry.kind} style={{ display: 'grid' }}>
+      <span role="img" aria-label={tw.forge.kinds[entry.kind] ?? entry.kind} style={{ display: 'grid' }}>
         <Icon size={18} aria-hidden color="var(--sph-muted)" />
       </span>
       <span style={{ overflowWrap: 'anywhere' }}>
@@ -158,7 +158,7 @@ export function BranchPicker({
   repo,
   value,
   onChange,
-  label = t.forge.branch,
+  label = tw.forge.branch,
 }: {
   repo: string;
   value: string;
@@ -168,7 +168,7 @@ export function BranchPicker({
   const branches = useQuery(branchesQuery(repo)).data ?? [];
   const data = branches.map((branch) => ({
     value: branch.name,
-    label: branch.protected ? `${branch.name} (${t.forge.protected})` : branch.name,
+    label: branch.protected ? `${branch.name} (${tw.forge.protected})` : branch.name,
   }));
   if (value && !data.some((each) => each.value === value)) {
     data.unshift({ value, label: shortSha(value) });

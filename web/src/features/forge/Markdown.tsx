@@ -4,7 +4,7 @@ import rehypeSanitize from 'rehype-sanitize';
 import remarkGfm from 'remark-gfm';
 import { useMemo, type MouseEvent } from 'react';
 import { opensOutside, safeAddress } from '~/features/run/PortalLink';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { resolveLink, type Place } from './paths';
 import css from './forge.module.css';
 
@@ -27,7 +27,7 @@ export default function Markdown({ text, place }: { text: string; place?: Place 
       h4: ({ children }) => <h5>{children}</h5>,
       h5: ({ children }) => <h6>{children}</h6>,
       pre: ({ children }) => <pre tabIndex={0}>{children}</pre>,
-      img: ({ alt }) => <em>{t.forge.image(alt ?? '')}</em>,
+      img: ({ alt }) => <em>{tw.forge.image(alt ?? '')}</em>,
       a: ({ href, children }) => {
         const address = safeAddress(resolveLink(href, place));
         if (!address) return <>{children}</>;

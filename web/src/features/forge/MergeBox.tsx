@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { api } from '~/api/client';
 import type { PullRequest } from '~/api/types';
 import { humanise } from '~/lib/words';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { Pill } from '~/ui/bits';
 import { confirm } from '~/ui/confirm';
 import { IconGitMerge } from '~/ui/icons';
@@ -25,7 +25,7 @@ export function MergeBox({ pull }: { pull: PullRequest }) {
   };
   const merge = useMutation({
     mutationFn: () => api.post('/v1/repositories/{repo}/pull-requests/{n}/merge', { path }, { method }),
-    onSuccess: (answer) => done(answer, t.forge.mergeDone(pull.number)),
+    onSuccess: (answer) => done(answer, tw.forge.mergeDone(pull.number)),
     onError: (error) => toastError(error),
   });
   const close = useMutation({
@@ -33,29 +33,29 @@ export function MergeBox({ pull }: { pull: PullRequest }) {
       api.post('/v1/repositories/{repo}/pull-requests/{n}/close', {
         path,
       }),
-    onSuccess: (answer) => done(answer, t.forge.closeDone(pull.number)),
+    onSuccess: (answer) => done(answer, tw.forge.closeDone(pull.number)),
     onError: (error) => toastError(error),
   });
   if (pull.state !== 'open') {
     return (
-      <Section title={t.forge.mergeTitle}>
-        <Text size="sm">{pull.state === 'merged' ? t.forge.isMerged : t.forge.isClosed}</Text>
+      <Section title={tw.forge.mergeTitle}>
+        <Text size="sm">{pull.state === 'merged' ? tw.forge.isMerged : tw.forge.isClosed}</Text>
       </Section>
     );
   }
   const ok = pull.mergeable?.ok ?? false;
   return (
-    <Section title={t.forge.mergeTitle}>
+    <Section title={tw.forge.mergeTitle}>
       <Stack gap="sm" pb={6}>
         <Verdict pull={pull} />
         <Radio.Group
-          label={t.forge.how}
+          label={tw.forge.how}
           value={method}
           onChange={(next) => setMethod(next as 'squash' | 'merge')}
         >
           <Stack gap={8} mt={6}>
-            <Radio value="squash" label={t.forge.squash} description={t.forge.squashText} />
-            <Radio value="merge" label={t.forge.merge} description={t.forge.mergeText} />
+            <Radio value="squash" label={tw.forge.squash} description={tw.forge.squashText} />
+            <Radio value="merge" label={tw.forge.merge} description={tw.forge.mergeText} />
           </Stack>
         </Radio.Group>
         <Button
@@ -64,7 +64,7 @@ export function MergeBox({ pull }: { pull: PullRequest }) {
           loading={merge.isPending}
           onClick={() => merge.mutate()}
         >
-          {method === 'squash' ? t.forge.squash : t.forge.merge}
+          {method === 'squash' ? tw.forge.squash : tw.forge.merge}
         </Button>
         <Button
           variant="subtle"
@@ -72,15 +72,15 @@ export function MergeBox({ pull }: { pull: PullRequest }) {
           loading={close.isPending}
           onClick={() =>
             confirm({
-              title: t.forge.closeTitle(pull.number),
-              text: t.forge.closeText,
-              verb: t.forge.close,
+              title: tw.forge.closeTitle(pull.number),
+              text: tw.forge.closeText,
+              verb: tw.forge.close,
               danger: true,
               onConfirm: () => close.mutate(),
             })
           }
         >
-          {t.forge.close}
+          {tw.forge.close}
         </Button>
       </Stack>
     </Section>
@@ -93,11 +93,11 @@ function Verdict({ pull }: { pull: PullRequest }) {
   return (
     <div>
       <Pill tone={ok ? 'ok' : 'warn'} dot>
-        {ok ? t.forge.canMerge : t.forge.cannotMerge}
+        {ok ? tw.forge.canMerge : tw.forge.cannotMerge}
       </Pill>
       {byRule && (
         <Text size="sm" mt={6}>
-          {t.forge.byRule(byRule)}
+          {tw.forge.byRule(byRule)}
         </Text>
       )}
       {(blocked ?? []).length > 0 && (
@@ -109,7 +109,7 @@ function Verdict({ pull }: { pull: PullRequest }) {
       )}
       {!ok && people.length > 0 && (
         <Text size="sm" mt={6}>
-          {t.forge.whoCan}: {people.join(', ')}
+          {tw.forge.whoCan}: {people.join(', ')}
         </Text>
       )}
     </div>

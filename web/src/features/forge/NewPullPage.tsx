@@ -5,7 +5,7 @@ import { api } from '~/api/client';
 import { isApiError } from '~/api/errors';
 import { repositoryQuery } from '~/api/services';
 import type { PullRequest } from '~/api/types';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { DiffView } from '~/ui/DiffView';
 import { IconGitBranch } from '~/ui/icons';
 import { PageHeader } from '~/ui/PageHeader';
@@ -47,37 +47,37 @@ export function NewPullPage({ repo, search, go, onOpened }: Props) {
   return (
     <div className="sph-page">
       <PageHeader
-        title={t.forge.newTitle}
-        documentTitle={`${t.forge.newTitle} · ${repo}`}
+        title={tw.forge.newTitle}
+        documentTitle={`${tw.forge.newTitle} · ${repo}`}
         crumbs={[
-          { label: t.forge.title, link: { to: '/forge' } },
+          { label: tw.forge.title, link: { to: '/forge' } },
           { label: repo, link: { to: '/forge/$repo', params: { repo } } },
-          { label: t.forge.newTitle },
+          { label: tw.forge.newTitle },
         ]}
       />
       {branches.data.length < 2 ? (
         <div className="sph-card">
           <EmptyState
             icon={<IconGitBranch size={28} />}
-            title={t.forge.oneBranch}
-            text={t.forge.oneBranchText}
+            title={tw.forge.oneBranch}
+            text={tw.forge.oneBranchText}
             command="git push origin HEAD:my-change"
           />
         </div>
       ) : (
         <>
           <Group gap="sm">
-            <Text size="sm">{t.forge.head}</Text>
+            <Text size="sm">{tw.forge.head}</Text>
             <BranchPicker
               repo={repo}
-              label={t.forge.head}
+              label={tw.forge.head}
               value={head}
               onChange={(next) => go({ base, head: next })}
             />
-            <Text size="sm">{t.forge.into}</Text>
+            <Text size="sm">{tw.forge.into}</Text>
             <BranchPicker
               repo={repo}
-              label={t.forge.base}
+              label={tw.forge.base}
               value={base}
               onChange={(next) => go({ base: next, head })}
             />
@@ -114,7 +114,7 @@ function Form({ repo, base, head, subject, onOpened }: FormProps) {
   if (base === head) {
     return (
       <Text size="sm" className="sph-muted">
-        {t.forge.sameBranch}
+        {tw.forge.sameBranch}
       </Text>
     );
   }
@@ -129,15 +129,15 @@ function Form({ repo, base, head, subject, onOpened }: FormProps) {
       >
         <Stack gap="md">
           <TextInput
-            label={t.forge.pullTitle}
+            label={tw.forge.pullTitle}
             required
             value={title}
             error={problems.title}
             onChange={(event) => setTitle(event.currentTarget.value)}
           />
           <Textarea
-            label={t.forge.pullBody}
-            description={t.forge.markdown}
+            label={tw.forge.pullBody}
+            description={tw.forge.markdown}
             autosize
             minRows={3}
             value={body}
@@ -150,7 +150,7 @@ function Form({ repo, base, head, subject, onOpened }: FormProps) {
               loading={open.isPending}
               disabled={title.trim() === '' || diff.data?.length === 0}
             >
-              {t.forge.openPull}
+              {tw.forge.openPull}
             </Button>
           </Group>
         </Stack>
@@ -159,7 +159,7 @@ function Form({ repo, base, head, subject, onOpened }: FormProps) {
       {diff.error && <ErrorState error={diff.error} retry={() => void diff.refetch()} />}
       {diff.data?.length === 0 && (
         <Text size="sm" className="sph-muted">
-          {t.forge.nothingDiffers}
+          {tw.forge.nothingDiffers}
         </Text>
       )}
       {diff.data && diff.data.length > 0 && <DiffView files={diff.data} />}

@@ -2,7 +2,7 @@ import { Text } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import type { CommitStatus, PullRequest } from '~/api/types';
 import { humanise } from '~/lib/words';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { Pill, When, type Tone } from '~/ui/bits';
 import { PortalLink } from '~/features/run/PortalLink';
 
@@ -11,7 +11,7 @@ const tones: Record<string, Tone> = { open: 'ok', merged: 'info', closed: 'mute'
 export function PullState({ state }: { state: string }) {
   return (
     <Pill tone={tones[state] ?? 'mute'} dot>
-      {t.forge.pullState[state] ?? humanise(state)}
+      {tw.forge.pullState[state] ?? humanise(state)}
     </Pill>
   );
 }
@@ -41,7 +41,7 @@ export function Statuses({ statuses }: { statuses: CommitStatus[] }) {
   return statuses.map((status) => (
     <div key={status.context} className="sph-row sph-line">
       <Pill tone={statusTones[status.state] ?? 'mute'} dot>
-        {t.forge.statusState[status.state] ?? humanise(status.state)}
+        {tw.forge.statusState[status.state] ?? humanise(status.state)}
       </Pill>
       <Text size="sm" className="sph-line-text" component="div">
         <PortalLink to={status.url}>{status.context}</PortalLink>

@@ -1,6 +1,7 @@
 import { Button, Group, SegmentedControl } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { IconGitPullRequest } from '~/ui/icons';
 import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
 import { PullRow } from './PullBits';
@@ -23,13 +24,13 @@ export function PullList({
       <Group gap="sm">
         <SegmentedControl
           size="sm"
-          aria-label={t.forge.which}
+          aria-label={tw.forge.which}
           value={state}
           onChange={(value) => onState(value === 'open' ? undefined : (value as 'merged' | 'closed'))}
           data={[
-            { value: 'open', label: t.forge.open },
-            { value: 'merged', label: t.forge.merged },
-            { value: 'closed', label: t.forge.closed },
+            { value: 'open', label: tw.forge.open },
+            { value: 'merged', label: tw.forge.merged },
+            { value: 'closed', label: tw.forge.closed },
           ]}
         />
       </Group>
@@ -39,7 +40,7 @@ export function PullList({
           <ErrorState error={query.error} retry={() => void query.refetch()} />
         )}
         {query.isSuccess && pulls.length === 0 && (
-          <EmptyState icon={<IconGitPullRequest size={28} />} title={t.forge.noPulls} />
+          <EmptyState icon={<IconGitPullRequest size={28} />} title={tw.forge.noPulls} />
         )}
         {pulls.map((pull) => (
           <PullRow key={pull.number} pull={pull} />

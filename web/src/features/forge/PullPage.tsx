@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { PullRequest } from '~/api/types';
 import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { Pill, When } from '~/ui/bits';
 import { DiffView, type DiffMode } from '~/ui/DiffView';
 import { PageHeader } from '~/ui/PageHeader';
@@ -33,9 +34,9 @@ export function PullPage({ repo, number, search, go }: Props) {
         title={pull.title}
         documentTitle={`${pull.title} #${pull.number}`}
         crumbs={[
-          { label: t.forge.title, link: { to: '/forge' } },
+          { label: tw.forge.title, link: { to: '/forge' } },
           { label: repo, link: { to: '/forge/$repo', params: { repo } } },
-          { label: t.forge.pulls, link: { to: '/forge/$repo', params: { repo }, search: { tab: 'pulls' } } },
+          { label: tw.forge.pulls, link: { to: '/forge/$repo', params: { repo }, search: { tab: 'pulls' } } },
           { label: `#${pull.number}` },
         ]}
         status={<PullState state={pull.state} />}
@@ -48,12 +49,12 @@ export function PullPage({ repo, number, search, go }: Props) {
         }
         keepMounted={false}
       >
-        <Tabs.List className="sph-tabs" aria-label={t.forge.parts(`#${pull.number}`)} mb="md">
-          <Tabs.Tab value="conversation">{t.forge.conversation}</Tabs.Tab>
+        <Tabs.List className="sph-tabs" aria-label={tw.forge.parts(`#${pull.number}`)} mb="md">
+          <Tabs.Tab value="conversation">{tw.forge.conversation}</Tabs.Tab>
           <Tabs.Tab value="commits" rightSection={<Pill tone="mute">{pull.commits?.length ?? 0}</Pill>}>
-            {t.forge.commits}
+            {tw.forge.commits}
           </Tabs.Tab>
-          <Tabs.Tab value="files">{t.forge.files}</Tabs.Tab>
+          <Tabs.Tab value="files">{tw.forge.files}</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="conversation">
           <div className={css.pull}>
@@ -87,12 +88,12 @@ export function PullPage({ repo, number, search, go }: Props) {
 function Summary({ pull }: { pull: PullRequest }) {
   return (
     <>
-      {pull.author.name} {t.forge.opened} <When at={pull.createdAt} /> ·{' '}
-      <span className="mono">{pull.head}</span> {t.forge.into} <span className="mono">{pull.base}</span>
+      {pull.author.name} {tw.forge.opened} <When at={pull.createdAt} /> ·{' '}
+      <span className="mono">{pull.head}</span> {tw.forge.into} <span className="mono">{pull.base}</span>
       {pull.mergedBy && (
         <>
           {' '}
-          · {t.forge.mergedBy(pull.mergedBy.name)} <When at={pull.mergedAt} />
+          · {tw.forge.mergedBy(pull.mergedBy.name)} <When at={pull.mergedAt} />
         </>
       )}
       {pull.runId && (
@@ -100,7 +101,7 @@ function Summary({ pull }: { pull: PullRequest }) {
           {' '}
           ·{' '}
           <Link to="/runs/$id" params={{ id: pull.runId }}>
-            {t.forge.ofRun}
+            {tw.forge.ofRun}
           </Link>
         </>
       )}
@@ -114,7 +115,7 @@ function Side({ pull }: { pull: PullRequest }) {
     <div className={css.thread}>
       <MergeBox pull={pull} />
       {statuses.length > 0 && (
-        <Section title={t.forge.statuses} flush>
+        <Section title={tw.forge.statuses} flush>
           <Statuses statuses={statuses} />
         </Section>
       )}

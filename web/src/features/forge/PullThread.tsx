@@ -1,7 +1,7 @@
 import { Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import type { PullRequest } from '~/api/types';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { Pill, When, type Tone } from '~/ui/bits';
 import { LazyMarkdown } from './LazyMarkdown';
 import css from './forge.module.css';
@@ -14,7 +14,7 @@ export function PullThread({ pull }: { pull: PullRequest }) {
     ...(pull.comments ?? []).map((comment, i) => ({
       key: `comment ${comment.id ?? i}`,
       at: comment.at,
-      head: <strong>{t.forge.commented(comment.by.name)}</strong>,
+      head: <strong>{tw.forge.commented(comment.by.name)}</strong>,
       body: comment.body,
     })),
     ...(pull.reviews ?? []).map((review, i) => ({
@@ -26,12 +26,12 @@ export function PullThread({ pull }: { pull: PullRequest }) {
   ].toSorted((a, b) => a.at.localeCompare(b.at));
   return (
     <>
-      <Said at={pull.createdAt} head={<strong>{t.forge.describedBy(pull.author.name)}</strong>}>
+      <Said at={pull.createdAt} head={<strong>{tw.forge.describedBy(pull.author.name)}</strong>}>
         {pull.body ? (
           <LazyMarkdown text={pull.body} />
         ) : (
           <Text size="sm" className="sph-muted">
-            {t.forge.noDescription}
+            {tw.forge.noDescription}
           </Text>
         )}
       </Said>
@@ -50,9 +50,9 @@ function ReviewHead({ name, verdict, stale }: { name: string; verdict: string; s
   return (
     <>
       <Pill tone={stale ? 'mute' : (tones[verdict] ?? 'mute')} dot>
-        {verdict === 'approve' ? t.forge.approved(name) : t.forge.requestedChanges(name)}
+        {verdict === 'approve' ? tw.forge.approved(name) : tw.forge.requestedChanges(name)}
       </Pill>
-      {stale && <Pill tone="warn">{t.forge.stale}</Pill>}
+      {stale && <Pill tone="warn">{tw.forge.stale}</Pill>}
     </>
   );
 }

@@ -1,4 +1,4 @@
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { PageHeader } from '~/ui/PageHeader';
 import { ErrorState } from '~/ui/States';
 
@@ -6,7 +6,10 @@ import { ErrorState } from '~/ui/States';
 export function RepoError({ repo, error, retry }: { repo: string; error: unknown; retry: () => void }) {
   return (
     <div className="sph-page">
-      <PageHeader title={repo} crumbs={[{ label: t.forge.title, link: { to: '/forge' } }, { label: repo }]} />
+      <PageHeader
+        title={repo}
+        crumbs={[{ label: tw.forge.title, link: { to: '/forge' } }, { label: repo }]}
+      />
       <ErrorState error={error} retry={retry} />
     </div>
   );

@@ -3,6 +3,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { repositoryQuery } from '~/api/services';
 import type { Repository } from '~/api/types';
 import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { CopyButton, Pill } from '~/ui/bits';
 import { IconChevronDown, IconGitPullRequest, IconHistory } from '~/ui/icons';
 import { ButtonLink, TextLink } from '~/ui/links';
@@ -37,14 +38,14 @@ export function RepositoryPage({ repo, search, go }: Props) {
       <PageHeader
         title={repository.name}
         documentTitle={title}
-        crumbs={[{ label: t.forge.title, link: { to: '/forge' } }, { label: repository.name }]}
-        status={repository.archived && <Pill tone="warn">{t.forge.archived}</Pill>}
+        crumbs={[{ label: tw.forge.title, link: { to: '/forge' } }, { label: repository.name }]}
+        status={repository.archived && <Pill tone="warn">{tw.forge.archived}</Pill>}
         description={
           <>
             {[
               repository.description,
               repository.owner && t.entity.ownedBy(repository.owner),
-              repository.archived && t.forge.archivedText,
+              repository.archived && tw.forge.archivedText,
             ]
               .filter(Boolean)
               .join(' · ')}
@@ -60,7 +61,7 @@ export function RepositoryPage({ repo, search, go }: Props) {
                 to="/forge/$repo/pulls/new"
                 params={{ repo }}
               >
-                {t.forge.newPull}
+                {tw.forge.newPull}
               </ButtonLink>
             )}
           </>
@@ -73,18 +74,18 @@ export function RepositoryPage({ repo, search, go }: Props) {
         }
         keepMounted={false}
       >
-        <Tabs.List className="sph-tabs" aria-label={t.forge.parts(repository.name)} mb="md">
-          <Tabs.Tab value="files">{t.forge.files}</Tabs.Tab>
-          <Tabs.Tab value="commits">{t.forge.commits}</Tabs.Tab>
+        <Tabs.List className="sph-tabs" aria-label={tw.forge.parts(repository.name)} mb="md">
+          <Tabs.Tab value="files">{tw.forge.files}</Tabs.Tab>
+          <Tabs.Tab value="commits">{tw.forge.commits}</Tabs.Tab>
           <Tabs.Tab
             value="pulls"
             rightSection={
               repository.openPullRequests > 0 && <Pill tone="mute">{repository.openPullRequests}</Pill>
             }
           >
-            {t.forge.pulls}
+            {tw.forge.pulls}
           </Tabs.Tab>
-          <Tabs.Tab value="rules">{t.forge.rules}</Tabs.Tab>
+          <Tabs.Tab value="rules">{tw.forge.rules}</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="files" className="sph-page">
           <FilesTab
@@ -118,18 +119,18 @@ function CloneButton({ repository }: { repository: Repository }) {
     <Popover position="bottom-end" width={400} trapFocus withinPortal>
       <Popover.Target>
         <Button variant="default" rightSection={<IconChevronDown size={14} aria-hidden />}>
-          {t.forge.clone}
+          {tw.forge.clone}
         </Button>
       </Popover.Target>
-      <Popover.Dropdown aria-label={t.forge.clone} maw="calc(100vw - 24px)">
+      <Popover.Dropdown aria-label={tw.forge.clone} maw="calc(100vw - 24px)">
         <div style={{ display: 'flex', gap: 4, alignItems: 'flex-start' }}>
           <Code style={{ flex: 1, overflowWrap: 'anywhere', whiteSpace: 'pre-wrap' }}>{command}</Code>
           <CopyButton value={command} size="md" />
         </div>
         <Text size="xs" className="sph-muted sph-prose" mt="xs">
-          {t.forge.cloneText}{' '}
+          {tw.forge.cloneText}{' '}
           <TextLink to="/account" size="xs">
-            {t.forge.tokens}
+            {tw.forge.tokens}
           </TextLink>
         </Text>
       </Popover.Dropdown>
@@ -151,7 +152,7 @@ function Commits({ repo, gitRef, onRef }: { repo: string; gitRef: string; onRef:
           <ErrorState error={query.error} retry={() => void query.refetch()} />
         )}
         {query.isSuccess && commits.length === 0 && (
-          <EmptyState icon={<IconHistory size={28} />} title={t.forge.noCommits} />
+          <EmptyState icon={<IconHistory size={28} />} title={tw.forge.noCommits} />
         )}
         <CommitRows repo={repo} commits={commits} />
         {query.hasNextPage && (

@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api } from '~/api/client';
 import type { PullRequest } from '~/api/types';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { toastDone, toastError } from '~/ui/toast';
 import css from './forge.module.css';
 
@@ -22,7 +22,7 @@ export function ReviewBox({ pull }: { pull: PullRequest }) {
         : api.post('/v1/repositories/{repo}/pull-requests/{n}/reviews', { path }, { verdict: what, body }),
     onSuccess: (_, what) => {
       setBody('');
-      toastDone(t.forge.said[what]);
+      toastDone(tw.forge.said[what]);
       return queryClient.invalidateQueries({ queryKey: ['pull_request'] });
     },
     onError: (error) => toastError(error),
@@ -33,26 +33,26 @@ export function ReviewBox({ pull }: { pull: PullRequest }) {
     if (!needed) say.mutate(what);
   };
   return (
-    <section className={`sph-card ${css.body}`} aria-label={t.forge.review}>
+    <section className={`sph-card ${css.body}`} aria-label={tw.forge.review}>
       <Textarea
-        label={t.forge.write}
-        description={t.forge.markdown}
+        label={tw.forge.write}
+        description={tw.forge.markdown}
         autosize
         minRows={3}
         maxRows={16}
         value={body}
-        error={missing && body.trim() === '' ? t.forge.needsBody : undefined}
+        error={missing && body.trim() === '' ? tw.forge.needsBody : undefined}
         onChange={(event) => setBody(event.currentTarget.value)}
       />
       <Group gap="xs" mt="sm">
         <Button variant="default" loading={say.isPending} onClick={() => ask('comment')}>
-          {t.forge.comment}
+          {tw.forge.comment}
         </Button>
         <Button variant="default" disabled={say.isPending} onClick={() => ask('approve')}>
-          {t.forge.approve}
+          {tw.forge.approve}
         </Button>
         <Button variant="default" disabled={say.isPending} onClick={() => ask('request_changes')}>
-          {t.forge.requestChanges}
+          {tw.forge.requestChanges}
         </Button>
       </Group>
     </section>

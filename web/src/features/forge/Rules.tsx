@@ -1,7 +1,7 @@
 import { Code, Text } from '@mantine/core';
 import type { ReviewRule } from '~/api/types';
 import { humanise } from '~/lib/words';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { Pill } from '~/ui/bits';
 import { Section } from '~/ui/Section';
 
@@ -10,10 +10,10 @@ type Rule = { name?: string; paths?: string[]; reviewers?: string[]; auto?: bool
 /** Who has to review what. The last rule that matches a file decides. */
 export function Rules({ rules }: { rules: ReviewRule[] }) {
   return (
-    <Section title={t.forge.rules} flush>
+    <Section title={tw.forge.rules} flush>
       {rules.length === 0 && (
         <Text size="sm" className="sph-muted" p="md">
-          {t.forge.noRules}
+          {tw.forge.noRules}
         </Text>
       )}
       {rules.map((raw, i) => {
@@ -34,11 +34,11 @@ export function Rules({ rules }: { rules: ReviewRule[] }) {
             </div>
             <Text size="sm" component="div">
               {rule.auto ? (
-                <Pill tone="ok" title={t.forge.auto}>
-                  {t.plan.approvedByRule}
+                <Pill tone="ok" title={tw.forge.auto}>
+                  {tw.plan.approvedByRule}
                 </Pill>
               ) : (
-                t.forge.approvals(rule.approvals || 1)
+                tw.forge.approvals(rule.approvals || 1)
               )}
             </Text>
             <Text size="sm">

@@ -2,7 +2,7 @@ import { Button, Group, Stack, Text } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { useQueries, useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useCallback, useMemo, type ReactNode } from 'react';
-import type { Entity, Graph, GraphNode } from '~/api/types';
+import type { Entity, Graph, GraphNode, ImpactCount, PathStep } from '~/api/types';
 import { EntitySearch } from '~/features/pick/EntitySearch';
 import { count, plural } from '~/lib/format';
 import { tc } from '~/strings/catalog';
@@ -40,24 +40,17 @@ function useGraph(entity: Entity, state: GraphState) {
     enabled: state.mode === 'path' && Boolean(state.to),
   });
   const query = state.mode === 'impact' ? impact : state.mode === 'path' ? path : around;
-  const data = query.data as Graph | { graph: Graph } | undefined;
-  const base = data && ('graph' in data ? data.graph : data);
-  const nodes = useMemo(() => new Map(base?.nodes.map((node) => [node.id, node])), [base]);
+  const base = state.mode ? (state.mode === 'impact' ? impact : path).data?.graph : around.data;
   const asked = state.mode ? [] : [...opened(state.open)].filter(([key]) => !isGroup(key));
   const more = useQueries({
-    queries: asked.map(([key, times]) => {
-      // What was opened may itself come from an opening.
-      const at = key.indexOf('/');
-      const node = nodes.get(key) ?? { blueprint: key.slice(0, at), identifier: key.slice(at + 1) };
-      return openedQuery(node.blueprint, node.identifier, times);
-    }),
+    queries: asked.map(([node, times]) => openedQuery(bp, id, node, times)),
     combine: (results) => ({
       graphs: results.flatMap((result) => result.data ?? []),
       error: results.find((result) => result.error)?.error,
     }),
   });
   const graph = useMemo(() => (base ? mergeGraphs([base, ...more.graphs]) : undefined), [base, more.graphs]);
-  return { query, graph, openError: more.error };
+  return { query, graph, openError: more.error, impact: impact.data, path: path.data };
 }
 
 /** What an entity is connected to: around it, what depends on it, a path to another. */
@@ -67,7 +60,7 @@ export function GraphPanel({ entity, state, onState, full, actions }: Props) {
   const view = state.view ?? (phone ? 'table' : 'graph');
   const self = `${entity.blueprint}/${entity.identifier}`;
   const title = entity.title || entity.identifier;
-  const { query, graph, openError } = useGraph(entity, state);
+  const { query, graph, openError, impact, path } = useGraph(entity, state);
   const open = useCallback(
     (id: string) => onState({ open: [...(state.open ?? []), id] }),
     [onState, state.open],
@@ -90,7 +83,7 @@ export function GraphPanel({ entity, state, onState, full, actions }: Props) {
         </Note>
       )}
       <StaleNote query={query} />
-      <Body {...{ entity, title, self, state, view, query, graph, onState, full }} onOpen={open} />
+      <Body {...{ title, self, state, view, query, graph, impact, path, onState, full }} onOpen={open} />
     </Stack>
   );
 }
@@ -102,13 +95,15 @@ type BodyProps = {
   view: 'graph' | 'table';
   query: { isPending: boolean; error: unknown; refetch: () => unknown };
   graph: Graph | undefined;
+  impact: { total: number; counts: ImpactCount[]; complete: boolean } | undefined;
+  path: { steps: PathStep[]; complete: boolean } | undefined;
   full?: boolean;
   onState: (part: Partial<GraphState>) => void;
   onOpen: (id: string) => void;
 };
 
 function Body(props: BodyProps) {
-  const { title, self, state, view, query, graph, full, onState, onOpen } = props;
+  const { title, self, state, view, query, graph, impact, path, full, onState, onOpen } = props;
   const shown = useMemo(() => graph && hideParts(graph, self, state.hide), [graph, self, state.hide]);
   const times = useMemo(() => opened(state.open), [state.open]);
   const drawn = useMemo(
@@ -150,17 +145,17 @@ function Body(props: BodyProps) {
   const label = tc.graph.label(title);
   return (
     <>
-      {state.mode === 'path' && <PathSteps graph={graph} from={self} to={state.to!} />}
+      {state.mode === 'path' && <PathSteps graph={graph} steps={path?.steps ?? []} />}
       <Group justify="space-between" gap="xs">
         <Text size="sm" className="sph-muted num" aria-live="polite">
           {state.mode === 'impact'
-            ? tc.graph.impactSummary(plural(graph.nodes.length - 1, 'entity', 'entities'), title)
+            ? tc.graph.impactSummary(impactText(impact, graph), title)
             : tc.graph.summary(
                 plural(shown.nodes.length, 'entity', 'entities'),
                 plural(shown.edges.length, 'relation'),
               )}
         </Text>
-        {state.mode === 'impact' && <ByKind graph={graph} self={self} />}
+        {state.mode === 'impact' && impact && <ByKind counts={impact.counts} />}
       </Group>
       {shown.edges.length === 0 ? (
         <Card>
@@ -232,15 +227,18 @@ function Nothing({ title, state }: { title: string; state: GraphState }) {
   );
 }
 
+function impactText(impact: BodyProps['impact'], graph: Graph): string {
+  const n = impact?.total ?? graph.nodes.length - 1;
+  return impact?.complete === false ? tc.graph.atLeast(count(n)) : plural(n, 'entity', 'entities');
+}
+
 /** How many of each kind, in words. */
-function ByKind({ graph, self }: { graph: Graph; self: string }) {
-  const counts = new Map<string, number>();
-  for (const node of graph.nodes) {
-    if (node.id !== self) counts.set(node.blueprint, (counts.get(node.blueprint) ?? 0) + 1);
-  }
+function ByKind({ counts }: { counts: ImpactCount[] }) {
+  const byKind = new Map<string, number>();
+  for (const each of counts) byKind.set(each.blueprint, (byKind.get(each.blueprint) ?? 0) + each.count);
   return (
     <Group gap={6}>
-      {[...counts]
+      {[...byKind]
         .sort((a, b) => b[1] - a[1])
         .slice(0, 8)
         .map(([kind, n]) => (

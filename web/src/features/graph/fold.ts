@@ -51,6 +51,7 @@ export function hideParts(graph: Graph, self: string, hide: string[] | undefined
     nodes: nodes.filter((node) => reached.has(node.id)),
     edges: edges.filter((edge) => reached.has(edge.from)),
     more: graph.more,
+    hidden: graph.hidden,
   };
 }
 

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import type { Graph } from '~/api/types';
 import { fold, foldFrom, hideParts, layoutOf } from './fold';
 import { layOut } from './layout';
-import { orderedPath } from './PathSteps';
 import { graphSearch, opened, parseGraph, toggled } from './state';
 
 const node = (id: string, depth: number, blueprint = 'Component'): Graph['nodes'][number] => ({
@@ -22,6 +21,7 @@ function star(leaves: number): Graph {
     nodes: [node('self', 0, 'System'), ...ids.map((id) => node(id, 1)), node('db', 2, 'Database')],
     edges: [...ids.map((id) => edge(id, 'self', 'system')), edge(ids[0]!, 'db')],
     more: {},
+    hidden: [],
   };
 }
 
@@ -50,6 +50,7 @@ describe('fold', () => {
       nodes: ids.map((id, i) => node(id, i)),
       edges: ids.slice(1).map((id, i) => edge(ids[i]!, id)),
       more: {},
+      hidden: [],
     };
     const drawn = fold(chain, 'link-0', () => false);
     expect(drawn.nodes).toHaveLength(200);
@@ -90,18 +91,6 @@ describe('layOut', () => {
     const input = layoutOf(drawn);
     expect(input.centre).toBe('self');
     expect(input.edges).toHaveLength(31);
-  });
-});
-
-describe('orderedPath', () => {
-  it('walks the relations in either direction', () => {
-    const graph: Graph = {
-      nodes: ['a', 'b', 'c'].map((id, i) => node(id, i)),
-      edges: [edge('c', 'b'), edge('a', 'b')],
-      more: {},
-    };
-    expect(orderedPath(graph, 'a', 'c').map((step) => step.at)).toEqual(['b', 'c']);
-    expect(orderedPath(graph, 'a', 'z')).toEqual([]);
   });
 });
 

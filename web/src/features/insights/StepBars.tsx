@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import type { FirstAnswer } from '~/api/types';
 import { duration } from '~/lib/format';
 import { humanise } from '~/lib/words';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import css from './StepBars.module.css';
 import { stepsOf } from './parts';
 
@@ -25,7 +25,7 @@ export function StepBars({ rows }: { rows: FirstAnswer['last'] }) {
         ))}
         <span className={css.key}>
           <i className={css.swatch} />
-          {t.insights.other}
+          {tw.insights.other}
         </span>
       </div>
       <ul className={css.rows}>
@@ -77,7 +77,7 @@ function Bar({
       <span
         className={css.part}
         style={{ width: width(rest) }}
-        title={`${t.insights.other}: ${duration(rest)}`}
+        title={`${tw.insights.other}: ${duration(rest)}`}
       />
     </>
   );

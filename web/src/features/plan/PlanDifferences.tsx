@@ -2,7 +2,7 @@ import { Text, Title } from '@mantine/core';
 import type { Difference } from '~/api/types';
 import { shortSha } from '~/lib/format';
 import { humanise } from '~/lib/words';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { Pill } from '~/ui/bits';
 import { visible } from '~/ui/DiffViewParse';
 import css from './plan.module.css';
@@ -13,9 +13,9 @@ export function PlanDifferences({ differences }: { differences: Difference[] }) 
     <section role="alert" className={`sph-card ${css.changed}`}>
       <div className={css.body}>
         <Title order={2} size="h3">
-          {t.plan.changedTitle}
+          {tw.plan.changedTitle}
         </Title>
-        <Text size="sm">{t.plan.changedText}</Text>
+        <Text size="sm">{tw.plan.changedText}</Text>
       </div>
       <div className="sph-divided">
         {differences.map((difference) => (
@@ -33,10 +33,10 @@ function DifferenceRow({ difference }: { difference: Difference }) {
   return (
     <div className={css.row}>
       <span>
-        <span className="sph-muted">{t.plan.section[section] ?? humanise(section)}:</span> {visible(name)}
+        <span className="sph-muted">{tw.plan.section[section] ?? humanise(section)}:</span> {visible(name)}
       </span>
       <Pill tone={kind === 'added' ? 'ok' : kind === 'removed' ? 'bad' : 'warn'}>
-        {t.plan.difference[kind]}
+        {tw.plan.difference[kind]}
       </Pill>
       {short ? (
         <span className={css.detail}>
@@ -44,10 +44,10 @@ function DifferenceRow({ difference }: { difference: Difference }) {
         </span>
       ) : (
         <details className={css.detail}>
-          <summary>{t.plan.showDifference}</summary>
+          <summary>{tw.plan.showDifference}</summary>
           <div className={css.values}>
-            <Value label={t.plan.before} text={before} />
-            <Value label={t.plan.after} text={after} />
+            <Value label={tw.plan.before} text={before} />
+            <Value label={tw.plan.after} text={after} />
           </div>
         </details>
       )}

@@ -1,7 +1,7 @@
 import { Code, Text } from '@mantine/core';
 import type { Plan } from '~/api/types';
 import { humanise } from '~/lib/words';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { Pill, type Tone } from '~/ui/bits';
 import { Group } from './Group';
 import css from './plan.module.css';
@@ -16,7 +16,7 @@ const toneOfVerb: Record<string, Tone> = {
 };
 
 export function Verb({ verb }: { verb: string }) {
-  return <Pill tone={toneOfVerb[verb] ?? 'info'}>{t.plan.verbs[verb] ?? humanise(verb)}</Pill>;
+  return <Pill tone={toneOfVerb[verb] ?? 'info'}>{tw.plan.verbs[verb] ?? humanise(verb)}</Pill>;
 }
 
 type Part = { plan: Plan };
@@ -24,7 +24,7 @@ type Part = { plan: Plan };
 export function PullRequests({ plan }: Part) {
   if (plan.pullRequests.length === 0) return null;
   return (
-    <Group title={t.plan.section.pullRequests!}>
+    <Group title={tw.plan.section.pullRequests!}>
       <div className="sph-divided">
         {plan.pullRequests.map((pull) => (
           <div key={`${pull.repository} ${pull.branch} ${pull.title}`} className={css.row}>
@@ -32,16 +32,16 @@ export function PullRequests({ plan }: Part) {
               {pull.title} <span className="sph-muted">{pull.repository}</span>
             </span>
             {/rule/.test(pull.merge) ? (
-              <Pill tone="ok">{t.plan.byRule}</Pill>
+              <Pill tone="ok">{tw.plan.byRule}</Pill>
             ) : (
-              <Pill tone="warn">{t.plan.afterReview}</Pill>
+              <Pill tone="warn">{tw.plan.afterReview}</Pill>
             )}
             <span className={css.detail}>
-              {pull.rule && `${t.plan.rule}: ${pull.rule}`}
+              {pull.rule && `${tw.plan.rule}: ${pull.rule}`}
               {pull.reviewers && pull.reviewers.length > 0 && (
                 <>
                   {pull.rule && ' · '}
-                  {t.plan.reviewers}: {pull.reviewers.map(who).join(', ')}
+                  {tw.plan.reviewers}: {pull.reviewers.map(who).join(', ')}
                 </>
               )}
             </span>
@@ -55,22 +55,22 @@ export function PullRequests({ plan }: Part) {
 export function Approvals({ plan }: Part) {
   if (plan.approvals.length === 0) return null;
   return (
-    <Group title={t.plan.section.approvals!}>
+    <Group title={tw.plan.section.approvals!}>
       <div className="sph-divided">
         {plan.approvals.map((approval) => (
           <div key={approval.title} className={css.row}>
             <span>{approval.title}</span>
             {approval.auto ? (
-              <Pill tone="ok">{t.plan.approvedByRule}</Pill>
+              <Pill tone="ok">{tw.plan.approvedByRule}</Pill>
             ) : (
-              <Pill tone="warn">{t.plan.needsPerson}</Pill>
+              <Pill tone="warn">{tw.plan.needsPerson}</Pill>
             )}
             <span className={css.detail}>
-              {approval.rule && `${t.plan.rule}: ${approval.rule}`}
+              {approval.rule && `${tw.plan.rule}: ${approval.rule}`}
               {approval.who && approval.who.length > 0 && (
                 <>
                   {approval.rule && ' · '}
-                  {t.plan.canApprove}: {approval.who.map(who).join(', ')}
+                  {tw.plan.canApprove}: {approval.who.map(who).join(', ')}
                 </>
               )}
             </span>
@@ -89,7 +89,7 @@ function who(reviewer: string): string {
 export function Calls({ plan }: Part) {
   if (plan.calls.length === 0) return null;
   return (
-    <Group title={t.plan.section.calls!}>
+    <Group title={tw.plan.section.calls!}>
       <div className="sph-divided">
         {plan.calls.map((call) => (
           <div key={`${call.system} ${call.description}`} className={css.row}>
@@ -105,7 +105,7 @@ export function Calls({ plan }: Part) {
 export function CatalogChanges({ plan }: Part) {
   if (plan.catalog.length === 0) return null;
   return (
-    <Group title={t.plan.section.catalog!} aside={<Aside text={t.plan.catalog(plan.catalog.length)} />}>
+    <Group title={tw.plan.section.catalog!} aside={<Aside text={tw.plan.catalog(plan.catalog.length)} />}>
       <div className="sph-divided">
         {plan.catalog.map((change) => (
           <div key={`${change.verb} ${change.blueprint}/${change.identifier}`} className={css.row}>
@@ -146,7 +146,7 @@ function Values({ values }: { values: Record<string, unknown> }) {
 export function Processes({ plan }: Part) {
   if (plan.processes.length === 0) return null;
   return (
-    <Group title={t.plan.section.processes!}>
+    <Group title={tw.plan.section.processes!}>
       <div className="sph-divided">
         {plan.processes.map((process) => (
           <div key={`${process.verb} ${process.service} ${process.environment}`} className={css.row}>
@@ -157,17 +157,17 @@ export function Processes({ plan }: Part) {
             <span className={css.detail}>
               {process.command && (
                 <>
-                  {t.plan.command} <Code>{process.command}</Code>{' '}
+                  {tw.plan.command} <Code>{process.command}</Code>{' '}
                 </>
               )}
               {process.limits && (
                 <>
-                  {t.plan.limits}: {process.limits}{' '}
+                  {tw.plan.limits}: {process.limits}{' '}
                 </>
               )}
               {process.address && (
                 <>
-                  {t.plan.address} <Code>{process.address}</Code>
+                  {tw.plan.address} <Code>{process.address}</Code>
                 </>
               )}
             </span>
@@ -188,15 +188,15 @@ export function Objects({ plan }: Part) {
     byEnvironment.set(object.environment, list);
   }
   return (
-    <Group title={t.plan.section.objects!} aside={<Aside text={t.plan.objects(plan.objects.length)} />}>
+    <Group title={tw.plan.section.objects!} aside={<Aside text={tw.plan.objects(plan.objects.length)} />}>
       <div className="sph-divided">
         {[...byEnvironment].map(([environment, objects]) => {
           const held = objects.some((object) => object.held);
           return (
             <div key={environment} className={css.row}>
               <span>{environment}</span>
-              {held ? <Pill tone="warn">{t.plan.held}</Pill> : <Verb verb={objects[0]!.verb} />}
-              {held && <span className={css.detail}>{t.plan.heldText}</span>}
+              {held ? <Pill tone="warn">{tw.plan.held}</Pill> : <Verb verb={objects[0]!.verb} />}
+              {held && <span className={css.detail}>{tw.plan.heldText}</span>}
               <span className={css.objects}>
                 {objects.map((object) => (
                   <span key={`${object.kind} ${object.name}`}>
@@ -216,14 +216,14 @@ export function Objects({ plan }: Part) {
 export function Steps({ plan, undo }: Part & { undo?: boolean }) {
   if (plan.steps.length === 0) return null;
   return (
-    <Group title={t.plan.section.steps!} aside={<Aside text={t.plan.steps(plan.steps.length)} />}>
+    <Group title={tw.plan.section.steps!} aside={<Aside text={tw.plan.steps(plan.steps.length)} />}>
       <ol className={css.steps}>
         {plan.steps.map((step) => (
           <li key={step.name}>
             <span>
-              {undo ? capital(step.undo || t.plan.undoNothing) : step.title}
+              {undo ? capital(step.undo || tw.plan.undoNothing) : step.title}
               <Text span size="xs" className="sph-muted" display="block">
-                {undo ? t.plan.undoes(step.title) : `${t.plan.undo}: ${step.undo || t.plan.undoNothing}`}
+                {undo ? tw.plan.undoes(step.title) : `${tw.plan.undo}: ${step.undo || tw.plan.undoNothing}`}
               </Text>
             </span>
           </li>
@@ -231,7 +231,7 @@ export function Steps({ plan, undo }: Part & { undo?: boolean }) {
       </ol>
       {plan.locks.length > 0 && (
         <Text size="xs" className="sph-muted" px="md" pb="sm">
-          {t.plan.locks} {plan.locks.map((lock) => lock.replace(/^.*?:/, '')).join(', ')}
+          {tw.plan.locks} {plan.locks.map((lock) => lock.replace(/^.*?:/, '')).join(', ')}
         </Text>
       )}
     </Group>

@@ -1,7 +1,7 @@
 import { Text } from '@mantine/core';
 import { useMemo } from 'react';
 import type { Plan, RepositoryChange } from '~/api/types';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { Pill } from '~/ui/bits';
 import { Counts, DiffView, type DiffFile } from '~/ui/DiffView';
 import { Group } from './Group';
@@ -21,7 +21,7 @@ export function PlanView({ plan, undo }: { plan: Plan; undo?: boolean }) {
       </div>
       {plan.warnings.length > 0 && (
         <div className={css.warnings} role="note">
-          <strong>{t.plan.warnings}</strong>
+          <strong>{tw.plan.warnings}</strong>
           <ul>
             {plan.warnings.map((warning) => (
               <li key={warning}>{warning}</li>
@@ -48,25 +48,25 @@ export function Totals({ plan }: { plan: Plan }) {
   const files = plan.repositories.flatMap((change) => change.files);
   const held = plan.objects.filter((object) => object.held).length;
   const counts: [number, (n: number) => string][] = [
-    [new Set(plan.repositories.map((change) => change.repository)).size, t.plan.repositories],
-    [files.length, t.plan.files],
-    [plan.pullRequests.length, t.plan.pullRequests],
-    [plan.catalog.length, t.plan.catalog],
-    [plan.processes.length, t.plan.processes],
-    [plan.objects.length, t.plan.objects],
-    [plan.calls.length, t.plan.calls],
-    [plan.approvals.length, t.plan.approvals],
-    [plan.steps.length, t.plan.steps],
+    [new Set(plan.repositories.map((change) => change.repository)).size, tw.plan.repositories],
+    [files.length, tw.plan.files],
+    [plan.pullRequests.length, tw.plan.pullRequests],
+    [plan.catalog.length, tw.plan.catalog],
+    [plan.processes.length, tw.plan.processes],
+    [plan.objects.length, tw.plan.objects],
+    [plan.calls.length, tw.plan.calls],
+    [plan.approvals.length, tw.plan.approvals],
+    [plan.steps.length, tw.plan.steps],
   ];
   const shown = counts.filter(([n]) => n > 0);
-  if (shown.length === 0) return <Text size="sm">{t.plan.empty}</Text>;
+  if (shown.length === 0) return <Text size="sm">{tw.plan.empty}</Text>;
   return (
-    <ul className={css.totals} aria-label={t.plan.totals} style={{ marginTop: 8 }}>
+    <ul className={css.totals} aria-label={tw.plan.totals} style={{ marginTop: 8 }}>
       {shown.map(([n, text]) => (
         <li key={text(2)}>
           <Pill tone="mute">
             {text(n)}
-            {text === t.plan.objects && held > 0 && ` (${t.plan.heldCount(held)})`}
+            {text === tw.plan.objects && held > 0 && ` (${tw.plan.heldCount(held)})`}
           </Pill>
         </li>
       ))}
@@ -87,9 +87,9 @@ function RepositoryFiles({ change }: { change: RepositoryChange }) {
       open={files.length <= 4}
       aside={
         <>
-          {change.created && <Pill tone="ok">{t.plan.newRepository}</Pill>}
+          {change.created && <Pill tone="ok">{tw.plan.newRepository}</Pill>}
           <Text size="sm" className="sph-muted">
-            {t.plan.files(files.length)} {t.plan.onBranch(change.branch)}
+            {tw.plan.files(files.length)} {tw.plan.onBranch(change.branch)}
           </Text>
           <Counts added={added} removed={removed} />
         </>

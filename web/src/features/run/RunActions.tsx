@@ -6,6 +6,7 @@ import { isApiError } from '~/api/errors';
 import type { LogLine, Run } from '~/api/types';
 import { PlanView } from '~/features/plan/PlanView';
 import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { confirm } from '~/ui/confirm';
 import { Dialog } from '~/ui/Dialog';
 import { IconArrowBackUp, IconCopy, IconDots, IconLink, IconPlayerStop, IconRefresh } from '~/ui/icons';
@@ -21,7 +22,7 @@ function useRunCommand(id: string) {
     mutationFn: (command: 'cancel' | 'retry') => api.post(`/v1/runs/{id}/${command}`, { path: { id } }),
     onSuccess: (answer, command) => {
       queryClient.setQueryData(runQuery(id).queryKey, answer.run);
-      toastDone(t.run.asked[command]);
+      toastDone(tw.run.asked[command]);
     },
     onError: (error) => toastError(error),
   });
@@ -48,7 +49,7 @@ export function RunActions({ run, lines }: { run: Run; lines: LogLine[] }) {
           loading={command.isPending}
           onClick={() => command.mutate('retry')}
         >
-          {run.state === 'failed' ? t.run.retry : t.run.retryShort}
+          {run.state === 'failed' ? tw.run.retry : tw.run.retryShort}
         </Button>
       )}
       {run.can.cancel && (
@@ -59,15 +60,15 @@ export function RunActions({ run, lines }: { run: Run; lines: LogLine[] }) {
           loading={command.isPending}
           onClick={() =>
             confirm({
-              title: t.run.cancelTitle,
-              text: t.run.cancelText,
-              verb: t.run.cancel,
+              title: tw.run.cancelTitle,
+              text: tw.run.cancelText,
+              verb: tw.run.cancel,
               danger: true,
               onConfirm: () => command.mutate('cancel'),
             })
           }
         >
-          {run.cancelRequested ? t.run.cancelling : t.run.cancel}
+          {run.cancelRequested ? tw.run.cancelling : tw.run.cancel}
         </Button>
       )}
       {run.can.undo && (
@@ -76,24 +77,24 @@ export function RunActions({ run, lines }: { run: Run; lines: LogLine[] }) {
           leftSection={<IconArrowBackUp size={16} aria-hidden />}
           onClick={() => setUndoing(true)}
         >
-          {t.run.undo}
+          {tw.run.undo}
         </Button>
       )}
       <Menu position="bottom-end">
         <Menu.Target>
-          <ActionIcon size={36} variant="default" aria-label={t.run.moreActions}>
+          <ActionIcon size={36} variant="default" aria-label={tw.run.moreActions}>
             <IconDots size={16} />
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
           <Menu.Item leftSection={<IconLink size={16} />} onClick={() => void copy(address, t.common.copied)}>
-            {t.run.copyLink}
+            {tw.run.copyLink}
           </Menu.Item>
           <Menu.Item
             leftSection={<IconCopy size={16} />}
-            onClick={() => void copy(diagnostics(run, lines, address), t.run.diagnosticsCopied)}
+            onClick={() => void copy(diagnostics(run, lines, address), tw.run.diagnosticsCopied)}
           >
-            {t.run.copyDiagnostics}
+            {tw.run.copyDiagnostics}
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
@@ -111,7 +112,7 @@ function UndoDialog({ run, onClose }: { run: Run; onClose: () => void }) {
     mutationFn: (digest: string) => api.post('/v1/runs/{id}/undo', { path: { id: run.id } }, { digest }),
     onSuccess: (answer) => {
       queryClient.setQueryData(runQuery(answer.run.id).queryKey, answer.run);
-      toastDone(t.run.asked.undo);
+      toastDone(tw.run.asked.undo);
       onClose();
     },
     onError: (error) => {
@@ -124,9 +125,9 @@ function UndoDialog({ run, onClose }: { run: Run; onClose: () => void }) {
     },
   });
   return (
-    <Dialog opened onClose={onClose} size="xl" title={t.run.undoTitle}>
+    <Dialog opened onClose={onClose} size="xl" title={tw.run.undoTitle}>
       <Text size="sm" mb="md">
-        {changed ? t.run.undoChanged : t.run.undoText}
+        {changed ? tw.run.undoChanged : tw.run.undoText}
       </Text>
       {plan.isPending && <Skeletons />}
       {plan.error && <ErrorState error={plan.error} retry={() => void plan.refetch()} />}
@@ -141,7 +142,7 @@ function UndoDialog({ run, onClose }: { run: Run; onClose: () => void }) {
           loading={undo.isPending}
           onClick={() => plan.data && undo.mutate(plan.data.plan.digest)}
         >
-          {t.run.undoVerb}
+          {tw.run.undoVerb}
         </Button>
       </Group>
     </Dialog>

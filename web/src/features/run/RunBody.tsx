@@ -1,4 +1,4 @@
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { url } from '~/api/client';
 import type { LogLine, Run } from '~/api/types';
 import { LogView } from '~/ui/LogView';
@@ -39,7 +39,7 @@ export function RunBody({ run, lines, stream, step, onStep }: Props) {
           <LogView
             // A run that has just failed is shown from its first error line.
             key={failed ? `failed ${failed.name}` : 'log'}
-            label={t.run.logOf(run.title)}
+            label={tw.run.logOf(run.title)}
             lines={lines}
             live={!isOver(run.state)}
             height="clamp(280px, calc(100dvh - 420px), 560px)"

@@ -5,6 +5,7 @@ import { actionsQuery } from '~/api/queries';
 import type { Run } from '~/api/types';
 import { humanise, splitEntity } from '~/lib/words';
 import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { Fact, Facts } from '~/ui/bits';
 import { EntityLink } from '~/ui/EntityLink';
 import {
@@ -37,13 +38,13 @@ export function RunChanges({ run }: { run: Run }) {
   const changes = run.changes ?? [];
   return (
     <Section
-      title={t.run.changes}
-      description={run.state === 'undone' ? t.run.changesUndone : undefined}
+      title={tw.run.changes}
+      description={run.state === 'undone' ? tw.run.changesUndone : undefined}
       flush
     >
       {changes.length === 0 && (
         <Text size="sm" className="sph-muted" p="md">
-          {isOver(run.state) ? t.run.noChangesDone : t.run.noChanges}
+          {isOver(run.state) ? tw.run.noChangesDone : tw.run.noChanges}
         </Text>
       )}
       {changes.map((change, i) => {
@@ -55,7 +56,7 @@ export function RunChanges({ run }: { run: Run }) {
               <PortalLink to={change.url}>{change.title}</PortalLink>
             </Text>
             <Text size="xs" className="sph-muted">
-              {t.run.kinds[change.kind] ?? humanise(change.kind)} {String(change.verb ?? '')}
+              {tw.run.kinds[change.kind] ?? humanise(change.kind)} {String(change.verb ?? '')}
             </Text>
           </div>
         );
@@ -69,10 +70,10 @@ export function RunFacts({ run }: { run: Run }) {
   const inputs = Object.entries(run.input ?? {});
   const form = useQuery(actionsQuery).data?.find((action) => action.identifier === run.action)?.input;
   return (
-    <Section title={t.run.input}>
+    <Section title={tw.run.input}>
       {inputs.length === 0 && (
         <Text size="sm" className="sph-muted">
-          {t.run.noInput}
+          {tw.run.noInput}
         </Text>
       )}
       <Facts>
@@ -82,7 +83,7 @@ export function RunFacts({ run }: { run: Run }) {
           </Fact>
         ))}
         {run.entities.length > 0 && (
-          <Fact name={t.run.entities}>
+          <Fact name={tw.run.entities}>
             {run.entities.map((ref) => (
               <div key={ref} style={{ minHeight: 24 }}>
                 <EntityRef of={ref} />
@@ -90,12 +91,12 @@ export function RunFacts({ run }: { run: Run }) {
             ))}
           </Fact>
         )}
-        <Fact name={t.run.run}>
+        <Fact name={tw.run.run}>
           <Code>{run.id}</Code>
         </Fact>
-        <Fact name={t.insights.auditTitle}>
+        <Fact name={tw.insights.auditTitle}>
           <Link to="/audit" search={{ run: run.id }}>
-            {t.run.audit}
+            {tw.run.audit}
           </Link>
         </Fact>
       </Facts>

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { api } from '~/api/client';
 import { meQuery } from '~/api/queries';
 import type { Run } from '~/api/types';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { When } from '~/ui/bits';
 import { TextLink } from '~/ui/links';
 import { toastDone, toastError } from '~/ui/toast';
@@ -21,15 +21,15 @@ export function RunNotices({ run, stream }: { run: Run; stream: StreamState }) {
     <>
       {stream === 'reconnecting' && (
         <div role="status" className={`${css.notice} ${css.warn}`}>
-          <Text size="sm">{t.run.reconnecting}</Text>
+          <Text size="sm">{tw.run.reconnecting}</Text>
         </div>
       )}
       {run.blockedBy && (
         <div className={`${css.notice} ${css.warn}`}>
           <Text size="sm">
-            {t.run.blockedBy}.{' '}
+            {tw.run.blockedBy}.{' '}
             <TextLink to="/runs/$id" params={{ id: run.blockedBy }} size="sm" underline="always">
-              {t.run.openThat}
+              {tw.run.openThat}
             </TextLink>
           </Text>
         </div>
@@ -46,14 +46,14 @@ function Waiting({ waiting }: { waiting: NonNullable<Run['waiting']> }) {
   return (
     <div className={`${css.notice} ${css.warn}`}>
       <Text size="sm" fw={600}>
-        {t.run.waitingTitle}
+        {tw.run.waitingTitle}
       </Text>
       <Text size="sm" component="div" className="sph-prose">
-        {waiting.reason} {waiting.url && <PortalLink to={waiting.url}>{t.run.waitingGo}</PortalLink>}
+        {waiting.reason} {waiting.url && <PortalLink to={waiting.url}>{tw.run.waitingGo}</PortalLink>}
         {millis(waiting.until) !== undefined && (
           <>
             {' '}
-            {t.run.waitingUntil} <When at={waiting.until} />
+            {tw.run.waitingUntil} <When at={waiting.until} />
           </>
         )}
       </Text>
@@ -70,19 +70,19 @@ function Approval({ run }: { run: Run }) {
       api.post('/v1/runs/{id}/approval', { path: { id: run.id } }, { approve, comment }),
     onSuccess: (answer, approve) => {
       queryClient.setQueryData(runQuery(run.id).queryKey, answer.run);
-      toastDone(approve ? t.run.decided.true : t.run.decided.false);
+      toastDone(approve ? tw.run.decided.true : tw.run.decided.false);
     },
     onError: (error) => toastError(error),
   });
   const own = me?.id === run.actor.id;
   return (
-    <section className={`${css.notice} ${css.warn}`} aria-label={t.run.approvalTitle}>
+    <section className={`${css.notice} ${css.warn}`} aria-label={tw.run.approvalTitle}>
       <Text size="sm" fw={600}>
-        {t.run.approvalTitle}
+        {tw.run.approvalTitle}
       </Text>
       <Text size="sm">{run.waiting?.reason}</Text>
       {own ? (
-        <Text size="sm">{t.run.ownRequest}</Text>
+        <Text size="sm">{tw.run.ownRequest}</Text>
       ) : (
         <>
           <Textarea
@@ -90,14 +90,14 @@ function Approval({ run }: { run: Run }) {
             size="sm"
             autosize
             minRows={2}
-            label={t.run.comment}
-            description={t.run.commentHint}
+            label={tw.run.comment}
+            description={tw.run.commentHint}
             value={comment}
             onChange={(event) => setComment(event.currentTarget.value)}
           />
           <Group gap="xs" mt="sm">
             <Button size="sm" loading={decide.isPending} onClick={() => decide.mutate(true)}>
-              {t.run.approve}
+              {tw.run.approve}
             </Button>
             <Button
               size="sm"
@@ -105,7 +105,7 @@ function Approval({ run }: { run: Run }) {
               disabled={decide.isPending}
               onClick={() => decide.mutate(false)}
             >
-              {t.run.decline}
+              {tw.run.decline}
             </Button>
           </Group>
         </>
@@ -121,7 +121,7 @@ function Failure({ run }: { run: Run }) {
   return (
     <section role="alert" className={`${css.notice} ${css.bad}`}>
       <Text size="sm" fw={600}>
-        {step ? t.run.failedAt(step.title) : t.run.failed}
+        {step ? tw.run.failedAt(step.title) : tw.run.failed}
       </Text>
       {error && (
         <pre className={css.message} tabIndex={0}>
@@ -130,12 +130,12 @@ function Failure({ run }: { run: Run }) {
       )}
       {cause && (
         <Text size="sm" mt={6}>
-          <strong>{t.run.likely}:</strong> {cause}
+          <strong>{tw.run.likely}:</strong> {cause}
         </Text>
       )}
       {!run.undoing && (
         <Text size="sm" mt={6}>
-          {run.can.undo ? t.run.nothingHalf : t.run.nothingMade}
+          {run.can.undo ? tw.run.nothingHalf : tw.run.nothingMade}
         </Text>
       )}
     </section>

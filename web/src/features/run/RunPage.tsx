@@ -1,7 +1,7 @@
 import { Group } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { duration } from '~/lib/format';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { Pill, When } from '~/ui/bits';
 import { PageHeader, type Crumb } from '~/ui/PageHeader';
 import { ErrorState, PageSkeleton } from '~/ui/States';
@@ -37,7 +37,10 @@ export function RunPage({
     if (query.error) {
       return (
         <div className="sph-page">
-          <PageHeader title={t.run.run} crumbs={crumbs ?? [{ label: t.run.title, link: { to: '/runs' } }]} />
+          <PageHeader
+            title={tw.run.run}
+            crumbs={crumbs ?? [{ label: tw.run.title, link: { to: '/runs' } }]}
+          />
           <ErrorState error={error ?? query.error} retry={() => void query.refetch()} />
         </div>
       );
@@ -51,21 +54,21 @@ export function RunPage({
       <PageHeader
         title={run.title}
         documentTitle={runTitle(run)}
-        crumbs={crumbs ?? [{ label: t.run.title, link: { to: '/runs' } }, { label: run.title }]}
+        crumbs={crumbs ?? [{ label: tw.run.title, link: { to: '/runs' } }, { label: run.title }]}
         status={
           <>
             <RunStatePill state={run.state} />
-            {run.undoing && run.state !== 'undone' && <Pill tone="warn">{t.run.undoing}</Pill>}
-            {run.cancelRequested && !over && <Pill tone="warn">{t.run.cancelling}</Pill>}
+            {run.undoing && run.state !== 'undone' && <Pill tone="warn">{tw.run.undoing}</Pill>}
+            {run.cancelRequested && !over && <Pill tone="warn">{tw.run.cancelling}</Pill>}
           </>
         }
         description={
           <Group gap={6} component="span">
-            {t.run.askedBy(run.actor.name)} · <When at={run.createdAt} />
+            {tw.run.askedBy(run.actor.name)} · <When at={run.createdAt} />
             {over && !run.undoing && took !== undefined && (
-              <span className="num"> · {t.run.tookTime(took)}</span>
+              <span className="num"> · {tw.run.tookTime(took)}</span>
             )}
-            {left !== undefined && left > 0 && <span className="num"> · {t.run.left(left)}</span>}
+            {left !== undefined && left > 0 && <span className="num"> · {tw.run.left(left)}</span>}
             {!over && took !== undefined && !left && <span className="num"> · {duration(took)}</span>}
           </Group>
         }

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import { instancesQuery, repositoryQuery } from '~/api/services';
 import type { ChangeEntry, Run } from '~/api/types';
 import { splitEntity } from '~/lib/words';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { CopyButton, Pill } from '~/ui/bits';
 import { IconExternalLink } from '~/ui/icons';
 import { ButtonLink } from '~/ui/links';
@@ -21,23 +21,23 @@ export function RunResult({ run }: { run: Run }) {
   const entity = run.entities[0];
   const service = serviceOf(address);
   return (
-    <section aria-label={t.run.doneTitle} style={{ display: 'grid', gap: 16 }}>
+    <section aria-label={tw.run.doneTitle} style={{ display: 'grid', gap: 16 }}>
       {address && <Address address={address} run={run} />}
       <div>
         <Title order={2} size="h3" mb="xs">
-          {t.run.next}
+          {tw.run.next}
         </Title>
         <div className={css.next}>
           {entity && (
             <Card title={<EntityRef of={entity} />}>
               <Text size="sm" className="sph-muted">
-                {t.run.entityPage}
+                {tw.run.entityPage}
               </Text>
             </Card>
           )}
           {repository?.url && <Clone url={repository.url} />}
           {pulls.length > 0 && (
-            <Card title={t.run.pullsTitle}>
+            <Card title={tw.run.pullsTitle}>
               {pulls.map((pull) => (
                 <Text key={pull.title} size="sm" component="div">
                   <PortalLink to={pull.url}>{pull.title}</PortalLink>{' '}
@@ -47,9 +47,9 @@ export function RunResult({ run }: { run: Run }) {
             </Card>
           )}
           {service && (
-            <Card title={t.run.changeTitle}>
+            <Card title={tw.run.changeTitle}>
               <Text size="sm" className="sph-muted" mb="xs">
-                {t.run.changeText}
+                {tw.run.changeText}
               </Text>
               <ButtonLink
                 size="compact-sm"
@@ -58,7 +58,7 @@ export function RunResult({ run }: { run: Run }) {
                 params={{ action: 'deploy_service' }}
                 search={{ entity: service }}
               >
-                {t.run.deploy}
+                {tw.run.deploy}
               </ButtonLink>
             </Card>
           )}
@@ -108,17 +108,17 @@ function Address({ address, run }: { address: string; run: Run }) {
     <div className={`${css.notice} ${css.ok}`}>
       <Group gap="sm" mb={4}>
         <Text size="sm" fw={600}>
-          {t.run.answered}
+          {tw.run.answered}
         </Text>
         {answer.data === 200 && (
           <Pill tone="ok" dot>
-            {t.run.answers200}
+            {tw.run.answers200}
           </Pill>
         )}
-        {answer.isPending && address.startsWith('/') && <Text size="sm">{t.run.checking}</Text>}
+        {answer.isPending && address.startsWith('/') && <Text size="sm">{tw.run.checking}</Text>}
         {(answer.isError || (answer.data !== undefined && answer.data !== 200)) && (
           <Pill tone="warn" dot>
-            {t.run.notYet}
+            {tw.run.notYet}
           </Pill>
         )}
       </Group>
@@ -129,7 +129,7 @@ function Address({ address, run }: { address: string; run: Run }) {
           </a>{' '}
           <CopyButton value={full} size="md" />
         </span>
-        {first !== undefined && <Text size="sm">{t.run.answeredIn(first)}</Text>}
+        {first !== undefined && <Text size="sm">{tw.run.answeredIn(first)}</Text>}
       </SimpleGrid>
     </div>
   );
@@ -149,7 +149,7 @@ function Clone({ url }: { url: string }) {
   if (!repository) return null;
   const command = `git clone ${repository.cloneUrl}`;
   return (
-    <Card title={t.run.cloneTitle}>
+    <Card title={tw.run.cloneTitle}>
       <div className={css.code}>
         <Code>{command}</Code>
         <CopyButton value={command} size="md" />

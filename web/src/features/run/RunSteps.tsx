@@ -1,7 +1,7 @@
 import { Progress } from '@mantine/core';
 import type { Run, StepRun } from '~/api/types';
 import { duration } from '~/lib/format';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import {
   IconArrowBackUp,
   IconCircle,
@@ -31,12 +31,12 @@ export function RunSteps({
   const left = over || run.undoing || run.state === 'waiting' ? undefined : remainingMillis(run, now);
   return (
     <Section
-      title={t.run.steps}
+      title={tw.run.steps}
       flush
       action={
         !run.undoing && (
           <span className={css.time} aria-live="off">
-            {left ? t.run.left(left) : t.run.stepsOf(run.stepsDone, run.stepsTotal)}
+            {left ? tw.run.left(left) : tw.run.stepsOf(run.stepsDone, run.stepsTotal)}
           </span>
         )
       }
@@ -47,7 +47,7 @@ export function RunSteps({
           size={4}
           radius={0}
           color={run.state === 'failed' ? 'red' : undefined}
-          aria-label={t.run.progress}
+          aria-label={tw.run.progress}
         />
       )}
       <ol className={css.steps}>
@@ -87,7 +87,7 @@ const icons = {
 export function StepIcon({ state }: { state: StepRun['state'] }) {
   const { Icon, color } = icons[state];
   return (
-    <span className={css.icon} role="img" aria-label={t.run.stepState[state]}>
+    <span className={css.icon} role="img" aria-label={tw.run.stepState[state]}>
       <Icon
         size={state === 'pending' ? 12 : 18}
         color={color}
@@ -102,7 +102,7 @@ function StepTime({ step, now }: { step: StepRun; now: number }) {
   const spent = stepMillis(step, now);
   if (spent !== undefined) return <span className={css.time}>{duration(spent)}</span>;
   if (step.state === 'pending' && step.estimateMillis > 0) {
-    return <span className={css.time}>{t.run.estimate(step.estimateMillis)}</span>;
+    return <span className={css.time}>{tw.run.estimate(step.estimateMillis)}</span>;
   }
   return <span />;
 }
@@ -110,8 +110,8 @@ function StepTime({ step, now }: { step: StepRun; now: number }) {
 function StepDetail({ step, run, now }: { step: StepRun; run: Run; now: number }) {
   const retryAt = millis(step.retryAt);
   const parts = [
-    step.attempt > 1 && t.run.attempt(step.attempt),
-    retryAt !== undefined && retryAt > now && !isOver(run.state) && t.run.retryIn(retryAt - now),
+    step.attempt > 1 && tw.run.attempt(step.attempt),
+    retryAt !== undefined && retryAt > now && !isOver(run.state) && tw.run.retryIn(retryAt - now),
     step.state === 'waiting' && run.waiting?.reason,
   ].filter(Boolean);
   if (parts.length === 0 && !step.error) return null;

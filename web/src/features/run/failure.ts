@@ -1,8 +1,8 @@
 import type { LogLine, Run, StepRun } from '~/api/types';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { plainText } from '~/ui/LogViewLine';
 
-const causes: [RegExp, keyof typeof t.run.causes][] = [
+const causes: [RegExp, keyof typeof tw.run.causes][] = [
   [/no space left|disk (is )?full|storage.?full|quota/i, 'disk'],
   [/address already in use|port .* (taken|in use)|EADDRINUSE/i, 'port'],
   [/already (exists|taken)|is taken|identifier_taken/i, 'taken'],
@@ -17,7 +17,7 @@ const causes: [RegExp, keyof typeof t.run.causes][] = [
 /** What probably made a run fail, in words that say what to do. */
 export function likelyCause(error: string): string | undefined {
   const found = causes.find(([pattern]) => pattern.test(error));
-  return found && t.run.causes[found[1]];
+  return found && tw.run.causes[found[1]];
 }
 
 /** The step at which a run failed. */

@@ -1,2 +1,3 @@
 export { graph } from './graph';
 export { form } from './entityForm';
+export { list } from './list';

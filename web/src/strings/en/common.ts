@@ -25,6 +25,7 @@ export const common = {
   usualColumns: 'Show the usual columns',
   exportSelected: 'Export selected',
   selectRow: (name: string) => `Select ${name}`,
+  resize: (name: string) => `Width of ${name}`,
   sortBy: (name: string) => `Sort by ${name}`,
   errorTitle: 'This could not be loaded',
   offlineTitle: 'The portal does not answer',

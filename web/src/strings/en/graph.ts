@@ -36,7 +36,6 @@ export const graph = {
   noPath: (a: string, b: string) => `${a} and ${b} are not connected`,
   noPathText: 'No way over relations was found, in either direction.',
   pathSummary: (steps: string) => `${steps} apart`,
-  hop: (from: string, relation: string, to: string) => `${from} has ${relation} ${to}`,
   expand: (n: string, name: string) => `Show ${n} more around ${name}`,
   moreNodes: (n: string) => `+${n} more`,
   group: (n: string, kind: string) => `${n} × ${kind}`,
@@ -51,8 +50,6 @@ export const graph = {
   from: 'From',
   relation: 'Relation',
   to: 'To',
-  byKind: 'By kind',
   direct: 'directly',
-  step: 'Step',
-  tooMany: 'There are more than could be counted here.',
+  atLeast: (n: string) => `At least ${n} entities`,
 };

@@ -1,0 +1,4 @@
+export { forge } from './forge';
+export { run } from './run';
+export { plan } from './plan';
+export { insights } from './insights';
