@@ -60,7 +60,7 @@ func (a *API) listActions(ctx context.Context, _ *struct{}) (*actionsAnswer, err
 }
 
 func (a *API) action(ctx context.Context, in *actionPath) (*actionAnswer, error) {
-	one, err := a.runs.Action(in.Action)
+	one, err := a.runs.Find(ctx, in.Action)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (a *API) planAction(ctx context.Context, in *planInput) (*planAnswer, error
 
 // mayAct asks about the entity that the action is about.
 func (a *API) mayAct(ctx context.Context, verb, id, entity string) error {
-	one, err := a.runs.Action(id)
+	one, err := a.runs.Find(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ type checksAnswer struct {
 }
 
 func (a *API) verifyAction(ctx context.Context, in *planInput) (*checksAnswer, error) {
-	one, err := a.runs.Action(in.Action)
+	one, err := a.runs.Find(ctx, in.Action)
 	if err != nil {
 		return nil, err
 	}

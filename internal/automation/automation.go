@@ -13,8 +13,10 @@ import (
 	"strings"
 	"time"
 
+	"sphera/action"
 	"sphera/internal/audit"
 	"sphera/internal/catalog"
+	"sphera/internal/catalog/query"
 	"sphera/internal/fault"
 	"sphera/internal/outgoing"
 	"sphera/internal/resource"
@@ -37,6 +39,8 @@ type Deps struct {
 	SigningKey func(ctx context.Context) (string, error)
 	// Organization is the organisation's id, for templates.
 	Organization func(ctx context.Context) (string, error)
+	// Find looks for entities of all blueprints, for policies; nil finds none.
+	Find func(ctx context.Context, q *query.Query, env query.Env, limit int) ([]catalog.Entity, error)
 	// GitHub and GitLab are where their APIs are; "" for the public ones.
 	GitHub, GitLab string
 }
@@ -46,6 +50,8 @@ type Service struct {
 	Deps
 	docs  *resource.Store
 	steps stepSet
+	// watch is what Tick knew last; only Work looks at it.
+	watch *watching
 }
 
 // New returns the service and tells the engine of its actions and step types.
@@ -67,7 +73,7 @@ func New(d Deps) (*Service, error) {
 	}
 	s := &Service{Deps: d, docs: resource.New(d.Audit, d.Now)}
 	s.steps = s.newSteps()
-	if err := d.Runs.RegisterSteps(s.steps.record.Type, s.steps.invoke.Type, s.steps.outcome.Type); err != nil {
+	if err := d.Runs.RegisterSteps(s.steps.record.Type, s.steps.invoke.Type, s.steps.inside.Type, s.steps.outcome.Type); err != nil {
 		return nil, err
 	}
 	d.Runs.Further(s.runnable)
@@ -254,7 +260,7 @@ func (s *Service) parse(raw json.RawMessage) (resource.Doc, *Definition, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	if slices.ContainsFunc(s.Runs.Actions(), func(a interface{ Name() string }) bool { return a.Name() == d.Identifier }) {
+	if slices.ContainsFunc(s.Runs.Actions(), func(a *action.Action) bool { return a.Identifier == d.Identifier }) {
 		return nil, nil, fault.New(fault.Taken, "There is an action %q already, which comes with the portal (identifier_taken).", d.Identifier)
 	}
 	return doc, d, nil

@@ -155,6 +155,13 @@ func mayDecide(actor action.Actor, r *record, args ApprovalArgs) error {
 		return fault.Refuse("run.approve.requester", "You asked for this run, so somebody else has to decide.",
 			"Send the address of this page to someone who can.", who)
 	}
+	if args.Only || len(args.People) > 0 {
+		if slices.ContainsFunc(args.People, func(p string) bool { return strings.EqualFold(p, actor.Email) }) {
+			return nil
+		}
+		return fault.Refuse("run.approve.people", "The action's policy names who may decide on this run, and you are not among them.",
+			"Ask one of them to decide.", strings.Join(args.People, ", "))
+	}
 	if len(args.Roles) == 0 || slices.ContainsFunc(args.Roles, func(role string) bool { return slices.Contains(actor.Roles, role) }) {
 		return nil
 	}

@@ -68,6 +68,7 @@ type Engine struct {
 	mu      sync.RWMutex
 	actions map[string]*action.Action
 	steps   map[string]action.StepType
+	further func(ctx context.Context, id string) (*action.Action, error)
 
 	wake chan struct{}
 	// live are the runs this process works on.
@@ -195,6 +196,26 @@ func (e *Engine) Action(id string) (*action.Action, error) {
 		return nil, fault.New(fault.NotFound, "There is no action %q.", id)
 	}
 	return a, nil
+}
+
+// Further says where actions are found that are not registered, because they
+// are data. Their step types are registered.
+func (e *Engine) Further(find func(ctx context.Context, id string) (*action.Action, error)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.further = find
+}
+
+// Find returns an action, registered or kept as data.
+func (e *Engine) Find(ctx context.Context, id string) (*action.Action, error) {
+	a, err := e.Action(id)
+	e.mu.RLock()
+	further := e.further
+	e.mu.RUnlock()
+	if err == nil || further == nil {
+		return a, err
+	}
+	return further(ctx, id)
 }
 
 // StepTypes lists the registered step types by name; crash tests go through

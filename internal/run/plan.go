@@ -21,7 +21,7 @@ const planLife = 24 * time.Hour
 // Plan says what an action would do with this input and keeps it, so that it
 // can be shown and applied. Nothing is changed.
 func (e *Engine) Plan(ctx context.Context, actor action.Actor, actionID, entity string, input json.RawMessage) (SavedPlan, error) {
-	a, err := e.Action(actionID)
+	a, err := e.Find(ctx, actionID)
 	if err != nil {
 		return SavedPlan{}, err
 	}
@@ -118,7 +118,7 @@ func (e *Engine) Apply(ctx context.Context, actor action.Actor, planID string) (
 	if p.runID != "" {
 		return e.Get(ctx, p.runID)
 	}
-	a, err := e.Action(p.Action)
+	a, err := e.Find(ctx, p.Action)
 	if err != nil {
 		return Run{}, err
 	}

@@ -169,6 +169,10 @@ type PlanDifference struct {
 type ApprovalArgs struct {
 	// Roles may decide; empty means everybody except who asked for the run.
 	Roles []string `json:"roles"`
+	// People, when set, are the e-mail addresses of the only ones who may.
+	People []string `json:"people,omitempty"`
+	// Only says that People decides even when it is empty: then nobody may.
+	Only bool `json:"only,omitempty"`
 	// Reason says what is decided, for people.
 	Reason string `json:"reason"`
 }
