@@ -16,6 +16,7 @@ import (
 	"sphera/internal/api"
 	"sphera/internal/audit"
 	"sphera/internal/auth"
+	"sphera/internal/automation"
 	"sphera/internal/catalog"
 	"sphera/internal/change"
 	"sphera/internal/fault"
@@ -65,6 +66,8 @@ type parts struct {
 	vault      *secret.Vault
 	hooks      *hook.Hooks
 	changes    *change.Changes
+	// automation has the actions that are data.
+	automation *automation.Service
 	insights   *insight.Insights
 	views      *view.Views
 	contracts  *golden.Contracts
@@ -127,6 +130,9 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 		Now: p.now, Workers: c.workers, Lease: c.lease, Heartbeat: c.lease / 4, Instance: instance,
 		Exclusive: p.db.Dialect == store.SQLite, Metrics: p.metrics,
 	})
+	if p.automation, err = p.newAutomation(c); err != nil {
+		return err
+	}
 	p.forge, err = forge.NewBuiltin(p.db, p.audit, filepath.Join(c.dataDir, "git"), forge.BuiltinOptions{
 		Now: p.now, Logger: p.log, PublicURL: p.address, OnEvent: p.onForgeEvent, AllowPrivate: c.allowPrivate,
 	})
@@ -235,7 +241,8 @@ func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*
 		DB: p.db, Audit: p.audit, Auth: p.auth, Runs: p.runs, Forge: p.forge, Catalog: p.catalog, Sources: p.sources, Runtime: p.runtime,
 		Migrations: p.migrations,
 		Contracts:  p.contracts, Insights: p.insights, Views: p.views,
-		Vault: p.vault, Hooks: p.hooks, Changes: p.changes, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,
+		Automation: p.automation,
+		Vault:      p.vault, Hooks: p.hooks, Changes: p.changes, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,
 	}, api.Options{
 		Version: version, Secure: isHTTPS(c.publicURL), TrustedOrigins: c.trustedOrigins, TrustedProxies: proxies, Demo: demo,
 		Ready: func() error {

@@ -11,6 +11,7 @@ import (
 
 	"sphera/action"
 	"sphera/internal/auth"
+	"sphera/internal/automation"
 	"sphera/internal/fault"
 	"sphera/internal/run"
 
@@ -31,6 +32,33 @@ type actionInfo struct {
 	Allowed bool      `json:"allowed"`
 	Reason  string    `json:"reason,omitempty"`
 	Stats   run.Stats `json:"stats"`
+	// Name is what people see of an action that is data: its title, or else its
+	// identifier.
+	Name string `json:"name,omitempty"`
+
+	doc map[string]any // of an action that is data
+}
+
+// MarshalJSON gives the document of an action that is data exactly as it was
+// sent, with what a form needs beside it.
+func (i actionInfo) MarshalJSON() ([]byte, error) {
+	type plain actionInfo
+	if i.doc == nil {
+		return json.Marshal(plain(i))
+	}
+	out := map[string]any{
+		"name": i.Name, "group": i.Group, "roles": []string{}, "input": i.Input, "allowed": i.Allowed, "stats": i.Stats,
+	}
+	if i.Blueprint != "" {
+		out["blueprint"] = i.Blueprint
+	}
+	if i.Reason != "" {
+		out["reason"] = i.Reason
+	}
+	for key, value := range i.doc {
+		out[key] = value
+	}
+	return json.Marshal(out)
 }
 
 type actionsAnswer struct {
@@ -47,10 +75,47 @@ type actionPath struct {
 	Action string `path:"action" maxLength:"100"`
 }
 
-func (a *API) listActions(ctx context.Context, _ *struct{}) (*actionsAnswer, error) {
+type actionsInput struct {
+	Identifier  string `query:"action_identifier" maxLength:"500"`
+	Blueprint   string `query:"blueprint_identifier" maxLength:"200"`
+	Operation   string `query:"operation" maxLength:"20"`
+	Published   string `query:"published" maxLength:"20"`
+	Trigger     string `query:"trigger_type" maxLength:"50"`
+	Event       string `query:"trigger_event" maxLength:"50"`
+	EventAction string `query:"trigger_event_action_identifier" maxLength:"500"`
+	Version     string `query:"version" maxLength:"10" doc:"Has no effect here"`
+}
+
+// filter selects among the actions that are data; those in Go know none of it.
+func (in *actionsInput) filter() (f automation.Filter, any bool) {
+	f = automation.Filter{
+		Identifier: in.Identifier, Blueprint: in.Blueprint, Operation: in.Operation, Trigger: in.Trigger, Event: in.Event, EventAction: in.EventAction,
+	}
+	if in.Published != "" {
+		published := in.Published != "false"
+		f.Published = &published
+	}
+	return f, f != automation.Filter{}
+}
+
+func (a *API) listActions(ctx context.Context, in *actionsInput) (*actionsAnswer, error) {
 	out := &actionsAnswer{}
-	for _, one := range a.runs.Actions() {
-		info, err := a.describe(ctx, one)
+	filter, filtered := in.filter()
+	if !filtered {
+		for _, one := range a.runs.Actions() {
+			info, err := a.describe(ctx, one)
+			if err != nil {
+				return nil, err
+			}
+			out.Actions = append(out.Actions, info)
+		}
+	}
+	list, err := a.automation.Actions(ctx, filter)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range list {
+		info, err := a.describeData(ctx, one)
 		if err != nil {
 			return nil, err
 		}
@@ -60,12 +125,29 @@ func (a *API) listActions(ctx context.Context, _ *struct{}) (*actionsAnswer, err
 }
 
 func (a *API) action(ctx context.Context, in *actionPath) (*actionAnswer, error) {
-	one, err := a.runs.Find(ctx, in.Action)
+	one, err := a.runs.Action(in.Action)
+	if fault.Is(err, fault.NotFound) {
+		data, err := a.automation.Action(ctx, in.Action)
+		if err != nil {
+			return nil, err
+		}
+		info, err := a.describeData(ctx, data)
+		return &actionAnswer{Action: info}, err
+	}
 	if err != nil {
 		return nil, err
 	}
 	info, err := a.describe(ctx, one)
 	return &actionAnswer{Action: info}, err
+}
+
+func (a *API) describeData(ctx context.Context, one automation.Action) (actionInfo, error) {
+	info, err := a.describe(ctx, a.automation.Runnable(one))
+	info.Name, info.doc = one.Definition.Name(), one.Document()
+	if one.Definition.Trigger.Type != automation.SelfService {
+		info.Allowed, info.Reason = false, "It runs by itself when its event happens."
+	}
+	return info, err
 }
 
 func (a *API) describe(ctx context.Context, one *action.Action) (actionInfo, error) {
@@ -132,18 +214,39 @@ func (a *API) mayAct(ctx context.Context, verb, id, entity string) error {
 }
 
 type applyInput struct {
-	Action string `path:"action" maxLength:"100"`
+	Action string `path:"action" maxLength:"500"`
+	RunAs  string `query:"run_as" maxLength:"320" doc:"The e-mail address of a user, for administrators"`
 	Body   struct {
-		PlanID string `json:"planId" maxLength:"100"`
+		PlanID     string         `json:"planId,omitempty" maxLength:"100" doc:"A plan that was shown"`
+		Properties map[string]any `json:"properties,omitempty" doc:"Instead of a plan, for actions that are data: the inputs"`
+		Entity     string         `json:"entity,omitempty" maxLength:"1000" doc:"The entity acted on"`
 	} `nameHint:"ApplyInput"`
 }
 
 type runAnswer struct {
 	Answer
 	Run run.Run `json:"run"`
+
+	port automation.Run // the run in Port's form, where that was asked for
 }
 
+// MarshalJSON writes the run in the form that was asked for.
+func (r *runAnswer) MarshalJSON() ([]byte, error) {
+	if r.port != nil {
+		return json.Marshal(map[string]any{"ok": true, "run": r.port})
+	}
+	type plain struct {
+		OK  bool    `json:"ok"`
+		Run run.Run `json:"run"`
+	}
+	return json.Marshal(plain{r.OK, r.Run})
+}
+
+// applyPlan starts a run: of a plan, or with inputs, as Port's clients do.
 func (a *API) applyPlan(ctx context.Context, in *applyInput) (*runAnswer, error) {
+	if in.Body.PlanID == "" {
+		return a.runData(ctx, in)
+	}
 	plan, err := a.runs.SavedPlan(ctx, in.Body.PlanID)
 	if err != nil {
 		return nil, err
@@ -156,6 +259,37 @@ func (a *API) applyPlan(ctx context.Context, in *applyInput) (*runAnswer, error)
 	}
 	r, err := a.runs.Apply(ctx, who(ctx).Actor(), plan.ID)
 	return &runAnswer{Run: r}, err
+}
+
+// runData starts an action that is data with the inputs that were sent.
+func (a *API) runData(ctx context.Context, in *applyInput) (*runAnswer, error) {
+	known, err := a.automation.Has(ctx, in.Action)
+	if err != nil {
+		return nil, err
+	}
+	if !known {
+		if _, err := a.runs.Action(in.Action); err != nil {
+			return nil, err
+		}
+		return nil, fault.Field("planId", "is missing", "the id of a plan: this action shows what it would do first")
+	}
+	if err := a.mayAct(ctx, "action.run", in.Action, in.Body.Entity); err != nil {
+		return nil, err
+	}
+	p := who(ctx)
+	ask := automation.Ask{Action: in.Action, Entity: in.Body.Entity, Properties: in.Body.Properties, By: p.Actor(), Source: automation.FromAPI}
+	if in.RunAs != "" && !strings.EqualFold(in.RunAs, p.Email) {
+		if err := a.may(ctx, p, "user.write", auth.Object{Kind: "user", ID: in.RunAs}); err != nil {
+			return nil, err
+		}
+		user, err := a.auth.UserByEmail(ctx, in.RunAs)
+		if err != nil {
+			return nil, err
+		}
+		ask.ImpersonatedBy, ask.By = p.ID, auth.Principal{User: user}.Actor()
+	}
+	r, err := a.automation.Start(ctx, ask)
+	return &runAnswer{port: r}, err
 }
 
 type checksAnswer struct {

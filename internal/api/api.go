@@ -17,6 +17,7 @@ import (
 
 	"sphera/internal/audit"
 	"sphera/internal/auth"
+	"sphera/internal/automation"
 	"sphera/internal/catalog"
 	"sphera/internal/change"
 	"sphera/internal/forge"
@@ -57,6 +58,8 @@ type Deps struct {
 	Vault      *secret.Vault
 	Hooks      *hook.Hooks
 	Changes    *change.Changes
+	// Automation has the actions that are data.
+	Automation *automation.Service
 	// PublicURL is where people and programs reach the portal.
 	PublicURL func() string
 	Log       *slog.Logger
@@ -85,21 +88,22 @@ type Options struct {
 
 // API answers every request to the portal.
 type API struct {
-	db        *store.DB
-	audit     *audit.Log
-	auth      *auth.Service
-	runs      *run.Engine
-	forge     *forge.Builtin
-	catalog   *catalog.Catalog
-	sources   *source.Sources
-	port      *portapi.Service
-	runtime   runtime.Runtime
-	contracts *golden.Contracts
-	insights  *insight.Insights
-	views     *view.Views
-	log       *slog.Logger
-	now       func() time.Time
-	o         Options
+	db         *store.DB
+	audit      *audit.Log
+	auth       *auth.Service
+	runs       *run.Engine
+	forge      *forge.Builtin
+	catalog    *catalog.Catalog
+	sources    *source.Sources
+	port       *portapi.Service
+	automation *automation.Service
+	runtime    runtime.Runtime
+	contracts  *golden.Contracts
+	insights   *insight.Insights
+	views      *view.Views
+	log        *slog.Logger
+	now        func() time.Time
+	o          Options
 
 	mux     *table
 	huma    huma.API
@@ -122,19 +126,24 @@ func New(d Deps, o Options) (*API, error) {
 		o.Heartbeat = 15 * time.Second
 	}
 	a := &API{
-		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, sources: d.Sources, runtime: d.Runtime,
+		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, sources: d.Sources, runtime: d.Runtime, automation: d.Automation,
 		contracts: d.Contracts, insights: d.Insights, views: d.Views, log: d.Log, now: d.Now, o: o,
 	}
 	a.port = portapi.New(portapi.Deps{
 		DB: d.DB, Audit: d.Audit, Auth: d.Auth, Catalog: d.Catalog, Sources: d.Sources, Migrations: d.Migrations, Log: d.Log, Now: d.Now, Version: o.Version,
-		Actions: func(context.Context) ([]string, error) {
-			var ids []string
+		Actions: func(ctx context.Context) ([]string, error) {
+			list, err := d.Automation.Actions(ctx, automation.Filter{})
+			ids := make([]string, 0, len(list))
 			for _, one := range d.Runs.Actions() {
 				ids = append(ids, one.Identifier)
 			}
-			return ids, nil
+			for _, one := range list {
+				ids = append(ids, one.Identifier)
+			}
+			return ids, err
 		},
-		Vault: d.Vault, Hooks: d.Hooks, Changes: d.Changes, PublicURL: d.PublicURL,
+		Automation: d.Automation,
+		Vault:      d.Vault, Hooks: d.Hooks, Changes: d.Changes, PublicURL: d.PublicURL,
 	})
 	a.stopping, a.stop = context.WithCancel(context.Background())
 	a.metrics = newMetrics(d.Metrics)

@@ -19,6 +19,7 @@ import (
 	"sphera/action"
 	"sphera/internal/audit"
 	"sphera/internal/auth"
+	"sphera/internal/automation"
 	"sphera/internal/catalog"
 	"sphera/internal/change"
 	"sphera/internal/flag"
@@ -106,6 +107,12 @@ func start(t *testing.T, db *store.DB, o Options) *harness {
 	d.Migrations = migration.NewMigrations(db, d.Catalog, events, log, time.Now)
 	h.migrations = d.Migrations
 	d.Runs = run.New(db, events, log, run.Options{Now: time.Now, Exclusive: db.Dialect == store.SQLite})
+	d.Automation, err = automation.New(automation.Deps{
+		DB: db, Audit: events, Catalog: d.Catalog, Runs: d.Runs, Outgoing: outgoing.New(true), Now: time.Now, Log: log,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	process := runtime.NewProcess(db, events, log, filepath.Join(t.TempDir(), "runtime"), runtime.ProcessOptions{Now: time.Now})
 	d.Runtime = process
 	d.Forge, err = forge.NewBuiltin(db, events, filepath.Join(t.TempDir(), "git"), forge.BuiltinOptions{

@@ -101,6 +101,16 @@ func ruleFor(verb string) (rule, bool) {
 			id: "infrastructure-runs-sources", everything: admins,
 			alternative: "Send the address of the sweep to somebody with the role.",
 		}, true
+	case "action.write":
+		return rule{
+			id: "infrastructure-writes-actions", everything: admins,
+			alternative: "Send the action's document to somebody with the role.",
+		}, true
+	case "run.report":
+		return rule{
+			id: "infrastructure-reports-runs", everything: admins,
+			alternative: "Report with the token of a machine that has the role.",
+		}, true
 	case "user.write":
 		return rule{
 			id: "administrators-manage-users", everything: []string{Administrator},

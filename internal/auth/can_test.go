@@ -27,6 +27,8 @@ func matrix() map[string]map[string]string {
 		"integration.write": {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
 		"secret.read":       {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
 		"secret.write":      {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
+		"action.write":      {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
+		"run.report":        {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
 		"action.plan":       {"viewer": "", "developer": "on", "manager": "", "infrastructure": all, "administrator": all},
 		"action.run":        {"viewer": "", "developer": "on", "manager": "", "infrastructure": all, "administrator": all},
 		"run.cancel":        {"viewer": "", "developer": "oa", "manager": "", "infrastructure": all, "administrator": all},

@@ -33,8 +33,9 @@ type Deps struct {
 	Outgoing *outgoing.Client
 	Now      func() time.Time
 	Log      *slog.Logger
-	// Secrets are the organisation's, by name, for {{ .secrets.NAME }}.
-	Secrets func(ctx context.Context) (map[string]string, error)
+	// Secrets are those of the organisation's secrets that are wanted, by name,
+	// for {{ .secrets.NAME }}.
+	Secrets func(ctx context.Context, wanted func(name string) bool) (map[string]string, error)
 	// SigningKey signs outgoing requests; "" leaves them unsigned.
 	SigningKey func(ctx context.Context) (string, error)
 	// Organization is the organisation's id, for templates.
@@ -57,7 +58,7 @@ type Service struct {
 // New returns the service and tells the engine of its actions and step types.
 func New(d Deps) (*Service, error) {
 	if d.Secrets == nil {
-		d.Secrets = func(context.Context) (map[string]string, error) { return nil, nil }
+		d.Secrets = func(context.Context, func(string) bool) (map[string]string, error) { return nil, nil }
 	}
 	if d.SigningKey == nil {
 		d.SigningKey = func(context.Context) (string, error) { return "", nil }

@@ -84,7 +84,7 @@ func newWorld(t *testing.T, db *store.DB, allowPrivate bool) *world {
 	var err error
 	w.Service, err = automation.New(automation.Deps{
 		DB: db, Audit: log, Catalog: w.catalog, Runs: w.engine, Outgoing: outgoing.New(allowPrivate), Now: w.now, Log: quiet,
-		Secrets: func(context.Context) (map[string]string, error) {
+		Secrets: func(context.Context, func(string) bool) (map[string]string, error) {
 			return map[string]string{"API_KEY": "s3cret", "GITHUB_TOKEN": "gh-token", "GITLAB_TOKEN": "gl-token"}, nil
 		},
 		SigningKey:   func(context.Context) (string, error) { return signingKey, nil },

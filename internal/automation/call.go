@@ -210,7 +210,7 @@ func answerBody(a outgoing.Answer) any {
 
 // secret is an organisation's secret that a way of invoking needs.
 func (s *Service) secret(ctx context.Context, name string) (string, error) {
-	all, err := s.Secrets(ctx)
+	all, err := s.Secrets(ctx, func(one string) bool { return one == name })
 	if err != nil {
 		return "", err
 	}

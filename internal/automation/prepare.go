@@ -367,7 +367,12 @@ func (s *Service) render(ctx context.Context, r *record, v any, withSecrets bool
 	if err != nil {
 		return nil, templateError("/invocationMethod", err)
 	}
-	secrets, err := s.Secrets(ctx)
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	// Only what is named where it is used: no input can choose a secret.
+	secrets, err := s.Secrets(ctx, func(name string) bool { return strings.Contains(string(raw), name) })
 	if err != nil {
 		return nil, err
 	}

@@ -175,8 +175,8 @@ func (s *Service) Respond(ctx context.Context, id string, response json.RawMessa
 	return s.Run(ctx, id)
 }
 
-// LogLine is one line that was logged to a run.
-type LogLine struct {
+// RunLog is one line that was logged to a run.
+type RunLog struct {
 	ID        string `json:"id"`
 	RunID     string `json:"runId"`
 	Message   string `json:"message"`
@@ -190,19 +190,19 @@ const (
 )
 
 // AddLog logs a line; a status with it ends the run.
-func (s *Service) AddLog(ctx context.Context, id, message, status, label, by string) (LogLine, error) {
+func (s *Service) AddLog(ctx context.Context, id, message, status, label, by string) (RunLog, error) {
 	id = runID(id)
 	message = strings.ReplaceAll(strings.ToValidUTF8(message, "\uFFFD"), "\x00", "")
 	switch {
 	case message == "":
-		return LogLine{}, fault.Field("/message", "is missing", "a text")
+		return RunLog{}, fault.Field("/message", "is missing", "a text")
 	case len(message) > maxMessage:
-		return LogLine{}, fault.Field("/message", "is too long", fmt.Sprintf("at most %d bytes", maxMessage))
+		return RunLog{}, fault.Field("/message", "is too long", fmt.Sprintf("at most %d bytes", maxMessage))
 	case status != "" && status != Success && status != Failure:
-		return LogLine{}, fault.Field("/terminationStatus", "is not a way to end", "SUCCESS or FAILURE")
+		return RunLog{}, fault.Field("/terminationStatus", "is not a way to end", "SUCCESS or FAILURE")
 	}
 	at := s.Now()
-	out := LogLine{RunID: PortID(id), Message: message, CreatedBy: by, CreatedAt: stamp(at)}
+	out := RunLog{RunID: PortID(id), Message: message, CreatedBy: by, CreatedAt: stamp(at)}
 	var seq int64
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
 		if _, err := s.row(ctx, tx, id); err != nil {
@@ -223,7 +223,7 @@ func (s *Service) AddLog(ctx context.Context, id, message, status, label, by str
 		return nil
 	})
 	if err != nil {
-		return LogLine{}, err
+		return RunLog{}, err
 	}
 	out.ID = fmt.Sprint(seq)
 	if status != "" || label != "" {
@@ -233,7 +233,7 @@ func (s *Service) AddLog(ctx context.Context, id, message, status, label, by str
 }
 
 // Logs lists what was logged, oldest first.
-func (s *Service) Logs(ctx context.Context, id string, limit, offset int) ([]LogLine, error) {
+func (s *Service) Logs(ctx context.Context, id string, limit, offset int) ([]RunLog, error) {
 	id = runID(id)
 	if _, err := s.row(ctx, s.DB.Read(), id); err != nil {
 		return nil, err
@@ -244,10 +244,10 @@ func (s *Service) Logs(ctx context.Context, id string, limit, offset int) ([]Log
 	return s.logs(ctx, id, limit, max(offset, 0))
 }
 
-func (s *Service) logs(ctx context.Context, id string, limit, offset int) ([]LogLine, error) {
+func (s *Service) logs(ctx context.Context, id string, limit, offset int) ([]RunLog, error) {
 	rows, err := s.DB.Read().QueryContext(ctx, "SELECT id, message, created_by, created_at FROM automation_logs WHERE run = $1 ORDER BY id LIMIT $2 OFFSET $3", id, limit, offset)
-	list, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (LogLine, error) {
-		l := LogLine{RunID: PortID(id)}
+	list, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (RunLog, error) {
+		l := RunLog{RunID: PortID(id)}
 		var seq, at int64
 		err := row.Scan(&seq, &l.Message, &l.CreatedBy, &at)
 		l.ID, l.CreatedAt = fmt.Sprint(seq), stamp(store.Time(at))

@@ -22,6 +22,7 @@ import (
 
 	"sphera/internal/audit"
 	"sphera/internal/auth"
+	"sphera/internal/automation"
 	"sphera/internal/catalog"
 	"sphera/internal/change"
 	"sphera/internal/fault"
@@ -48,6 +49,8 @@ type Deps struct {
 	Now        func() time.Time
 	// Actions lists the identifiers of what can be run.
 	Actions func(ctx context.Context) ([]string, error)
+	// Automation has the actions that are data.
+	Automation *automation.Service
 	// Vault keeps secret values.
 	Vault *secret.Vault
 	// Changes tells others of changes.
@@ -76,7 +79,7 @@ func New(d Deps) *Service {
 func (s *Service) Routes() []Route {
 	return slices.Concat(s.organizationRoutes(), s.authRoutes(), s.blueprintRoutes(), s.entityRoutes(),
 		s.teamRoutes(), s.userRoutes(), s.documentRoutes(),
-		s.permissionRoutes(), s.migrationRoutes(), s.auditRoutes(), s.searchRoutes(), s.scorecardRoutes())
+		s.permissionRoutes(), s.migrationRoutes(), s.auditRoutes(), s.searchRoutes(), s.scorecardRoutes(), s.actionRoutes(), s.runRoutes())
 }
 
 // Request is what a handler gets. The caller is known and may do what the
