@@ -84,6 +84,7 @@ func (h *harness) asPort(t *testing.T) {
 			}
 		}
 	})
+	h.work()
 }
 
 type exchange struct {

@@ -66,11 +66,25 @@ export const searchQuery = (q: string, limit = 12) =>
     staleTime: 5_000,
   });
 
+/** An action that is data may have no title of its own: then it has a name. */
+type ListedAction = Action & { name?: string; trigger?: { type: string } };
+
+/** Automations run by themselves: nobody asks for them. */
+const toActions = (list: ListedAction[]): Action[] =>
+  list
+    .filter((action) => action.trigger?.type !== 'automation')
+    .map((action) => ({
+      ...action,
+      title: action.title ?? action.name ?? action.identifier,
+      description: action.description ?? '',
+      icon: action.icon ?? '',
+    }));
+
 export const actionsQuery = queryOptions({
   queryKey: ['action'],
   queryFn: async ({ signal }) =>
     // The document describes an input only as a JSON Schema.
-    (await api.get('/v1/actions', { signal })).actions as unknown as Action[],
+    toActions((await api.get('/v1/actions', { signal })).actions as unknown as ListedAction[]),
   staleTime: 60_000,
 });
 
