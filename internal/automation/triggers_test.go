@@ -14,7 +14,6 @@ import (
 
 	"sphera/action"
 	"sphera/internal/automation"
-	"sphera/internal/catalog"
 	"sphera/internal/fault"
 	"sphera/internal/run"
 	"sphera/internal/store/storetest"
