@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"sphera/internal/catalog/catalogtest"
 )
 
 // The benchmarks here measure the built program from outside, as people meet
@@ -50,6 +52,13 @@ func BenchmarkIdleMemory(b *testing.B) {
 		c.get(b, path)
 	}
 	<-time.After(10 * time.Second) // what is measured is a portal that nothing happens in
+	b.ReportMetric(s.resident(b), "MB-resident")
+	b.ReportMetric(0, "ns/op")
+}
+
+// resident is the memory of the server, in MB.
+func (s *served) resident(b *testing.B) float64 {
+	b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))
 	if err != nil {
 		b.Skipf("the memory of a process is read from /proc: %v", err)
@@ -62,8 +71,42 @@ func BenchmarkIdleMemory(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.ReportMetric(float64(kib)*1024/1e6, "MB-resident")
-	b.ReportMetric(0, "ns/op")
+	return float64(kib) * 1024 / 1e6
+}
+
+// BenchmarkLargeCatalog starts a server whose database holds a large catalog:
+// how long until it is ready, and how much memory it needs once lists, search
+// and graphs were looked at.
+func BenchmarkLargeCatalog(b *testing.B) {
+	for _, n := range catalogtest.Sizes() {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			w := catalogtest.Open(b, "sqlite", n)
+			data := filepath.Join(b.TempDir(), "data")
+			if err := os.MkdirAll(data, 0o700); err != nil {
+				b.Fatal(err)
+			}
+			if err := w.CopyTo(b.Context(), filepath.Join(data, "sphera.db")); err != nil {
+				b.Fatal(err)
+			}
+			start(b, data).stop(b) // the demo organisation, for someone to sign in
+			took := make([]time.Duration, 0, samples)
+			memory := 0.0
+			for range samples {
+				s := start(b, data)
+				took = append(took, s.ready)
+				c := s.signIn(b)
+				for _, path := range []string{"/v1/home", "/v1/blueprints", "/v1/search?q=payment", "/v1/search?q=paymnet", "/v1/blueprints/service/entities/" + w.Data.Name("service", 7) + "/graph?depth=3&limit=200"} {
+					c.get(b, path)
+				}
+				c.post(b, "/v1/blueprints/service/entities/search", map[string]any{"rules": []any{}, "limit": 50}, nil)
+				memory = max(memory, s.resident(b))
+				s.stop(b)
+			}
+			report(b, took, "ready")
+			b.ReportMetric(memory, "MB-resident")
+			b.ReportMetric(catalogtest.Load(), "load")
+		})
+	}
 }
 
 // BenchmarkFirstAnswer measures from the click (the request that applies a

@@ -10,6 +10,7 @@ import (
 
 	"sphera/internal/catalog"
 	"sphera/internal/catalog/catalogtest"
+	"sphera/internal/store"
 )
 
 // R30: of the golden queries, 95 in a hundred have what was meant among the
@@ -93,4 +94,38 @@ func goldenCatalog(t *testing.T, c *fixture) {
 	for _, name := range []string{`{"identifier":"sao-paulo","title":"São Paulo"}`, `{"identifier":"zuerich","title":"Zürich"}`} {
 		c.must("Region", name)
 	}
+}
+
+// Entities from before there was an index are found once the background work
+// is done, and nothing is done twice.
+func TestFind_EntitiesFromBefore(t *testing.T) {
+	each(t, func(t *testing.T, c *fixture) {
+		ctx := context.Background()
+		for _, files := range [][]catalog.ImportFile{modelFiles(t), extensionFiles(t), catalogueFiles(t)} {
+			c.load(files)
+		}
+		if err := c.db.Tx(ctx, func(tx *store.Tx) error {
+			for _, statement := range []string{"DELETE FROM text_docs WHERE 1 = 1", "INSERT INTO text_backfill (after_id) VALUES (0)"} {
+				if _, err := tx.ExecContext(ctx, statement); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if hits, err := c.Find(ctx, "library", catalog.FindOptions{}); err != nil || len(hits) != 0 {
+			t.Fatalf("found %v without an index (%v)", hits, err)
+		}
+		if _, left, err := c.Recompute(ctx, 10_000); err != nil || left != 0 {
+			t.Fatalf("%d left (%v)", left, err)
+		}
+		hits, err := c.Find(ctx, "library", catalog.FindOptions{})
+		if err != nil || len(hits) < 2 {
+			t.Errorf("found %v (%v)", hits, err)
+		}
+		if n, err := c.IndexText(ctx); err != nil || n != 0 {
+			t.Errorf("%d indexed again (%v)", n, err)
+		}
+	})
 }

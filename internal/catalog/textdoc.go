@@ -65,11 +65,10 @@ func looksLikeTime(s string) bool {
 const backfillChunk = 500
 
 // IndexText indexes entities that were there before the index, some at a time,
-// and says whether any are left. It is called until none are.
-func (c *Catalog) IndexText(ctx context.Context) (left bool, err error) {
+// and says how many it did: it is called until there are none.
+func (c *Catalog) IndexText(ctx context.Context) (done int, err error) {
 	err = c.db.Tx(ctx, func(tx *store.Tx) error {
-		left = false
-		var after int64
+		done = 0
 		rows, err := tx.QueryContext(ctx, "SELECT after_id FROM text_backfill"+tx.ForUpdate())
 		marks, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (int64, error) {
 			var mark int64
@@ -78,7 +77,7 @@ func (c *Catalog) IndexText(ctx context.Context) (left bool, err error) {
 		if err != nil || len(marks) == 0 {
 			return err
 		}
-		after = slices.Max(marks)
+		after := slices.Max(marks)
 		found, err := tx.QueryContext(ctx, "SELECT "+entityColumns+" FROM entities e WHERE e.id > $1 ORDER BY e.id LIMIT $2", after, backfillChunk)
 		list, err := store.All(found, err, scanStored)
 		if err != nil {
@@ -90,14 +89,14 @@ func (c *Catalog) IndexText(ctx context.Context) (left bool, err error) {
 		if len(list) == 0 {
 			return nil
 		}
-		left = true
+		done = len(list)
 		if _, err := tx.ExecContext(ctx, "INSERT INTO text_backfill (after_id) VALUES ($1)", list[len(list)-1].id); err != nil {
 			return err
 		}
 		return c.indexText(ctx, tx, make([]*stored, len(list)), list)
 	})
 	if err != nil {
-		return false, fmt.Errorf("index entities: %w", err)
+		return 0, fmt.Errorf("index entities: %w", err)
 	}
-	return left, nil
+	return done, nil
 }

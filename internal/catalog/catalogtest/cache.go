@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -57,6 +58,30 @@ func Open(b testing.TB, engine string, n int) *World {
 		}
 	})
 	return w
+}
+
+// CopyTo writes a SQLite database to a new file.
+func (w *World) CopyTo(ctx context.Context, path string) error {
+	var file string
+	if err := w.DB.Read().QueryRowContext(ctx, "SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&file); err != nil {
+		return fmt.Errorf("find the database: %w", err)
+	}
+	if _, err := w.DB.Read().ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		return fmt.Errorf("write the log back: %w", err)
+	}
+	content, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, content); err != nil {
+		return err
+	}
+	return out.Close()
 }
 
 // try opens and, when it is empty, loads.
