@@ -109,8 +109,8 @@ func (p *parts) deriveStep() action.StepKind[deriveArgs, struct{}] {
 // indexText brings entities from before the text index into it.
 func (p *parts) indexText(ctx context.Context) error {
 	for {
-		left, err := p.catalog.IndexText(ctx)
-		if err != nil || !left {
+		done, err := p.catalog.IndexText(ctx)
+		if err != nil || done == 0 {
 			return err
 		}
 	}

@@ -254,12 +254,8 @@ func (c *Catalog) Recompute(ctx context.Context, budget int) (done, left int, er
 		if err != nil {
 			return done, 0, fmt.Errorf("work out derived values: %w", err)
 		}
-		if n == 0 { // then the text of entities from before there was an index
-			indexed, err := c.IndexText(ctx)
-			if err != nil || indexed == 0 {
-				return done, 0, err
-			}
-			n = indexed
+		if n == 0 {
+			return done, 0, nil
 		}
 		done += n
 	}

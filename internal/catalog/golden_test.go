@@ -117,8 +117,12 @@ func TestFind_EntitiesFromBefore(t *testing.T) {
 		if hits, err := c.Find(ctx, "library", catalog.FindOptions{}); err != nil || len(hits) != 0 {
 			t.Fatalf("found %v without an index (%v)", hits, err)
 		}
-		if _, left, err := c.Recompute(ctx, 10_000); err != nil || left != 0 {
-			t.Fatalf("%d left (%v)", left, err)
+		for {
+			if n, err := c.IndexText(ctx); err != nil {
+				t.Fatal(err)
+			} else if n == 0 {
+				break
+			}
 		}
 		hits, err := c.Find(ctx, "library", catalog.FindOptions{})
 		if err != nil || len(hits) < 2 {
