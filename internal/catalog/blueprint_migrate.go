@@ -33,10 +33,10 @@ type TypeChange struct {
 	Property string `json:"property"`
 	From     string `json:"from"`
 	To       string `json:"to"`
-	Convert  int    `json:"convert"`
-	Fail     int    `json:"fail"`
+	Convert  int    `json:"converts"`
+	Fail     int    `json:"fails"`
 	// Failures are the first twenty of those that fail.
-	Failures []Unfit `json:"failures"`
+	Failures []Unfit `json:"examples"`
 }
 
 // maxFailures is how many of the values that do not fit are shown.

@@ -17,6 +17,8 @@ type counted struct {
 	n      int
 	values []float64
 	times  []int64
+	// ids are kept for explanations only.
+	ids []int64
 }
 
 // countedFor gives the value of an aggregation for each of the entities.
@@ -153,6 +155,10 @@ func (w withFirst) Scan(dest ...any) error { return w.row.Scan(append([]any{w.ow
 
 func (c *counted) add(a *aggregation, r *stored) {
 	c.n++
+	if a.CalculationSpec.Func == "list" {
+		c.ids = append(c.ids, r.id)
+		return
+	}
 	end := &row{now: *r}
 	if name := a.CalculationSpec.Property; name != "" {
 		v, ok := end.shown(name).(float64)
@@ -214,4 +220,15 @@ func periods(times []int64, period string) float64 {
 	length := map[string]time.Duration{"hour": time.Hour, "day": 24 * time.Hour, "week": 7 * 24 * time.Hour, "month": 30 * 24 * time.Hour}[period]
 	span := slices.Max(times) - slices.Min(times)
 	return max(1, math.Ceil(float64(span)/float64(length.Milliseconds())))
+}
+
+// members are the entities that count for one.
+func (a *aggregation) members(ctx context.Context, q store.Querier, d store.Dialect, id, at int64) ([]int64, error) {
+	listing := *a
+	listing.CalculationSpec = AggregationSpec{Func: "list"}
+	found, err := aggregate(ctx, q, d, &listing, []int64{id}, at)
+	if err != nil || found[id] == nil {
+		return nil, err
+	}
+	return found[id].ids, nil
 }

@@ -243,3 +243,41 @@ func TestPutMany_TellsWhatFailed(t *testing.T) {
 		}
 	})
 }
+
+func TestExplain_SaysWhereValuesComeFrom(t *testing.T) {
+	each(t, func(t *testing.T, c *fixture) {
+		ctx := context.Background()
+		c.blueprint(derivedSystem)
+		c.blueprint(derivedService)
+		c.must("system", `{"identifier":"s","title":"Shop","properties":{"tier":"1"}}`)
+		c.must("svc", `{"identifier":"a","properties":{"lang":"go"},"relations":{"system":"s"}}`)
+		c.must("svc", `{"identifier":"b","properties":{"lang":"go"},"relations":{"uses":["a"]}}`)
+		for property, want := range map[string]string{
+			"systemTier": `{"property":"systemTier","kind":"mirror","value":"1","now":"1","definition":"system.tier","inputs":{},"hops":[{"relation":"system","entities":[{"blueprint":"system","identifier":"s","title":"Shop"}]}],"contributing":[{"blueprint":"system","identifier":"s","title":"Shop","value":"1"}],"count":1}`,
+			"badge":      `{"property":"badge","kind":"calculation","value":"go/1","now":"go/1","definition":".properties.lang + '/' + (.properties.systemTier // 'none')","inputs":{"properties.lang":"go","properties.systemTier":"1"},"hops":[],"contributing":[],"count":0}`,
+			"dependents": `{"property":"dependents","kind":"aggregation","value":1,"now":1,"definition":{"title":"Dependents","target":"svc","calculationSpec":{"calculationBy":"entities","func":"count"},"pathFilter":[{"fromBlueprint":"svc","path":["uses"]}]},"inputs":{},"hops":[],"contributing":[{"blueprint":"svc","identifier":"b","title":"b","value":null}],"count":1}`,
+		} {
+			e, err := c.Explain(ctx, "svc", "a", property)
+			if err != nil || compact(t, e) != want {
+				t.Errorf("%v\n got %s\nwant %s", err, compact(t, e), want)
+			}
+		}
+		if e, err := c.Explain(ctx, "svc", "b", "systemTier"); err != nil || e.Error != "The relation system leads nowhere." {
+			t.Errorf("%+v %v", e, err)
+		}
+		if _, err := c.Explain(ctx, "svc", "b", "none"); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%v", err)
+		}
+		done, err := c.EditMany(ctx, "svc", catalog.BulkEdit{Query: map[string]any{"combinator": "and", "rules": []any{map[string]any{"property": "lang", "operator": "=", "value": "go"}}},
+			Set: catalog.BulkSet{Properties: map[string]any{"coverage": 7.0}}, DryRun: true}, catalog.Write{By: "dana"})
+		if err != nil || len(done.Changes) != 2 || done.Changes[0].After["properties.coverage"] != 7.0 || len(done.Failures) != 0 {
+			t.Errorf("dry run: %+v %v", done, err)
+		}
+		c.derives("svc", "a", "coverage", "null")
+		done, err = c.EditMany(ctx, "svc", catalog.BulkEdit{Identifiers: []string{"a", "none"}, Set: catalog.BulkSet{Properties: map[string]any{"coverage": 7.0}}}, catalog.Write{By: "dana"})
+		if err != nil || len(done.Changes) != 1 || len(done.Failures) != 1 {
+			t.Errorf("%+v %v", done, err)
+		}
+		c.derives("svc", "a", "coverage", "7")
+	})
+}

@@ -22,14 +22,14 @@ type BlueprintPreview struct {
 	Entities int `json:"entities"`
 	// Dropped are the properties and relations whose values would be gone, with
 	// how many entities have one.
-	Dropped []Dropped `json:"dropped"`
+	Dropped []Dropped `json:"lost"`
 	// TypeChanges are the properties whose values would be converted.
-	TypeChanges []TypeChange `json:"typeChanges"`
+	TypeChanges []TypeChange `json:"migrations"`
 	// Affected are the blueprints whose derived values would be worked out
 	// again.
 	Affected []string `json:"affected"`
-	// Samples are entities as they are and as they would be.
-	Samples []Sample `json:"samples"`
+	// Samples are real entities as they would be.
+	Samples []Entity `json:"samples"`
 }
 
 // PartChange is one part of a blueprint that differs.
@@ -41,21 +41,15 @@ type PartChange struct {
 
 // Dropped is a property or relation that goes, with its values.
 type Dropped struct {
-	Part     string `json:"part"`
-	Entities int    `json:"entities"`
-}
-
-// Sample is what an entity's properties are and would be.
-type Sample struct {
-	Identifier string         `json:"identifier"`
-	Before     map[string]any `json:"before"`
-	After      map[string]any `json:"after"`
+	// Property is "properties.name" or "relations.name".
+	Property string `json:"property"`
+	Values   int    `json:"values"`
 }
 
 // PreviewBlueprint says what saving b would do, and saves nothing. samples are
 // identifiers of entities to work out; without any the first ones are.
 func (c *Catalog) PreviewBlueprint(ctx context.Context, b Blueprint, samples []string) (BlueprintPreview, error) {
-	out := BlueprintPreview{Changes: []PartChange{}, Dropped: []Dropped{}, TypeChanges: []TypeChange{}, Affected: []string{}, Samples: []Sample{}}
+	out := BlueprintPreview{Changes: []PartChange{}, Dropped: []Dropped{}, TypeChanges: []TypeChange{}, Affected: []string{}, Samples: []Entity{}}
 	if len(samples) > maxSamples {
 		return out, fault.Field("/samples", fmt.Sprintf("has %d entities", len(samples)), fmt.Sprintf("at most %d", maxSamples))
 	}
@@ -185,8 +179,7 @@ func (c *Catalog) previewSamples(ctx context.Context, tx *store.Tx, b Blueprint,
 			return fmt.Errorf("find samples: %w", err)
 		}
 	}
-	was := before.blueprints[b.Identifier]
-	if was == nil {
+	if out.New {
 		return nil
 	}
 	batch := c.batchOf(tx, m, Write{By: "preview"})
@@ -198,18 +191,17 @@ func (c *Catalog) previewSamples(ctx context.Context, tx *store.Tx, b Blueprint,
 		if r == nil || r.now.pending != 0 {
 			continue
 		}
-		sample := Sample{Identifier: id, Before: was.properties(r.now.draft, r.now.derived)}
-		if sample.After, err = batch.tried(ctx, r, out.TypeChanges); err != nil {
+		if err := batch.try(ctx, r, out.TypeChanges); err != nil {
 			return err
 		}
-		out.Samples = append(out.Samples, sample)
+		out.Samples = append(out.Samples, r.now.entity(r.s))
 	}
 	return nil
 }
 
-// tried works out what an entity's properties would be, without its
+// try works out what an entity would be, without its
 // neighbours' values changing.
-func (b *batch) tried(ctx context.Context, r *row, changes []TypeChange) (map[string]any, error) {
+func (b *batch) try(ctx context.Context, r *row, changes []TypeChange) error {
 	var list []conversion
 	for _, change := range changes {
 		list = append(list, conversion{name: change.Property, check: r.s.checkers[change.Property], to: change.To})
@@ -219,7 +211,7 @@ func (b *batch) tried(ctx context.Context, r *row, changes []TypeChange) (map[st
 	for _, a := range r.s.aggregations {
 		values, err := b.countedFor(ctx, a, []int64{r.now.id})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if v := values[r.now.id]; v != nil {
 			derived[a.name] = v
@@ -227,10 +219,7 @@ func (b *batch) tried(ctx context.Context, r *row, changes []TypeChange) (map[st
 	}
 	r.now.derived = derived
 	if err := b.prefetch(ctx, []*row{r}); err != nil {
-		return nil, err
+		return err
 	}
-	if err := b.deriveRow(ctx, r); err != nil {
-		return nil, err
-	}
-	return r.s.properties(r.now.draft, r.now.derived), nil
+	return b.deriveRow(ctx, r)
 }

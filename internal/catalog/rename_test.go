@@ -135,8 +135,8 @@ func TestR46_TypeChangeConverts(t *testing.T) {
 		if err != nil || len(preview.TypeChanges) != 1 || preview.TypeChanges[0].Convert != 1 || preview.TypeChanges[0].Fail != 1 || preview.TypeChanges[0].Failures[0].Identifier != "b" {
 			t.Fatalf("preview: %s %v", compact(t, preview), err)
 		}
-		if got := compact(t, preview.Samples); got != `[{"identifier":"a","before":{"n":"12","twice":null},"after":{"n":12,"twice":24}},{"identifier":"b","before":{"n":"many","twice":null},"after":{"n":null,"twice":null}}]` {
-			t.Errorf("samples %s", got)
+		if len(preview.Samples) != 2 || compact(t, preview.Samples[0].Properties) != `{"n":12,"twice":24}` || compact(t, preview.Samples[1].Properties) != `{"n":null,"twice":null}` {
+			t.Errorf("samples %s", compact(t, preview.Samples))
 		}
 		_, _, err = c.PutBlueprint(ctx, b, "dana")
 		if !fault.Is(err, fault.Unprocessable) || len(details(err)) != 1 || details(err)[0].Field != "/schema/properties/n/type" {

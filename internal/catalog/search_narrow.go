@@ -22,7 +22,9 @@ type bounds struct {
 	checked int
 }
 
-func usualBounds() bounds { return bounds{listed: 10_000, faceted: 50_000, looked: 2000, checked: 3000} }
+func usualBounds() bounds {
+	return bounds{listed: 10_000, faceted: 50_000, looked: 2000, checked: 3000}
+}
 
 // narrow turns what it can of the condition into a set of ids, and keeps the
 // rest.

@@ -55,6 +55,7 @@ func (s *Service) blueprintRoutes() []Route {
 		{
 			Method: http.MethodPut, Path: blueprintPath, ID: "putBlueprint", Verb: shape, Limit: Normal, Audit: Domain,
 			In: catalog.Blueprint{}, Out: BlueprintAnswer{}, Handle: s.putBlueprint,
+			Params: []Param{{Name: "drop_failing", Type: "boolean", Doc: "Let a property change its type although some values cannot be converted; those become unset"}},
 		},
 		{Method: http.MethodPatch, Path: blueprintPath, ID: "patchBlueprint", Verb: shape, Limit: Normal, Audit: Domain, Out: BlueprintAnswer{}, Handle: s.patchBlueprint},
 		{
@@ -137,7 +138,7 @@ func (s *Service) putBlueprint(ctx context.Context, r *Request) (int, any, error
 
 // saveBlueprint saves the blueprint of the address as b.
 func (s *Service) saveBlueprint(ctx context.Context, r *Request, b catalog.Blueprint) (int, any, error) {
-	saved, _, err := s.Catalog.SaveBlueprint(ctx, r.Path["bp"], b, catalog.BlueprintWrite{By: r.Caller.ID})
+	saved, _, err := s.Catalog.SaveBlueprint(ctx, r.Path["bp"], b, catalog.BlueprintWrite{By: r.Caller.ID, DropUnfit: r.Bool("drop_failing")})
 	if err != nil {
 		return 0, nil, err
 	}
