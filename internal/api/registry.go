@@ -111,8 +111,7 @@ func (r *registry) Schema(t reflect.Type, allowRef bool, hint string) *huma.Sche
 			writableBlueprint(r.schemas[name])
 		}
 		if base == reflect.TypeFor[catalog.Entity]() {
-			r.schemas[name].Properties["icon"].Nullable = true // always there
-			r.schemas[name].Required = append(r.schemas[name].Required, "icon")
+			r.schemas[name].Properties["icon"].Nullable = true // null where there is none
 		}
 		if base == reflect.TypeFor[catalog.NewEntity]() {
 			r.schemas[name].Properties["title"].Nullable = true // null clears
