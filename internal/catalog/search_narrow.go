@@ -235,43 +235,18 @@ func (s *search) narrowText(ctx context.Context) error {
 
 // list turns a rule that an index answers into a set, if that is small.
 func (s *search) list(ctx context.Context, n query.Node) (bool, error) {
-	r, ok := n.(query.Rule)
-	if !ok || s.set != nil && s.set.count() <= s.c.bounds.looked {
+	if s.set != nil && s.set.count() <= s.c.bounds.looked {
 		return false, nil
 	}
-	operator, deny := r.Positive()
-	if deny || operator == "isEmpty" || operator == "=" && r.Value == nil {
+	statement, args, most, ok := s.listStatement(n)
+	if !ok {
 		return false, nil
 	}
-	drive, most := noSlot, s.c.bounds.looked
-	switch {
-	case r.Operator == "relatedTo", r.Path != nil, r.Relation != "", r.OfProperty() && s.l.fields.ByName[r.Property].Kind == query.Relation, r.OfProperty() && (r.Property == facetTeam || r.Property == "$identifier"):
-	case r.OfProperty() && s.l.fields.ByName[r.Property].Slot != "" && !slices.Contains([]string{"contains", "beginsWith", "endsWith"}, operator):
-		drive, most = s.l.fields.ByName[r.Property].Slot, s.c.bounds.listed
-		if len(s.q.Facets) > 0 {
-			most = s.c.bounds.faceted
-		}
-	default:
-		return false, nil
-	}
-	b := s.builder()
-	blueprint := "e.blueprint"
-	if drive == noSlot && r.Property != "$identifier" {
-		blueprint = plain(b.dialect, blueprint) // from the ids the rule leads to
-	}
-	b.add(blueprint + " = " + b.arg(s.q.Blueprint))
-	b.add("e.pending = 0")
-	b.nodes(s, drive, r)
-	hint := ""
-	if drive != noSlot {
-		b.add("e." + drive + " IS NOT NULL")
-		hint = s.hint("entities_by_" + drive)
-	}
-	set, n1, err := s.ids(ctx, "SELECT e.id FROM entities e"+hint+" WHERE "+b.where()+" LIMIT "+strconv.Itoa(most+1), b.args...)
+	set, found, err := s.ids(ctx, statement, args...)
 	if err != nil {
 		return false, err
 	}
-	if n1 <= most {
+	if found <= most {
 		s.meet(set)
 		return true, nil
 	}
@@ -281,4 +256,42 @@ func (s *search) list(ctx context.Context, n query.Node) (bool, error) {
 		s.sample = s.sample.and(set)
 	}
 	return false, nil
+}
+
+// listStatement lists the ids that a rule leads to, and one more than most; ok
+// is false for rules that no index answers.
+func (s *search) listStatement(n query.Node) (statement string, args []any, most int, ok bool) {
+	r, isRule := n.(query.Rule)
+	if !isRule {
+		return "", nil, 0, false
+	}
+	operator, deny := r.Positive()
+	if deny || operator == "isEmpty" || operator == "=" && r.Value == nil {
+		return "", nil, 0, false
+	}
+	field := s.l.fields.ByName[r.Property]
+	linked := r.OfProperty() && (field.Kind == query.Relation || r.Property == facetTeam || r.Property == "$identifier")
+	slotted := r.OfProperty() && field.Slot != "" && !slices.Contains([]string{"contains", "beginsWith", "endsWith"}, operator)
+	b := s.builder()
+	hint, blueprint, drive := "", "e.blueprint", noSlot
+	switch {
+	case slotted:
+		drive, most = field.Slot, s.c.bounds.listed
+		if len(s.q.Facets) > 0 {
+			most = s.c.bounds.faceted
+		}
+		b.add("e." + drive + " IS NOT NULL")
+		hint = s.hint("entities_by_" + drive)
+	case linked, r.Operator == "relatedTo", r.Path != nil, r.Relation != "":
+		most = s.c.bounds.looked
+		if r.Property != "$identifier" {
+			blueprint = plain(b.dialect, blueprint) // from the ids the rule leads to
+		}
+	default:
+		return "", nil, 0, false
+	}
+	b.add(blueprint + " = " + b.arg(s.q.Blueprint))
+	b.add("e.pending = 0")
+	b.nodes(s, drive, r)
+	return "SELECT e.id FROM entities e" + hint + " WHERE " + b.where() + " LIMIT " + strconv.Itoa(most+1), b.args, most, true
 }

@@ -182,6 +182,11 @@ func (s *search) walk(ctx context.Context) ([]hit, error) {
 
 // step reads the next places of the index. It holds everything that is asked.
 func (s *search) step(ctx context.Context, at *cursor, size int) ([]hit, error) {
+	statement, args := s.stepStatement(at, size)
+	return s.read(ctx, statement, args...)
+}
+
+func (s *search) stepStatement(at *cursor, size int) (string, []any) {
 	b := s.builder()
 	b.add("e.blueprint = " + b.arg(s.q.Blueprint))
 	b.add("e.pending = 0")
@@ -193,7 +198,7 @@ func (s *search) step(ctx context.Context, at *cursor, size int) ([]hit, error) 
 	if at != nil {
 		b.after(key, s.q.Desc, at.Value, at.ID)
 	}
-	return s.read(ctx, "SELECT e.id, "+key.expression+" FROM entities e"+s.hint(key.index)+" WHERE "+b.where()+" ORDER BY "+key.order(s.q.Desc)+" LIMIT "+strconv.Itoa(size), b.args...)
+	return "SELECT e.id, " + key.expression + " FROM entities e" + s.hint(key.index) + " WHERE " + b.where() + " ORDER BY " + key.order(s.q.Desc) + " LIMIT " + strconv.Itoa(size), b.args
 }
 
 // fitting are those of the batch that are in the set and fit the rest, as many

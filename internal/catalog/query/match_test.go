@@ -31,7 +31,7 @@ func env() query.Env {
 }
 
 // What Port's documents say about each operator, and what is decided where
-// they are silent: docs/search.md.
+// they are silent: docs/query.md.
 func TestMatch(t *testing.T) {
 	var subject map[string]any
 	if err := json.Unmarshal([]byte(cart), &subject); err != nil {

@@ -1,6 +1,6 @@
 // Package query is the search language of Port's API: it reads a query, tells
 // whether an entity fits it, and writes it as SQL. Both must always say the
-// same; docs/search.md has what is decided where Port's documents are silent.
+// same; docs/query.md has what is decided where Port's documents are silent.
 package query
 
 import (
