@@ -57,7 +57,7 @@ func (s *Sources) Delete(ctx context.Context, c Client, blueprint string, identi
 	if err != nil {
 		return nil, err
 	}
-	entities, err := s.catalog.CountOfDatasource(ctx, c.Prefix, c.Suffix)
+	entities, err := s.entitiesAtStart(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +98,19 @@ func (s *Sources) Delete(ctx context.Context, c Client, blueprint string, identi
 		err = s.putBackSoon(ctx, tripped)
 	}
 	return append(now, missing...), err
+}
+
+// entitiesAtStart counts the entities of a source that has no sweep yet; later
+// nobody needs the number again.
+func (s *Sources) entitiesAtStart(ctx context.Context, c Client) (int, error) {
+	var active int
+	if err := s.db.Read().QueryRowContext(ctx, "SELECT COUNT(*) FROM sweeps WHERE source = $1 AND state IN ('open', 'held', 'approved')", c.ID).Scan(&active); err != nil {
+		return 0, fmt.Errorf("look for a sweep of %s: %w", c.ID, err)
+	}
+	if active > 0 {
+		return 0, nil
+	}
+	return s.catalog.CountOfDatasource(ctx, c.Prefix, c.Suffix)
 }
 
 // putBackSoon puts back what is little at once, and leaves more to Work, for

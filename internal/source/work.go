@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"sphera/internal/audit"
@@ -168,10 +170,10 @@ func (s *Sources) eachItem(ctx context.Context, sweep int64, state string, f fun
 		if err != nil || len(list) == 0 {
 			return err
 		}
+		last := list[len(list)-1] // f may change the list
 		if err := f(list); err != nil {
 			return err
 		}
-		last := list[len(list)-1]
 		after = catalog.Name{Blueprint: last.Blueprint, Identifier: last.Identifier}
 	}
 }
@@ -246,10 +248,14 @@ func (s *Sources) apply(ctx context.Context, w Sweep) error {
 				continue
 			}
 			err := s.eachItem(ctx, w.ID, state, func(list []Item) error {
-				for _, i := range list {
-					if i.At.After(w.DecidedAt) && w.DecidedBy != "" {
-						continue // asked for after the decision: that needs another one
-					}
+				if w.DecidedBy != "" { // what was asked for after the decision needs another one
+					list = slices.DeleteFunc(list, func(i Item) bool { return i.At.After(w.DecidedAt) })
+				}
+				left, err := s.deleteTogether(ctx, c, w, list)
+				if err != nil {
+					return err
+				}
+				for _, i := range left {
 					if err := s.delete(ctx, c, w, i, round == 1); err != nil {
 						return err
 					}
@@ -262,6 +268,74 @@ func (s *Sources) apply(ctx context.Context, w Sweep) error {
 		}
 	}
 	return s.applied(ctx, w)
+}
+
+// deleteTogether deletes what nothing speaks against, in one transaction for
+// each blueprint, and returns the items that have to be looked at one by one.
+func (s *Sources) deleteTogether(ctx context.Context, c Client, w Sweep, list []Item) ([]Item, error) {
+	plain := map[string][]string{}
+	for _, i := range list {
+		if i.Dependents == 0 {
+			plain[i.Blueprint] = append(plain[i.Blueprint], i.Identifier)
+		}
+	}
+	gone := map[string]bool{}
+	for _, blueprint := range slices.Sorted(maps.Keys(plain)) {
+		writers, err := s.catalog.Writers(ctx, blueprint, plain[blueprint])
+		if err != nil {
+			return nil, err
+		}
+		var ids []string
+		for _, i := range list {
+			sources, there := writers[i.Identifier]
+			if i.Blueprint == blueprint && i.Dependents == 0 && there && s.against(c, w, i, sources) == "" {
+				ids = append(ids, i.Identifier)
+			}
+		}
+		if len(ids) == 0 {
+			continue
+		}
+		_, err = s.catalog.DeleteMany(ctx, blueprint, ids, w.deleteAs(c, false))
+		if _, ok := fault.As(err); ok {
+			continue // one of them; which one is found singly
+		}
+		if err != nil {
+			return nil, err
+		}
+		where, args := itemsOf(w.Source, blueprint, ids)
+		err = s.db.Tx(ctx, func(tx *store.Tx) error {
+			_, err := tx.ExecContext(ctx, fmt.Sprintf("UPDATE sweep_items SET state = 'deleted' WHERE %s AND sweep = $%d AND state IN ('waiting', 'held')", where, len(args)+1), append(args, w.ID)...)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("note what was deleted: %w", err)
+		}
+		for _, id := range ids {
+			gone[catalog.Ref(blueprint, id)] = true
+		}
+	}
+	return slices.DeleteFunc(list, func(i Item) bool { return gone[catalog.Ref(i.Blueprint, i.Identifier)] }), nil
+}
+
+// against says what speaks against a delete; "" when nothing does.
+func (s *Sources) against(c Client, w Sweep, i Item, sources map[string]time.Time) string {
+	if reason := c.shared(sources); reason != "" {
+		return reason
+	}
+	for _, name := range sortedNames(sources) {
+		if w.DecidedBy == "" && sources[name].After(i.At) {
+			return "it was written again since"
+		}
+	}
+	return ""
+}
+
+func (w Sweep) deleteAs(c Client, dependents bool) catalog.DeleteOptions {
+	by := w.DecidedBy
+	if by == "" {
+		by = w.Caller
+	}
+	return catalog.DeleteOptions{Dependents: dependents, By: by, Datasource: c.UserAgent, Cause: fmt.Sprintf("sweep %d of %s", w.ID, w.Source)}
 }
 
 // applied ends an approved sweep. What was asked for meanwhile is held again, or
@@ -303,21 +377,10 @@ func (s *Sources) delete(ctx context.Context, c Client, w Sweep, i Item, last bo
 	if !there {
 		return s.settle(ctx, w.ID, i, deleted, "it was gone already")
 	}
-	if reason := c.shared(sources); reason != "" {
+	if reason := s.against(c, w, i, sources); reason != "" {
 		return s.settle(ctx, w.ID, i, kept, reason)
 	}
-	for _, name := range sortedNames(sources) {
-		if w.DecidedBy == "" && sources[name].After(i.At) {
-			return s.settle(ctx, w.ID, i, kept, "it was written again since")
-		}
-	}
-	by := w.DecidedBy
-	if by == "" {
-		by = w.Caller
-	}
-	_, err = s.catalog.DeleteMany(ctx, i.Blueprint, []string{i.Identifier}, catalog.DeleteOptions{
-		Dependents: i.Dependents > 0, By: by, Datasource: c.UserAgent, Cause: fmt.Sprintf("sweep %d of %s", w.ID, w.Source),
-	})
+	_, err = s.catalog.DeleteMany(ctx, i.Blueprint, []string{i.Identifier}, w.deleteAs(c, i.Dependents > 0))
 	if f, ok := fault.As(err); ok {
 		if !last {
 			return nil
