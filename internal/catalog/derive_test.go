@@ -281,3 +281,32 @@ func TestExplain_SaysWhereValuesComeFrom(t *testing.T) {
 		c.derives("svc", "a", "coverage", "7")
 	})
 }
+
+// What more than 1,000 others read is worked out for 1,000 at once and for the
+// rest by Recompute.
+func TestFanOut_LeavesTheRestToTheQueue(t *testing.T) {
+	each(t, func(t *testing.T, c *fixture) {
+		ctx := context.Background()
+		c.blueprint(derivedSystem)
+		c.blueprint(derivedService)
+		c.must("system", `{"identifier":"s","properties":{"tier":"1"}}`)
+		for at := 0; at < 1500; at += 500 {
+			var list []catalog.NewEntity
+			for i := at; i < at+500; i++ {
+				list = append(list, catalog.NewEntity{Identifier: fmt.Sprintf("v%d", i), Properties: map[string]any{"lang": "go"}, Relations: map[string]any{"system": "s"}})
+			}
+			if _, err := c.PutMany(ctx, "svc", list, catalog.Write{Upsert: true, By: "dana"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.must("system", `{"identifier":"s","properties":{"tier":"2"}}`)
+		c.derives("svc", "v0", "badge", `"go/2"`)
+		if n, err := c.DeriveBacklog(ctx); err != nil || n != 500 {
+			t.Errorf("%d left, %v", n, err)
+		}
+		if done, left, err := c.Recompute(ctx, 10_000); err != nil || done != 500 || left != 0 {
+			t.Errorf("%d done, %d left, %v", done, left, err)
+		}
+		c.derives("svc", "v1499", "badge", `"go/2"`)
+	})
+}
