@@ -137,6 +137,29 @@ func (p *parts) followVerdicts(ctx context.Context) error {
 	return nil
 }
 
+// scorecardIdle is how old the counts on the entities of scorecards may get.
+const scorecardIdle = 10 * time.Minute
+
+// followScorecards keeps the entities of scorecards and rules in step: soon
+// after a blueprint or scorecard changed, and now and then for the counts.
+func (p *parts) followScorecards(ctx context.Context) error {
+	notes, stop := p.db.Subscribe(catalog.BlueprintTopic)
+	defer stop()
+	for ctx.Err() == nil {
+		if err := p.catalog.SyncScorecards(ctx); err != nil && ctx.Err() == nil {
+			p.log.WarnContext(ctx, "bringing the entities of scorecards into step failed; trying again", "error", err)
+		}
+		timer := time.NewTimer(scorecardIdle)
+		select {
+		case <-ctx.Done():
+		case <-notes:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	return nil
+}
+
 // subjectOf is the entity as it is answered.
 func subjectOf(e catalog.Entity) (map[string]any, error) {
 	raw, err := json.Marshal(e)

@@ -176,6 +176,7 @@ func (a *app) listen(ctx context.Context, c *config, p *parts, with prepared) er
 	group.Go(func() error { return p.changes.Work(working) })
 	group.Go(func() error { return p.automation.Work(working) })
 	group.Go(func() error { return p.followVerdicts(working) })
+	group.Go(func() error { return p.followScorecards(working) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)

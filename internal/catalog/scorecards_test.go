@@ -99,3 +99,51 @@ func TestScorecardsAreReplacedAsAList(t *testing.T) {
 		}
 	})
 }
+
+func TestScorecardsAndRulesAreEntities(t *testing.T) {
+	each(t, func(t *testing.T, c *fixture) {
+		ctx := context.Background()
+		if err := c.EnsureSystem(ctx); err != nil {
+			t.Fatal(err)
+		}
+		c.blueprint(systemBlueprint)
+		c.blueprint(serviceBlueprint)
+		if _, err := c.CreateScorecard(ctx, "svc", json.RawMessage(readyScorecard), "dana"); err != nil {
+			t.Fatal(err)
+		}
+		c.must("svc", `{"identifier":"a","properties":{"lang":"go","coverage":90}}`)
+		c.must("svc", `{"identifier":"b","properties":{"lang":"go","coverage":10}}`)
+		if err := c.SyncScorecards(ctx); err != nil {
+			t.Fatal(err)
+		}
+		card, err := c.Entity(ctx, "_scorecard", "svc:ready")
+		if err != nil || card.Properties["rules_tested"] != 4.0 || card.Properties["rules_passed"] != 3.0 || card.Properties["percentage"] != 75.0 {
+			t.Errorf("scorecard %+v, %v", card.Properties, err)
+		}
+		rule, err := c.Entity(ctx, "_rule", "svc:ready:r2")
+		if err != nil || rule.Properties["entities_tested"] != 2.0 || rule.Properties["entities_passed"] != 1.0 || rule.Relations["scorecard"] != "svc:ready" {
+			t.Errorf("rule %+v %+v, %v", rule.Properties, rule.Relations, err)
+		}
+		list, next, err := c.RuleResults(ctx, catalog.RuleResultFilter{Blueprint: "svc", Result: "Not passed"})
+		if err != nil || next != "" || len(list) != 1 || list[0].Identifier != "svc:ready:r2:b" || len(list[0].Evidence) != 1 || list[0].Evidence[0].Actual != 10.0 {
+			t.Errorf("results %+v %q, %v", list, next, err)
+		}
+		first, next, err := c.RuleResults(ctx, catalog.RuleResultFilter{Blueprint: "svc", Limit: 1})
+		if err != nil || len(first) != 2 || next == "" {
+			t.Fatalf("first page %+v %q, %v", first, next, err)
+		}
+		second, next, err := c.RuleResults(ctx, catalog.RuleResultFilter{Blueprint: "svc", From: next})
+		if err != nil || len(second) != 2 || next != "" || second[0].Entity != "b" {
+			t.Errorf("second page %+v %q, %v", second, next, err)
+		}
+		if err := c.DeleteScorecard(ctx, "svc", "ready", "dana"); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.SyncScorecards(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Entity(ctx, "_scorecard", "svc:ready"); !fault.Is(err, fault.NotFound) {
+			t.Errorf("the entity of a deleted scorecard: %v", err)
+		}
+	})
+}
