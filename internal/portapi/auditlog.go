@@ -126,9 +126,7 @@ func auditFilter(r *Request) (audit.Filter, error) {
 	case entity != "":
 		f.Ends = "/" + entity
 	}
-	for _, resource := range r.List("resources") {
-		f.Families = append(f.Families, resource)
-	}
+	f.Families = r.List("resources")
 	if action := q("action"); action != "" {
 		f.Does = strings.ToLower(action)
 	}

@@ -113,7 +113,8 @@ func (s *Service) changeOrganization(ctx context.Context, r *Request) (int, any,
 func checkOrganization(sent map[string]any) error {
 	f := fault.New(fault.Unprocessable, "The organisation was not changed.")
 	for key, v := range sent {
-		ok, expected := true, ""
+		var ok bool
+		var expected string
 		switch key {
 		case "name":
 			name, is := v.(string)
