@@ -294,6 +294,8 @@ func listQueries() map[string]catalog.Query {
 	return map[string]catalog.Query{
 		"first-page":       {Blueprint: "service", Limit: 50},
 		"3-filters-sorted": {Blueprint: "service", Rules: rules, Sort: "coverage", Desc: true, Limit: 50},
+		"3-filters-facets": {Blueprint: "service", Rules: rules, Sort: "coverage", Desc: true, Limit: 50, Facets: []string{"public", "tier", "lifecycle"}},
+		"all-facets":       {Blueprint: "service", Limit: 50, Facets: []string{"public", "tier", "lifecycle"}},
 		"text":             {Blueprint: "service", Text: "payment", Limit: 50},
 		"team":             {Blueprint: "service", Rules: []catalog.Rule{{Property: "$team", Operator: "=", Value: "refund-intake-team"}}, Limit: 50},
 	}
