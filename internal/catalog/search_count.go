@@ -87,7 +87,7 @@ func (s *search) known(ctx context.Context) (set idSet, exact bool, err error) {
 			few.add(id)
 			n++
 		}
-		if n == s.c.bounds.checked {
+		if n == s.c.bounds.tried {
 			break
 		}
 	}

@@ -18,12 +18,13 @@ type bounds struct {
 	listed, faceted int
 	// looked is the same for rules that must look at each entity.
 	looked int
-	// checked is how many entities are looked at for a total.
-	checked int
+	// checked is how many entities are looked at for a total that is exact,
+	// tried for one that is not.
+	checked, tried int
 }
 
 func usualBounds() bounds {
-	return bounds{listed: 10_000, faceted: 50_000, looked: 2000, checked: 3000}
+	return bounds{listed: 10_000, faceted: 30_000, looked: 1500, checked: 1500, tried: 500}
 }
 
 // narrow turns what it can of the condition into a set of ids, and keeps the

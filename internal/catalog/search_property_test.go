@@ -193,7 +193,7 @@ func TestSearchIsMatch(t *testing.T) {
 		for round := range 150 {
 			w.c.bounds = usualBounds()
 			if round%2 == 1 {
-				w.c.bounds = bounds{listed: 7, faceted: 9, looked: 5, checked: 6}
+				w.c.bounds = bounds{listed: 7, faceted: 9, looked: 5, checked: 6, tried: 4}
 			}
 			raw, err := json.Marshal(w.query(1))
 			if err != nil {

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"sphera/internal/store"
@@ -153,7 +154,7 @@ func (s *search) walk(ctx context.Context) ([]hit, error) {
 		if err != nil {
 			return nil, err
 		}
-		fit, err := s.fitting(ctx, batch)
+		fit, err := s.fitting(ctx, batch, s.limit+1-len(out))
 		if err != nil {
 			return nil, err
 		}
@@ -201,9 +202,9 @@ func (s *search) stepStatement(at *cursor, size int) (string, []any) {
 	return "SELECT e.id, " + key.expression + " FROM entities e" + s.hint(key.index) + " WHERE " + b.where() + " ORDER BY " + key.order(s.q.Desc) + " LIMIT " + strconv.Itoa(size), b.args
 }
 
-// fitting are those of the batch that are in the set and fit the rest, as many
-// as the page still needs at most being looked at first.
-func (s *search) fitting(ctx context.Context, batch []hit) ([]hit, error) {
+// fitting are those of the batch that are in the set and fit the rest, until
+// there are as many as the page needs.
+func (s *search) fitting(ctx context.Context, batch []hit, need int) ([]hit, error) {
 	in := batch[:0:0]
 	for _, h := range batch {
 		if s.set == nil || s.set.has(h.id) {
@@ -213,18 +214,26 @@ func (s *search) fitting(ctx context.Context, batch []hit) ([]hit, error) {
 	if len(s.rest) == 0 && s.words == nil {
 		return in, nil
 	}
-	set := idSet{}
-	for _, h := range in {
-		set.add(h.id)
-	}
-	fit, err := s.check(ctx, set)
 	out := in[:0:0]
-	for _, h := range in {
-		if fit.has(h.id) {
-			out = append(out, h)
+	for part := range slices.Chunk(in, firstBatch) {
+		set := idSet{}
+		for _, h := range part {
+			set.add(h.id)
+		}
+		fit, err := s.check(ctx, set)
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range part {
+			if fit.has(h.id) {
+				out = append(out, h)
+			}
+		}
+		if len(out) >= need {
+			break
 		}
 	}
-	return out, err
+	return out, nil
 }
 
 // unset lists the entities without a key, which come last, by id.
