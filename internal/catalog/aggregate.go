@@ -54,10 +54,10 @@ type sample struct {
 // Aggregate works out a number, or counts values.
 func (c *Catalog) Aggregate(ctx context.Context, a AggregateSpec) (AggregateResult, error) {
 	if !slices.Contains([]string{"count", "average", "sum", "min", "max", "median", "countValues"}, a.Func) {
-		return AggregateResult{}, fault.Field("func", fmt.Sprintf("%q is not a function", cut(a.Func)), "count, average, sum, min, max, median or countValues")
+		return AggregateResult{}, fault.Field("func", "is not a function that is known here", "count, average, sum, min, max, median or countValues")
 	}
 	if a.AverageOf != "" && a.AverageOf != "total" && !slices.Contains(aggregatePeriods(), a.AverageOf) {
-		return AggregateResult{}, fault.Field("averageOf", fmt.Sprintf("%q is not a period", cut(a.AverageOf)), "hour, day, week, month or total")
+		return AggregateResult{}, fault.Field("averageOf", "is not a period that is known here", "hour, day, week, month or total")
 	}
 	if a.MeasureTimeBy == "" {
 		a.MeasureTimeBy = "$createdAt"

@@ -84,7 +84,7 @@ func (c *Catalog) exportEntities(ctx context.Context, s *schema, files []ImportF
 	const part = 500
 	after := ""
 	for {
-		rows, err := c.db.Read().QueryContext(ctx, "SELECT "+entityColumns+" FROM entities e WHERE e.blueprint = $1 AND e.identifier > $2 ORDER BY e.identifier LIMIT $3", s.Identifier, after, part)
+		rows, err := c.db.Read().QueryContext(ctx, "SELECT "+entityColumns+" FROM entities e WHERE e.blueprint = $1 AND e.pending = 0 AND e.identifier > $2 ORDER BY e.identifier LIMIT $3", s.Identifier, after, part)
 		list, err := store.All(rows, err, scanStored)
 		if err != nil {
 			return nil, fmt.Errorf("export %s: %w", s.Identifier, err)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"sphera/internal/catalog/query"
@@ -70,12 +71,12 @@ func (t TimeSpec) axis() (starts []time.Time, from, to time.Time, err error) {
 	zone := time.UTC
 	if t.Zone != "" {
 		if zone, err = time.LoadLocation(t.Zone); err != nil || len(t.Zone) > 100 {
-			return nil, from, to, fault.Field("timeRange/timeZone", fmt.Sprintf("%q is not a time zone", cut(t.Zone)), "e.g. Europe/Berlin")
+			return nil, from, to, fault.Field("timeRange/timeZone", "is not a time zone", "e.g. Europe/Berlin")
 		}
 	}
 	from, to, ok := query.Preset(t.Preset, t.Now)
 	if !ok {
-		return nil, from, to, fault.Field("timeRange/preset", fmt.Sprintf("%q is not a preset", cut(t.Preset)), "today, yesterday, lastDay, lastWeek, last2Weeks, lastMonth, last3Months, last6Months, last12Months, last2Years, last3Years")
+		return nil, from, to, fault.Field("timeRange/preset", "is not a preset that is known here", "today, yesterday, lastDay, lastWeek, last2Weeks, lastMonth, last3Months, last6Months, last12Months, last2Years, last3Years")
 	}
 	if t.Preset == "last2Years" || t.Preset == "last3Years" {
 		t.Interval = "quarter"
@@ -86,7 +87,7 @@ func (t TimeSpec) axis() (starts []time.Time, from, to time.Time, err error) {
 			return nil, from, to, fault.Field("timeInterval", fmt.Sprintf("gives more than %d values", maxBuckets), "a longer interval or a shorter range")
 		}
 		if t.next(at).Equal(at) {
-			return nil, from, to, fault.Field("timeInterval", fmt.Sprintf("%q is not an interval", cut(t.Interval)), "hour, day, isoWeek, month or quarter")
+			return nil, from, to, fault.Field("timeInterval", "is not an interval that is known here", "hour, day, isoWeek, month or quarter")
 		}
 	}
 	return starts, from, to, nil
@@ -149,14 +150,14 @@ func (c *Catalog) OverTime(ctx context.Context, o OverTimeSpec) (Series, error) 
 		return Series{}, err
 	}
 	if f, ok := s.field(o.MeasureTimeBy); !ok || f.Format != "date-time" && f.Format != "timer" {
-		return Series{}, fault.Field("measureTimeBy", fmt.Sprintf("%q is not a date and time of %s", cut(o.MeasureTimeBy), o.Blueprint), "a property with the format date-time, $createdAt or $updatedAt")
+		return Series{}, fault.Field("measureTimeBy", "is not a date and time of "+s.l.s.Identifier, "a property with the format date-time, $createdAt or $updatedAt")
 	}
 	functions := []string{"average", "sum", "min", "max", "median", "last"}
 	if len(o.Properties) == 0 {
 		functions = []string{"count", "average"}
 	}
 	if !slices.Contains(functions, o.Func) {
-		return Series{}, fault.Field("func", fmt.Sprintf("%q is not a function here", cut(o.Func)), nameList(functions))
+		return Series{}, fault.Field("func", "is not a function that is known here", nameList(functions))
 	}
 	if err := s.narrow(ctx); err != nil {
 		return Series{}, err
@@ -171,9 +172,9 @@ func (c *Catalog) OverTime(ctx context.Context, o OverTimeSpec) (Series, error) 
 	if len(o.Properties) == 0 {
 		return out, s.countOverTime(ctx, o, starts, &out)
 	}
-	for _, name := range o.Properties {
+	for k, name := range o.Properties {
 		if f, ok := s.field(name); !ok || f.Type != "number" {
-			return Series{}, fault.Field("properties", fmt.Sprintf("%q is not a number of %s", cut(name), o.Blueprint), "properties of type number")
+			return Series{}, fault.Field("properties/"+strconv.Itoa(k), "is not a number of "+s.l.s.Identifier, "properties of type number")
 		}
 		list, partial, err := s.samples(ctx, name, o.MeasureTimeBy)
 		if err != nil {
@@ -202,7 +203,7 @@ func (s *search) countOverTime(ctx context.Context, o OverTimeSpec, starts []tim
 	if o.Breakdown != "" {
 		f, ok := s.field(o.Breakdown)
 		if !ok || f.Kind == query.Meta {
-			return fault.Field("breakdownProperty", fmt.Sprintf("%q is not a property of %s", cut(o.Breakdown), o.Blueprint), "a property")
+			return fault.Field("breakdownProperty", "is not a property of "+s.l.s.Identifier, "a property")
 		}
 		counts := map[string]int{}
 		if err := s.values(ctx, AggregateSpec{Property: o.Breakdown}, counts); err != nil {

@@ -101,7 +101,7 @@ func (s *search) facets(ctx context.Context) (map[string][]FacetValue, error) {
 	names := facetNames(s.l.s.Blueprint)
 	for i, name := range s.q.Facets {
 		if !slices.Contains(names, name) {
-			return nil, fault.Field("facets/"+strconv.Itoa(i), fmt.Sprintf("%q is not a property with few values", cut(name)), nameList(names))
+			return nil, fault.Field("facets/"+strconv.Itoa(i), "is not a property with few values", nameList(names))
 		}
 	}
 	known, _, err := s.known(ctx)

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -33,7 +32,7 @@ func newSortKey(d store.Dialect, l *listed, name string) (sortKey, error) {
 	}
 	f, ok := l.fields.ByName[name]
 	if !ok || !validPropertyIdentifier(name) {
-		return sortKey{}, fault.Field("sort", fmt.Sprintf("%q is not a property of %s", cut(name), l.s.Identifier), "a property, $title, $identifier, $createdAt or $updatedAt")
+		return sortKey{}, fault.Field("sort", "is not a property of "+l.s.Identifier, "a property, $title, $identifier, $createdAt or $updatedAt")
 	}
 	if f.Slot != "" {
 		return sortKey{expression: "e." + f.Slot, index: "entities_by_" + f.Slot, nullable: true}, nil
@@ -50,7 +49,7 @@ func newSortKey(d store.Dialect, l *listed, name string) (sortKey, error) {
 	case "boolean":
 		return sortKey{expression: strings.ReplaceAll(jsonRaw(d, name), "e.properties", column), nullable: true}, nil
 	}
-	return sortKey{}, fault.Field("sort", fmt.Sprintf("%q is of type %s", name, f.Type), "a property of type string, number or boolean")
+	return sortKey{}, fault.Field("sort", "is of type "+f.Type, "a property of type string, number or boolean")
 }
 
 func (k sortKey) order(desc bool) string {

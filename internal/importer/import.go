@@ -132,7 +132,7 @@ func Read(files []catalog.ImportFile, format string, known []catalog.Blueprint) 
 
 func check(files []catalog.ImportFile, o Options) error {
 	if !slices.Contains([]string{"", FormatPort, FormatBackstage, FormatCSV}, o.Format) {
-		return fault.Field("format", fmt.Sprintf("is %q", short(o.Format)), "port, backstage or csv")
+		return fault.Field("format", "is not a format that is known here", "port, backstage or csv")
 	}
 	if o.Prune && !o.Replace {
 		return fault.Field("prune", "is asked for without replace", "both, or neither")

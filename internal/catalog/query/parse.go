@@ -164,7 +164,7 @@ func (p *parser) rule(m map[string]any, at string) (Rule, bool) {
 	r := Rule{at: at}
 	r.Operator, _ = m["operator"].(string)
 	if !slices.Contains(Operators(), r.Operator) {
-		p.add(at+"/operator", fmt.Sprintf("%q is not an operator", cut(fmt.Sprint(m["operator"]))), "one of "+strings.Join(Operators(), ", "))
+		p.add(at+"/operator", "is not an operator that is known here", "one of "+strings.Join(Operators(), ", "))
 		return r, false
 	}
 	switch {
@@ -309,7 +309,7 @@ func (p *parser) oneOf(m map[string]any, at, key string, names ...string) string
 	}
 	s, ok := v.(string)
 	if !ok || !slices.Contains(names, s) {
-		p.add(at+"/"+key, fmt.Sprintf("%q is not known", cut(fmt.Sprint(v))), "one of "+strings.Join(names, ", "))
+		p.add(at+"/"+key, "is not known here", "one of "+strings.Join(names, ", "))
 	}
 	return s
 }

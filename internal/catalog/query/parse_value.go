@@ -54,7 +54,7 @@ func (p *parser) span(v map[string]any, at string) Range {
 	if preset, set := v["preset"]; set && preset != nil {
 		name, _ := preset.(string)
 		if !validPreset(name) {
-			p.add(at+"/preset", fmt.Sprintf("%q is not a preset", cut(fmt.Sprint(preset))), "today, yesterday, lastDay, lastWeek, last2Weeks, lastMonth, last3Months, last6Months, last12Months, ...")
+			p.add(at+"/preset", "is not a preset that is known here", "today, yesterday, lastDay, lastWeek, last2Weeks, lastMonth, last3Months, last6Months, last12Months, ...")
 		}
 		return Range{Preset: name}
 	}

@@ -177,7 +177,7 @@ func (s *Scorecard) rules(p *parser) {
 		}
 		seen[r.Identifier] = true
 		if r.Level != "" && !s.has(r.Level) {
-			p.add(at+"/level", fmt.Sprintf("%q is not a level of the scorecard", cut(r.Level)), "the title of one of its levels")
+			p.add(at+"/level", "is not a level of the scorecard", "the title of one of its levels")
 		}
 		if q := p.conditions(fields["query"], at+"/query"); q != nil {
 			r.Query = *q
@@ -301,7 +301,7 @@ func (p *parser) condition(raw json.RawMessage, at string) Condition {
 	}
 	check, known := valueChecks()[c.Operator]
 	if !known {
-		p.add(at+"/operator", fmt.Sprintf("%q is not an operator", cut(c.Operator)), "one of "+operatorNames())
+		p.add(at+"/operator", "is not an operator that is known here", "one of "+operatorNames())
 		return c
 	}
 	if want := check(c.Value); want != "" {
