@@ -124,7 +124,7 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 		Instance: instance + "-" + uuid.NewString(),
 	})
 	p.hooks = hook.New(hook.Deps{
-		DB: p.db, Catalog: p.catalog, Resources: resource.New(p.audit, p.now), Vault: p.vault, Log: p.log, Now: p.now, Instance: instance + "-" + uuid.NewString(),
+		DB: p.db, Catalog: p.catalog, Sources: p.sources, Resources: resource.New(p.audit, p.now), Vault: p.vault, Log: p.log, Now: p.now, Instance: instance + "-" + uuid.NewString(),
 	})
 	p.runs = run.New(p.db, p.audit, p.log, run.Options{
 		Now: p.now, Workers: c.workers, Lease: c.lease, Heartbeat: c.lease / 4, Instance: instance,

@@ -99,11 +99,11 @@ func start(t *testing.T, db *store.DB, o Options) *harness {
 		t.Fatal(err)
 	}
 	d.Vault = secret.NewVault(db, events, time.Now, sealer)
-	d.Hooks = hook.New(hook.Deps{DB: db, Catalog: d.Catalog, Resources: resource.New(events, time.Now), Vault: d.Vault, Log: log, Now: time.Now, Instance: "test"})
+	d.Sources = source.New(db, d.Catalog, events, time.Now)
+	d.Hooks = hook.New(hook.Deps{DB: db, Catalog: d.Catalog, Sources: d.Sources, Resources: resource.New(events, time.Now), Vault: d.Vault, Log: log, Now: time.Now, Instance: "test"})
 	d.Changes = change.New(change.Deps{
 		DB: db, Catalog: d.Catalog, Resources: resource.New(events, time.Now), Vault: d.Vault, Outgoing: outgoing.New(false), Log: log, Now: time.Now, Instance: "test",
 	})
-	d.Sources = source.New(db, d.Catalog, events, time.Now)
 	d.Migrations = migration.NewMigrations(db, d.Catalog, events, log, time.Now)
 	h.migrations = d.Migrations
 	d.Runs = run.New(db, events, log, run.Options{Now: time.Now, Exclusive: db.Dialect == store.SQLite})

@@ -20,6 +20,7 @@ import (
 	"sphera/internal/fault"
 	"sphera/internal/resource"
 	"sphera/internal/secret"
+	"sphera/internal/source"
 	"sphera/internal/store"
 )
 
@@ -37,6 +38,8 @@ type Deps struct {
 	DB        *store.DB
 	Catalog   *catalog.Catalog
 	Resources *resource.Store
+	// Sources holds deletes back when a webhook asks for many.
+	Sources *source.Sources
 	Vault     *secret.Vault
 	Log       *slog.Logger
 	Now       func() time.Time

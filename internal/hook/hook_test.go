@@ -19,6 +19,7 @@ import (
 	"sphera/internal/fault"
 	"sphera/internal/resource"
 	"sphera/internal/secret"
+	"sphera/internal/source"
 	"sphera/internal/store"
 	"sphera/internal/store/storetest"
 )
@@ -45,7 +46,7 @@ func newRig(t *testing.T, db *store.DB) *rig {
 	}
 	c := catalog.New(db, log, clock)
 	r.Hooks = New(Deps{
-		DB: db, Catalog: c, Resources: resource.New(log, clock), Vault: secret.NewVault(db, log, clock, sealer),
+		DB: db, Catalog: c, Sources: source.New(db, c, log, clock), Resources: resource.New(log, clock), Vault: secret.NewVault(db, log, clock, sealer),
 		Log: slog.New(slog.DiscardHandler), Now: clock, Instance: "a",
 	})
 	for _, raw := range []string{
@@ -450,6 +451,56 @@ func TestWorkerIsWokenAndStops(t *testing.T) {
 		}
 		if _, ok := r.entity("a"); !ok {
 			r.t.Error("not written")
+		}
+	})
+}
+
+// A mapping that deletes by mistake, or a sender that lost everything, takes a
+// few entities at most; those come back and the rest is never deleted.
+func TestMassDeletesOfAMappingAreHeld(t *testing.T) {
+	each(t, func(r *rig) {
+		r.webhook("k", plainMapping, "")
+		count := func() (n int) {
+			for i := range 30 {
+				if _, ok := r.entity(fmt.Sprintf("e%d", i)); ok {
+					n++
+				}
+			}
+			return n
+		}
+		all := func(kind string) {
+			for i := range 30 {
+				r.mustSend("k", fmt.Sprintf(`{"kind":%q,"id":"e%d"}`, kind, i))
+			}
+			r.drain("k")
+		}
+		all("put")
+		r.mustSend("k", `{"kind":"drop","id":"e7"}`)
+		r.drain("k")
+		if got := r.events("k")[0]; count() != 29 || got.Result.Deleted != 1 || got.Result.Held != 0 {
+			r.t.Fatalf("one delete: %d are left, %+v", count(), got.Result)
+		}
+		r.mustSend("k", `{"kind":"put","id":"e7"}`)
+		r.now = r.now.Add(time.Hour)
+		all("drop")
+		if err := r.Sources.Tick(r.t.Context()); err != nil {
+			r.t.Fatal(err)
+		}
+		held, err := r.Sources.Held(r.t.Context())
+		if err != nil || len(held) != 1 || held[0].Source != "webhook/k" {
+			r.t.Fatalf("held: %+v %v", held, err)
+		}
+		if got := r.events("k")[0]; count() != 30 || got.Status != "done" || got.Result.Held != 1 || got.Result.Deleted != 0 {
+			r.t.Errorf("%d are left, the last event %+v %+v", count(), got, got.Result)
+		}
+		// The sender was wrong and tells so: nothing is left to decide.
+		all("put")
+		r.now = r.now.Add(time.Minute)
+		if err := r.Sources.Tick(r.t.Context()); err != nil {
+			r.t.Fatal(err)
+		}
+		if held, err = r.Sources.Held(r.t.Context()); err != nil || len(held) != 0 || count() != 30 {
+			r.t.Errorf("after it reported them again: %+v %v", held, err)
 		}
 	})
 }

@@ -48,6 +48,8 @@ type Result struct {
 	Updated   int       `json:"updated"`
 	Unchanged int       `json:"unchanged"`
 	Deleted   int       `json:"deleted"`
+	// Held counts the deletes that wait for a person, see package source.
+	Held int `json:"held,omitempty"`
 	Failed    int       `json:"failed"`
 	Problems  []Problem `json:"problems"`
 }

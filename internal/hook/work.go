@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"sphera/internal/catalog"
 	"sphera/internal/fault"
+	"sphera/internal/source"
 	"sphera/internal/store"
 )
 
@@ -246,13 +249,19 @@ func (h *Hooks) put(ctx context.Context, hook *compiled, changes []Change, r *Re
 	if len(list) == 0 {
 		return nil
 	}
+	client := source.OfWebhook(hook.id)
 	items, err := h.Catalog.PutMixed(ctx, list, catalog.Write{
-		Upsert: true, Merge: true, By: actor(hook), Datasource: "port-webhook/" + hook.id, Source: actor(hook),
+		Upsert: true, Merge: true, By: client.Caller, Datasource: client.UserAgent, Source: client.ID,
 	})
 	if err != nil {
 		return fmt.Errorf("write the entities of an event: %w", err)
 	}
+	there := map[string][]string{}
 	for _, item := range items {
+		if item.Err == nil {
+			c := list[item.Index]
+			there[c.Blueprint] = append(there[c.Blueprint], item.Identifier)
+		}
 		switch {
 		case item.Err != nil && !permanent(item.Err):
 			return item.Err
@@ -266,10 +275,13 @@ func (h *Hooks) put(ctx context.Context, hook *compiled, changes []Change, r *Re
 			r.Unchanged++
 		}
 	}
+	for _, blueprint := range slices.Sorted(maps.Keys(there)) {
+		if err := h.Sources.Wrote(ctx, client, blueprint, there[blueprint]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
-
-func actor(hook *compiled) string { return "webhook/" + hook.id }
 
 func (h *Hooks) remove(ctx context.Context, hook *compiled, c Change, r *Result) error {
 	id, ok := c.Entity["identifier"].(string)
@@ -277,8 +289,17 @@ func (h *Hooks) remove(ctx context.Context, hook *compiled, c Change, r *Result)
 		r.failed(c, errors.New("a query cannot name what is to be deleted"))
 		return nil
 	}
-	gone, err := h.Catalog.DeleteMany(ctx, c.Blueprint, []string{id}, catalog.DeleteOptions{
-		Dependents: c.DeleteDependents, By: actor(hook), Datasource: "port-webhook/" + hook.id,
+	client := source.OfWebhook(hook.id)
+	now, err := h.Sources.Delete(ctx, client, c.Blueprint, []string{id}, c.DeleteDependents)
+	if err != nil {
+		return fmt.Errorf("ask whether an entity of an event may be deleted: %w", err)
+	}
+	if len(now) == 0 {
+		r.Held++
+		return nil
+	}
+	gone, err := h.Catalog.DeleteMany(ctx, c.Blueprint, now, catalog.DeleteOptions{
+		Dependents: c.DeleteDependents, By: client.Caller, Datasource: client.UserAgent,
 	})
 	switch {
 	case fault.Is(err, fault.NotFound) || err == nil && len(gone) == 0:

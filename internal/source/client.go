@@ -15,6 +15,8 @@ const (
 	Terraform = "terraform"
 	// Report is a program that reports by the protocol of Sphera.
 	Report = "report"
+	// Webhook is a webhook whose mappings write entities.
+	Webhook = "webhook"
 	// Person is everybody else: the UI, the command line, scripts.
 	Person = "person"
 )
@@ -54,6 +56,8 @@ func Of(userAgent, caller string) Client {
 		c.Prefix, c.Suffix = oceanAgent+"/"+kind+"/", "/"+strings.Join(rest, "/")
 	case strings.HasPrefix(userAgent, terraformAgent):
 		c.Kind, c.ID = Terraform, Terraform
+	case strings.HasPrefix(userAgent, webhookAgent+"/"):
+		c = OfWebhook(strings.TrimPrefix(userAgent, webhookAgent+"/"))
 	case strings.HasPrefix(userAgent, reportAgent+"/"):
 		c = reporter(strings.TrimPrefix(userAgent, reportAgent+"/"), caller)
 	default:
@@ -67,6 +71,7 @@ const (
 	oceanAgent     = "port-ocean"
 	terraformAgent = "terraform-provider-port"
 	reportAgent    = "sphera-source"
+	webhookAgent   = "port-webhook"
 	// stubAgent begins the datasource of entities that were made because a
 	// relation named them.
 	stubAgent = "port-auto-"
@@ -91,6 +96,12 @@ func reporter(id, caller string) Client {
 	return Client{ID: id, Kind: Report, Prefix: agent, Suffix: agent, UserAgent: agent, Caller: caller}
 }
 
+// OfWebhook is the client that a webhook's mappings write and delete as.
+func OfWebhook(identifier string) Client {
+	agent, id := webhookAgent+"/"+identifier, Webhook+"/"+identifier
+	return Client{ID: id, Kind: Webhook, Prefix: agent, Suffix: agent, UserAgent: agent, Caller: id}
+}
+
 // wrote says whether a field's source, as the provenance names it, is c: by its
 // id, by a User-Agent of it, or as the writer of stubs of related entities.
 func (c Client) wrote(source string) bool {
@@ -101,4 +112,6 @@ func (c Client) wrote(source string) bool {
 }
 
 // Braked says whether deletes of the client are counted against its brake.
-func (c Client) Braked() bool { return c.Kind == Exporter || c.Kind == Ocean || c.Kind == Report }
+func (c Client) Braked() bool {
+	return c.Kind == Exporter || c.Kind == Ocean || c.Kind == Report || c.Kind == Webhook
+}

@@ -14,6 +14,7 @@ func TestClientsAreKnownByTheirUserAgent(t *testing.T) {
 		{"port-ocean/github/1.2.3/my-org/exporter", source.Ocean, "port-ocean/github/my-org", "port-ocean/github/", "/my-org/exporter"},
 		{"port-ocean/github/1.2.4/my-org/exporter", source.Ocean, "port-ocean/github/my-org", "port-ocean/github/", "/my-org/exporter"},
 		{"port-ocean/github/my-org/exporter", source.Ocean, "port-ocean/github/my-org", "port-ocean/github/", "/my-org/exporter"},
+		{"port-webhook/alerts", source.Webhook, "webhook/alerts", "port-webhook/alerts", "port-webhook/alerts"},
 		{"port-ocean", source.Person, "u1", "", ""},
 		{"terraform-provider-port-labs/2.0.0", source.Terraform, "terraform", "", ""},
 		{"Mozilla/5.0 (X11; Linux)", source.Person, "u1", "", ""},
@@ -23,7 +24,7 @@ func TestClientsAreKnownByTheirUserAgent(t *testing.T) {
 		if c.Kind != test.kind || c.ID != test.id || c.Prefix != test.prefix || c.Suffix != test.suffix {
 			t.Errorf("%s: %+v", test.agent, c)
 		}
-		if braked := test.kind == source.Exporter || test.kind == source.Ocean; c.Braked() != braked {
+		if braked := test.kind == source.Exporter || test.kind == source.Ocean || test.kind == source.Webhook; c.Braked() != braked {
 			t.Errorf("%s: braked %v", test.agent, c.Braked())
 		}
 	}

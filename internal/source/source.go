@@ -57,7 +57,7 @@ func New(db *store.DB, c *catalog.Catalog, log *audit.Log, now func() time.Time)
 // Source is a program that fills the catalog.
 type Source struct {
 	ID   string `json:"id"`
-	Kind string `json:"kind" enum:"exporter,ocean,report"`
+	Kind string `json:"kind" enum:"exporter,ocean,report,webhook"`
 	// Entities counts those that it wrote last.
 	Entities int       `json:"entities"`
 	SeenAt   time.Time `json:"seenAt"`
