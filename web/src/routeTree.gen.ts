@@ -12,6 +12,7 @@ import { Route as rootRouteImport } from './pages/__root'
 import { Route as IndexRouteImport } from './pages/index'
 import { Route as AccountRouteImport } from './pages/account'
 import { Route as AuditRouteImport } from './pages/audit'
+import { Route as DeletedRouteImport } from './pages/deleted'
 import { Route as ImportRouteImport } from './pages/import'
 import { Route as InsightsRouteImport } from './pages/insights'
 import { Route as LoginRouteImport } from './pages/login'
@@ -52,6 +53,11 @@ const AccountRoute = AccountRouteImport.update({
 const AuditRoute = AuditRouteImport.update({
   id: '/audit',
   path: '/audit',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const DeletedRoute = DeletedRouteImport.update({
+  id: '/deleted',
+  path: '/deleted',
   getParentRoute: () => rootRouteImport,
 } as any)
 const ImportRoute = ImportRouteImport.update({
@@ -189,6 +195,7 @@ export interface FileRoutesByFullPath {
   '/': typeof IndexRoute
   '/account': typeof AccountRoute
   '/audit': typeof AuditRoute
+  '/deleted': typeof DeletedRoute
   '/import': typeof ImportRoute
   '/insights': typeof InsightsRoute
   '/login': typeof LoginRoute
@@ -220,6 +227,7 @@ export interface FileRoutesByTo {
   '/': typeof IndexRoute
   '/account': typeof AccountRoute
   '/audit': typeof AuditRoute
+  '/deleted': typeof DeletedRoute
   '/import': typeof ImportRoute
   '/insights': typeof InsightsRoute
   '/login': typeof LoginRoute
@@ -252,6 +260,7 @@ export interface FileRoutesById {
   '/': typeof IndexRoute
   '/account': typeof AccountRoute
   '/audit': typeof AuditRoute
+  '/deleted': typeof DeletedRoute
   '/import': typeof ImportRoute
   '/insights': typeof InsightsRoute
   '/login': typeof LoginRoute
@@ -285,6 +294,7 @@ export interface FileRouteTypes {
     | '/'
     | '/account'
     | '/audit'
+    | '/deleted'
     | '/import'
     | '/insights'
     | '/login'
@@ -316,6 +326,7 @@ export interface FileRouteTypes {
     | '/'
     | '/account'
     | '/audit'
+    | '/deleted'
     | '/import'
     | '/insights'
     | '/login'
@@ -347,6 +358,7 @@ export interface FileRouteTypes {
     | '/'
     | '/account'
     | '/audit'
+    | '/deleted'
     | '/import'
     | '/insights'
     | '/login'
@@ -379,6 +391,7 @@ export interface RootRouteChildren {
   IndexRoute: typeof IndexRoute
   AccountRoute: typeof AccountRoute
   AuditRoute: typeof AuditRoute
+  DeletedRoute: typeof DeletedRoute
   ImportRoute: typeof ImportRoute
   InsightsRoute: typeof InsightsRoute
   LoginRoute: typeof LoginRoute
@@ -428,6 +441,13 @@ declare module '@tanstack/react-router' {
       path: '/audit'
       fullPath: '/audit'
       preLoaderRoute: typeof AuditRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/deleted': {
+      id: '/deleted'
+      path: '/deleted'
+      fullPath: '/deleted'
+      preLoaderRoute: typeof DeletedRouteImport
       parentRoute: typeof rootRouteImport
     }
     '/import': {
@@ -619,6 +639,7 @@ const rootRouteChildren: RootRouteChildren = {
   IndexRoute: IndexRoute,
   AccountRoute: AccountRoute,
   AuditRoute: AuditRoute,
+  DeletedRoute: DeletedRoute,
   ImportRoute: ImportRoute,
   InsightsRoute: InsightsRoute,
   LoginRoute: LoginRoute,

@@ -48,9 +48,9 @@ export async function flow(t) {
 
 function paths(name, services) {
   const all = ['/', '/create', '/create/create_service', '/catalog', '/catalog/Component', '/runs', '/forge'];
-  all.push('/pulls', '/import', '/audit', '/insights', '/docs/api', '/account');
+  all.push('/pulls', '/import', '/audit', '/insights', '/docs/api', '/account', '/deleted', '/catalog/Component/new', '/catalog/Component?group=lifecycle');
   if (!name) return all;
-  for (const tab of ['overview', 'graph', 'runs', 'deployments', 'checks', 'repository', 'activity']) {
+  for (const tab of ['overview', 'graph', 'runs', 'deployments', 'checks', 'repository', 'history', 'activity']) {
     all.push(`/e/Component/${name}?tab=${tab}`);
   }
   all.push(`/runs/${services[name].run}`, `/forge/${name}`, `/forge/${name}/pulls/1?tab=files`, '/forge/gitops');

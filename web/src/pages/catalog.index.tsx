@@ -6,7 +6,7 @@ import type { Blueprint } from '~/api/types';
 import { plural } from '~/lib/format';
 import { t } from '~/strings';
 import { NamedIcon } from '~/ui/entityIcon';
-import { IconBox } from '~/ui/icons';
+import { IconBox, IconTrash } from '~/ui/icons';
 import { PageHeader } from '~/ui/PageHeader';
 import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
 import { ButtonLink } from '~/ui/links';
@@ -20,7 +20,15 @@ function CatalogIndex() {
   const { data, error, refetch, isPending } = useQuery(blueprintsQuery);
   return (
     <div className="sph-page">
-      <PageHeader title={t.catalog.title} description={t.catalog.description} />
+      <PageHeader
+        title={t.catalog.title}
+        description={t.catalog.description}
+        actions={
+          <ButtonLink variant="default" to="/deleted" leftSection={<IconTrash size={16} aria-hidden />}>
+            {t.catalog.deleted}
+          </ButtonLink>
+        }
+      />
       {isPending && <Skeletons />}
       {error && !data && <ErrorState error={error} retry={() => void refetch()} />}
       {data?.length === 0 && <Nothing />}

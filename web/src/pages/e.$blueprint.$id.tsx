@@ -1,7 +1,7 @@
 import { Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { createFileRoute } from '@tanstack/react-router';
-import { useCallback, useEffect, useMemo, useRef } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef } from 'react';
 import { blueprintQuery, entityQuery } from '~/api/queries';
 import type { Blueprint, Entity } from '~/api/types';
 import { Activity } from '~/features/entity/Activity';
@@ -21,12 +21,18 @@ import { ButtonLink } from '~/ui/links';
 import { PageHeader } from '~/ui/PageHeader';
 import { ErrorState, Skeletons } from '~/ui/States';
 
-type Search = { tab?: Tab; env?: string } & GraphSearch;
+type Search = { tab?: Tab; env?: string; at?: string; cmp?: string } & GraphSearch;
+
+const HistoryTab = lazy(() =>
+  import('~/features/history/HistoryTab').then((m) => ({ default: m.HistoryTab })),
+);
 
 export const Route = createFileRoute('/e/$blueprint/$id')({
   validateSearch: (raw: Record<string, unknown>): Search => ({
     tab: parseTab(raw.tab),
     env: typeof raw.env === 'string' ? raw.env : undefined,
+    at: raw.at === undefined || raw.at === '' ? undefined : String(raw.at),
+    cmp: raw.cmp === undefined || raw.cmp === '' ? undefined : String(raw.cmp),
     ...graphSearch(parseGraph(raw)),
   }),
   loader: ({ context, params }) =>
@@ -132,6 +138,17 @@ function Loaded({ blueprint, entity }: { blueprint: Blueprint; entity: Entity })
         </Tabs.Panel>
         <Tabs.Panel value="repository" pt="md">
           <RepositorySummary blueprint={blueprint} entity={entity} />
+        </Tabs.Panel>
+        <Tabs.Panel value="history" pt="md">
+          <Suspense fallback={<Skeletons />}>
+            <HistoryTab
+              blueprint={blueprint}
+              entity={entity}
+              at={search.at}
+              cmp={search.cmp}
+              onState={(state) => void navigate({ search: { tab: 'history', ...state }, replace: true })}
+            />
+          </Suspense>
         </Tabs.Panel>
         <Tabs.Panel value="activity" pt="md">
           <Activity object={`${entity.blueprint}/${identifier}`} />

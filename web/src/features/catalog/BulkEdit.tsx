@@ -61,8 +61,8 @@ export function setOf(fields: Field[], values: Values): object {
 function read(state: Values, field: Field): unknown {
   const part = (name: string) => (state[name] ?? {}) as Values;
   if (field.id === '$team') return state.team ?? state.$team;
-  if (field.kind === 'relation') return part('relations')[field.id] ?? state[field.id];
-  return part('properties')[field.id] ?? state[field.id];
+  const group = field.kind === 'relation' ? 'relations' : 'properties';
+  return state[`${group}.${field.id}`] ?? part(group)[field.id] ?? state[field.id];
 }
 
 /** Sets fields of many entities: first what would change, then the change. */
@@ -196,7 +196,7 @@ function Fields(props: {
           const field = left.find((each) => each.id === id);
           if (field) onFields([...fields, field]);
         }}
-        comboboxProps={{ withinPortal: true }}
+        comboboxProps={{ withinPortal: false }}
         nothingFoundMessage={tc.form.nothingFound}
       />
     </Stack>

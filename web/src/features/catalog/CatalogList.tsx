@@ -127,6 +127,8 @@ export function CatalogList({ blueprint, search, onSearch }: Props) {
           onChange={(q) => change({ q })}
         />
         <Whose state={state} onFilter={onFilter} />
+      </ListToolbar>
+      <Group gap="xs">
         <QuickFacets blueprint={blueprint} state={state} onFilter={onFilter} />
         <Button
           size="sm"
@@ -149,7 +151,7 @@ export function CatalogList({ blueprint, search, onSearch }: Props) {
             {t.common.clearFilters}
           </Button>
         )}
-      </ListToolbar>
+      </Group>
       {filterOpen ? (
         <Suspense>
           <FilterPanel blueprint={blueprint} filter={state.filter} onChange={onFilter} />

@@ -1,20 +1,25 @@
-import { Anchor, Button, Group, Skeleton, Stack, Text } from '@mantine/core';
+import { Anchor, Button, Group, Skeleton, Stack, Text, Tooltip } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { graphQuery } from '~/api/queries';
 import { checksQuery, instancesQuery } from '~/api/services';
 import type { Blueprint, Entity } from '~/api/types';
+import { propertyFields } from '~/features/catalog/fields';
 import { PropertyValue, RelationValue } from '~/features/catalog/PropertyValue';
-import { shortSha } from '~/lib/format';
+import { provenanceQuery } from '~/features/history/queries';
+import { relative, shortSha } from '~/lib/format';
 import { humanise, splitEntity } from '~/lib/words';
 import { t } from '~/strings';
+import { tc } from '~/strings/catalog';
 import { Fact, Facts, Pill, When } from '~/ui/bits';
 import { EntityLink } from '~/ui/EntityLink';
 import { Section } from '~/ui/Section';
 import css from './Overview.module.css';
 import { RecentActivity } from './Activity';
 import { FixButton } from './Checks';
+import { Explain } from './Explain';
 import { InstanceState } from './InstanceState';
+import { ScorecardPanel } from './ScorecardPanel';
 import { canRun } from './tabs';
 
 type Props = { blueprint: Blueprint; entity: Entity; onTab: (tab: string) => void };
@@ -31,6 +36,7 @@ export function Overview({ blueprint, entity, onTab }: Props) {
         <RecentActivity object={`${entity.blueprint}/${entity.identifier}`} onAll={() => onTab('activity')} />
       </div>
       <div className={css.column}>
+        <ScorecardPanel entity={entity} />
         <Details blueprint={blueprint} entity={entity} />
         {runs && <Related blueprint={blueprint} entity={entity} onTab={onTab} />}
       </div>
@@ -47,14 +53,32 @@ function MoreLink({ label, onClick }: { label: string; onClick: () => void }) {
 }
 
 function Details({ blueprint, entity }: { blueprint: Blueprint; entity: Entity }) {
+  const origins = useQuery(provenanceQuery(entity.blueprint, entity.identifier)).data;
   return (
     <Section title={t.entity.details}>
       <Facts>
-        {Object.entries(blueprint.schema.properties).map(([id, property]) => (
-          <Fact key={id} name={property.title || humanise(id)}>
-            <PropertyValue property={property} value={entity.properties[id]} />
-          </Fact>
-        ))}
+        {propertyFields(blueprint).map((field) => {
+          const origin = origins?.[`properties.${field.id}`];
+          return (
+            <Fact
+              key={field.id}
+              name={
+                <Tooltip
+                  disabled={!origin}
+                  label={origin && tc.history.source(origin.source, relative(origin.at))}
+                  events={{ hover: true, focus: true, touch: true }}
+                >
+                  <span tabIndex={origin ? 0 : undefined}>{field.title}</span>
+                </Tooltip>
+              }
+            >
+              <Group gap={4} justify="flex-end" wrap="nowrap" component="span">
+                <PropertyValue property={field.property} value={entity.properties[field.id]} />
+                {field.kind !== 'own' && <Explain entity={entity} field={field} />}
+              </Group>
+            </Fact>
+          );
+        })}
         <Fact name={t.catalog.created}>
           <When at={entity.createdAt} />
         </Fact>

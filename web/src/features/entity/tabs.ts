@@ -1,6 +1,15 @@
 import type { Entity } from '~/api/types';
 
-export const tabs = ['overview', 'graph', 'runs', 'deployments', 'checks', 'repository', 'activity'] as const;
+export const tabs = [
+  'overview',
+  'graph',
+  'runs',
+  'deployments',
+  'checks',
+  'repository',
+  'history',
+  'activity',
+] as const;
 export type Tab = (typeof tabs)[number];
 
 /** The blueprint whose entities are services that can run. */

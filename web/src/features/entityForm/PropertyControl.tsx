@@ -15,11 +15,11 @@ import {
 } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useId, type ReactNode } from 'react';
-import { api } from '~/api/client';
 import { blueprintsQuery, teamsQuery } from '~/api/queries';
 import type { Property } from '~/api/types';
 import type { Field } from '~/features/catalog/fields';
 import { toneOfEnum } from '~/features/catalog/PropertyValue';
+import { usersQuery } from '~/features/history/Actor';
 import { t } from '~/strings';
 import { tc } from '~/strings/catalog';
 import { controlOf, fromLocal, JsonText, toLocal } from './form';
@@ -288,11 +288,7 @@ function OneOrMany({ many, data, value, common, onChange }: Part & { many: boole
 }
 
 function Users(part: Part) {
-  const { data = [] } = useQuery({
-    queryKey: ['user'],
-    queryFn: async ({ signal }) => (await api.get('/v1/users', { signal })).users,
-    staleTime: 60_000,
-  });
+  const { data = [] } = useQuery(usersQuery);
   const options = data.map((user) => ({ value: user.email, label: `${user.name} (${user.email})` }));
   return <OneOrMany {...part} many={part.field.property.type === 'array'} data={options} />;
 }

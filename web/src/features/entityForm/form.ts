@@ -57,7 +57,7 @@ export function controlOf(property: Property): Control {
   if (format === 'user') return 'user';
   if (format === 'team') return 'team';
   if (format === 'blueprints') return 'blueprint';
-  if (format === 'markdown') return 'long';
+  if (format === 'markdown' || format === 'multi-line') return 'long';
   if (codeFormats.has(format ?? '') || property.spec === 'open-api' || property.spec === 'async-api')
     return 'code';
   return (property.maxLength ?? 0) > 200 ? 'long' : 'text';

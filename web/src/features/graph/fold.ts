@@ -3,6 +3,8 @@ import type { LayoutInput } from './layout';
 
 /** So many neighbours that are alike become one node. */
 export const foldFrom = 6;
+/** With more edges than this, those that go across are drawn faintly. */
+const fewEdges = 24;
 /** More than this cannot be read. */
 export const drawnAtMost = 200;
 
@@ -97,7 +99,6 @@ export function fold(graph: Graph, self: string, isOpen: (id: string) => boolean
   const single = graph.nodes.filter((node) => !groupOf.has(node.id));
   const nodes = [...single].sort((a, b) => a.depth - b.depth).slice(0, drawnAtMost - groups.length);
   const drawn = new Set(nodes.map((node) => node.id));
-  const depth = new Map(graph.nodes.map((node) => [node.id, node.depth]));
   const edges = new Map<string, DrawnEdge>();
   for (const edge of graph.edges) {
     if (edge.from === edge.to) continue;
@@ -105,18 +106,32 @@ export function fold(graph: Graph, self: string, isOpen: (id: string) => boolean
     const to = groupOf.get(edge.to) ?? edge.to;
     if ((!drawn.has(from) && !groupOf.has(edge.from)) || (!drawn.has(to) && !groupOf.has(edge.to))) continue;
     const id = `${from} ${edge.relation} ${to}`;
-    const tree = depth.get(edge.from) !== depth.get(edge.to);
-    edges.set(id, { id, from, to, relation: edge.relation, tree });
+    edges.set(id, { id, from, to, relation: edge.relation, tree: true });
   }
   const shownGroups = groups.filter((group) => drawn.has(group.hub));
+  const shown = [...edges.values()].filter(
+    (edge) => has(drawn, shownGroups, edge.from) && has(drawn, shownGroups, edge.to),
+  );
   return {
     nodes,
     groups: shownGroups,
-    edges: [...edges.values()].filter(
-      (edge) => has(drawn, shownGroups, edge.from) && has(drawn, shownGroups, edge.to),
-    ),
+    edges: shown.length > fewEdges ? withTree(shown, nodes) : shown,
     all: single.length + groups.length,
   };
+}
+
+/** Of many edges only one per node, towards the centre, is drawn in full. */
+function withTree(edges: DrawnEdge[], nodes: GraphNode[]): DrawnEdge[] {
+  const depth = new Map(nodes.map((node) => [node.id, node.depth]));
+  const depthOf = (id: string) => depth.get(id) ?? Infinity;
+  const led = new Set<string>();
+  return edges.map((edge) => {
+    const [from, to] = [depthOf(edge.from), depthOf(edge.to)];
+    const far = from > to ? edge.from : edge.to;
+    const tree = from !== to && !led.has(far);
+    if (tree) led.add(far);
+    return { ...edge, tree };
+  });
 }
 
 function has(drawn: Set<string>, groups: GroupNode[], id: string): boolean {
@@ -136,22 +151,11 @@ export function partsOf(graph: Graph): { kinds: [string, number][]; relations: [
   };
 }
 
-/**
- * What the arrangement follows: with few edges all of them, else for each node
- * one that leads towards the centre, so that neighbours stand together.
- */
-export function layoutOf(drawn: Drawn, few = 24): LayoutInput {
-  const nodes = [...drawn.nodes.map((node) => node.id), ...drawn.groups.map((group) => group.key)];
-  const centre = drawn.nodes.find((node) => node.depth === 0)?.id;
-  const bare = ({ from, to }: DrawnEdge) => ({ from, to });
-  if (drawn.edges.length <= few) return { nodes, edges: drawn.edges.map(bare), centre };
-  const depth = new Map(drawn.nodes.map((node) => [node.id, node.depth]));
-  const depthOf = (id: string) => depth.get(id) ?? Infinity;
-  const towards = new Map<string, DrawnEdge>();
-  for (const edge of drawn.edges) {
-    if (!edge.tree) continue;
-    const far = depthOf(edge.from) > depthOf(edge.to) ? edge.from : edge.to;
-    if (!towards.has(far)) towards.set(far, edge);
-  }
-  return { nodes, edges: [...towards.values()].map(bare), centre };
+/** What the arrangement follows, so that neighbours stand together. */
+export function layoutOf(drawn: Drawn): LayoutInput {
+  return {
+    nodes: [...drawn.nodes.map((node) => node.id), ...drawn.groups.map((group) => group.key)],
+    edges: drawn.edges.filter((edge) => edge.tree).map(({ from, to }) => ({ from, to })),
+    centre: drawn.nodes.find((node) => node.depth === 0)?.id,
+  };
 }

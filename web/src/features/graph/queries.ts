@@ -4,7 +4,7 @@ import type { Graph } from '~/api/types';
 import { mergeGraphs } from './mergeGraphs';
 
 /** What is around an entity. */
-export const aroundQuery = (bp: string, id: string, depth: number, limit = 100) =>
+export const aroundQuery = (bp: string, id: string, depth: number, limit = 200) =>
   queryOptions({
     queryKey: ['entity', bp, id, 'graph', depth, limit],
     queryFn: async ({ signal }) =>

@@ -1,3 +1,4 @@
 export { graph } from './graph';
 export { form } from './entityForm';
 export { list } from './list';
+export { history } from './history';
