@@ -205,6 +205,7 @@ const (
 	SourceKindExporter SourceKind = "exporter"
 	SourceKindOcean    SourceKind = "ocean"
 	SourceKindReport   SourceKind = "report"
+	SourceKindWebhook  SourceKind = "webhook"
 )
 
 // Valid indicates whether the value is a known member of the SourceKind enum.
@@ -215,6 +216,8 @@ func (e SourceKind) Valid() bool {
 	case SourceKindOcean:
 		return true
 	case SourceKindReport:
+		return true
+	case SourceKindWebhook:
 		return true
 	default:
 		return false
@@ -643,6 +646,14 @@ type AccountsAnswer struct {
 	Users []Account `json:"users"`
 }
 
+// AcknowledgedAnswer defines model for AcknowledgedAnswer.
+type AcknowledgedAnswer struct {
+	AckedCount int64 `json:"ackedCount"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
 // ActionAnswer defines model for ActionAnswer.
 type ActionAnswer struct {
 	Action ActionInfo `json:"action"`
@@ -662,10 +673,46 @@ type ActionInfo struct {
 
 	// Input A JSON Schema (2020-12) whose properties are in the order of the form (x-order).
 	Input  map[string]interface{} `json:"input"`
+	Name   *string                `json:"name,omitempty"`
 	Reason *string                `json:"reason,omitempty"`
 	Roles  []string               `json:"roles"`
 	Stats  Stats                  `json:"stats"`
 	Title  string                 `json:"title"`
+}
+
+// ActionPermissionsAnswer defines model for ActionPermissionsAnswer.
+type ActionPermissionsAnswer struct {
+	// Ok Always true
+	Ok          bool                   `json:"ok"`
+	Permissions map[string]interface{} `json:"permissions"`
+}
+
+// ActionRunAnswer defines model for ActionRunAnswer.
+type ActionRunAnswer struct {
+	// Ok Always true
+	Ok  bool                   `json:"ok"`
+	Run map[string]interface{} `json:"run"`
+}
+
+// ActionRunLogAnswer defines model for ActionRunLogAnswer.
+type ActionRunLogAnswer struct {
+	// Ok Always true
+	Ok     bool   `json:"ok"`
+	RunLog RunLog `json:"runLog"`
+}
+
+// ActionRunLogsAnswer defines model for ActionRunLogsAnswer.
+type ActionRunLogsAnswer struct {
+	// Ok Always true
+	Ok      bool     `json:"ok"`
+	RunLogs []RunLog `json:"runLogs"`
+}
+
+// ActionRunsAnswer defines model for ActionRunsAnswer.
+type ActionRunsAnswer struct {
+	// Ok Always true
+	Ok   bool                     `json:"ok"`
+	Runs []map[string]interface{} `json:"runs"`
 }
 
 // ActionsAnswer defines model for ActionsAnswer.
@@ -683,6 +730,31 @@ type Actor struct {
 	Name  string   `json:"name"`
 	Roles []string `json:"roles"`
 	Teams []string `json:"teams"`
+}
+
+// AggregateAnswer defines model for AggregateAnswer.
+type AggregateAnswer struct {
+	// Ok Always true
+	Ok bool `json:"ok"`
+
+	// Partial There are more entities than were looked at
+	Partial bool         `json:"partial"`
+	Result  *float64     `json:"result"`
+	Values  []FacetValue `json:"values"`
+}
+
+// AggregateInput defines model for AggregateInput.
+type AggregateInput struct {
+	AverageOf     *string     `json:"averageOf,omitempty"`
+	CalculationBy *string     `json:"calculationBy,omitempty"`
+	Func          string      `json:"func"`
+	MeasureTimeBy *string     `json:"measureTimeBy,omitempty"`
+	Property      *string     `json:"property,omitempty"`
+	Query         interface{} `json:"query,omitempty"`
+	Relation      *string     `json:"relation,omitempty"`
+	Rule          *string     `json:"rule,omitempty"`
+	Scorecard     *string     `json:"scorecard,omitempty"`
+	ScorecardRule *string     `json:"scorecardRule,omitempty"`
 }
 
 // Aggregation defines model for Aggregation.
@@ -743,7 +815,14 @@ type AppInput struct {
 
 // ApplyInput defines model for ApplyInput.
 type ApplyInput struct {
-	PlanID string `json:"planId"`
+	// Entity The entity acted on
+	Entity *string `json:"entity,omitempty"`
+
+	// PlanID A plan that was shown
+	PlanID *string `json:"planId,omitempty"`
+
+	// Properties Instead of a plan, for actions that are data: the inputs
+	Properties *map[string]interface{} `json:"properties,omitempty"`
 }
 
 // Approval defines model for Approval.
@@ -752,6 +831,13 @@ type Approval struct {
 	Rule  string    `json:"rule"`
 	Title string    `json:"title"`
 	Who   *[]string `json:"who,omitempty"`
+}
+
+// Approver defines model for Approver.
+type Approver struct {
+	Description string `json:"description"`
+	State       string `json:"state"`
+	UserID      string `json:"userId"`
 }
 
 // AppsAnswer defines model for AppsAnswer.
@@ -864,6 +950,25 @@ type BlueprintPermissionsAnswerPermissionsStruct struct {
 	Entities EntityPermissions `json:"entities"`
 }
 
+// BlueprintPreview defines model for BlueprintPreview.
+type BlueprintPreview struct {
+	Affected   []string     `json:"affected"`
+	Changes    []PartChange `json:"changes"`
+	Entities   int64        `json:"entities"`
+	Lost       []Dropped    `json:"lost"`
+	Migrations []TypeChange `json:"migrations"`
+	New        bool         `json:"new"`
+	Samples    []Entity     `json:"samples"`
+}
+
+// BlueprintPreviewInput defines model for BlueprintPreviewInput.
+type BlueprintPreviewInput struct {
+	Blueprint Blueprint `json:"blueprint"`
+
+	// Samples Identifiers of entities to work out; the first ones when absent
+	Samples *[]string `json:"samples,omitempty"`
+}
+
 // BlueprintProperty defines model for BlueprintProperty.
 type BlueprintProperty struct {
 	Default              interface{}             `json:"default,omitempty"`
@@ -931,6 +1036,12 @@ type BranchesAnswer struct {
 	Ok bool `json:"ok"`
 }
 
+// Bucket defines model for Bucket.
+type Bucket struct {
+	Date   time.Time              `json:"date"`
+	Values map[string]interface{} `json:"values"`
+}
+
 // BulkAnswer defines model for BulkAnswer.
 type BulkAnswer struct {
 	Entities []BulkItem  `json:"entities"`
@@ -938,6 +1049,13 @@ type BulkAnswer struct {
 
 	// Ok Always true
 	Ok bool `json:"ok"`
+}
+
+// BulkChange defines model for BulkChange.
+type BulkChange struct {
+	After      map[string]interface{} `json:"after"`
+	Before     map[string]interface{} `json:"before"`
+	Identifier string                 `json:"identifier"`
 }
 
 // BulkDeleteAnswer defines model for BulkDeleteAnswer.
@@ -953,6 +1071,23 @@ type BulkDeleteInput struct {
 	Entities []string `json:"entities"`
 }
 
+// BulkEdit defines model for BulkEdit.
+type BulkEdit struct {
+	DryRun      *bool                   `json:"dryRun,omitempty"`
+	Identifiers *[]string               `json:"identifiers,omitempty"`
+	Query       *map[string]interface{} `json:"query,omitempty"`
+	Set         BulkSet                 `json:"set"`
+}
+
+// BulkEditAnswer defines model for BulkEditAnswer.
+type BulkEditAnswer struct {
+	Changes  []BulkChange  `json:"changes"`
+	Failures []BulkFailure `json:"failures"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
 // BulkError defines model for BulkError.
 type BulkError struct {
 	Details *[]Detail `json:"details,omitempty"`
@@ -963,6 +1098,13 @@ type BulkError struct {
 	Index      int64  `json:"index"`
 	Message    string `json:"message"`
 	StatusCode int64  `json:"statusCode"`
+}
+
+// BulkFailure defines model for BulkFailure.
+type BulkFailure struct {
+	Details    *[]Detail `json:"details,omitempty"`
+	Identifier string    `json:"identifier"`
+	Message    string    `json:"message"`
 }
 
 // BulkInput defines model for BulkInput.
@@ -977,6 +1119,14 @@ type BulkItem struct {
 
 	// Index Place in the request
 	Index int64 `json:"index"`
+}
+
+// BulkSet defines model for BulkSet.
+type BulkSet struct {
+	Properties *map[string]interface{} `json:"properties,omitempty"`
+	Relations  *map[string]interface{} `json:"relations,omitempty"`
+	Team       *[]string               `json:"team,omitempty"`
+	Title      *string                 `json:"title,omitempty"`
 }
 
 // Calculation defines model for Calculation.
@@ -1078,6 +1228,19 @@ type ChecksAnswer struct {
 	Ok bool `json:"ok"`
 }
 
+// Claimed defines model for Claimed.
+type Claimed struct {
+	ID      string                 `json:"id"`
+	Payload map[string]interface{} `json:"payload"`
+}
+
+// ClaimedRunsAnswer defines model for ClaimedRunsAnswer.
+type ClaimedRunsAnswer struct {
+	// Ok Always true
+	Ok   bool      `json:"ok"`
+	Runs []Claimed `json:"runs"`
+}
+
 // Comment defines model for Comment.
 type Comment struct {
 	At   time.Time `json:"at"`
@@ -1121,6 +1284,17 @@ type CommitsAnswer struct {
 
 	// Ok Always true
 	Ok bool `json:"ok"`
+}
+
+// ContributingEntity defines model for ContributingEntity.
+type ContributingEntity struct {
+	Blueprint  string      `json:"blueprint"`
+	Icon       *string     `json:"icon,omitempty"`
+	Identifier string      `json:"identifier"`
+	Relation   *string     `json:"relation,omitempty"`
+	Required   *bool       `json:"required,omitempty"`
+	Title      string      `json:"title"`
+	Value      interface{} `json:"value"`
 }
 
 // ConvertAnswer defines model for ConvertAnswer.
@@ -1257,6 +1431,12 @@ type Done struct {
 	Ok bool `json:"ok"`
 }
 
+// Dropped defines model for Dropped.
+type Dropped struct {
+	Property string `json:"property"`
+	Values   int64  `json:"values"`
+}
+
 // Edge defines model for Edge.
 type Edge struct {
 	From     string `json:"from"`
@@ -1288,7 +1468,7 @@ type Entity struct {
 	Blueprint  string                 `json:"blueprint"`
 	CreatedAt  time.Time              `json:"createdAt"`
 	CreatedBy  string                 `json:"createdBy"`
-	Icon       *string                `json:"icon"`
+	Icon       *string                `json:"icon,omitempty"`
 	Identifier string                 `json:"identifier"`
 	Properties map[string]interface{} `json:"properties"`
 	Relations  map[string]interface{} `json:"relations"`
@@ -1383,6 +1563,34 @@ type Event struct {
 	RunID     *string     `json:"runId,omitempty"`
 	Seq       int64       `json:"seq"`
 	Verb      string      `json:"verb"`
+}
+
+// ExplainAnswer defines model for ExplainAnswer.
+type ExplainAnswer struct {
+	Explanation Explanation `json:"explanation"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// ExplainedHop defines model for ExplainedHop.
+type ExplainedHop struct {
+	Entities []Hit  `json:"entities"`
+	Relation string `json:"relation"`
+}
+
+// Explanation defines model for Explanation.
+type Explanation struct {
+	Contributing []ContributingEntity   `json:"contributing"`
+	Count        int64                  `json:"count"`
+	Definition   interface{}            `json:"definition"`
+	Error        *string                `json:"error,omitempty"`
+	Hops         []ExplainedHop         `json:"hops"`
+	Inputs       map[string]interface{} `json:"inputs"`
+	Kind         string                 `json:"kind"`
+	Now          interface{}            `json:"now"`
+	Property     string                 `json:"property"`
+	Value        interface{}            `json:"value"`
 }
 
 // FacetValue defines model for FacetValue.
@@ -1528,6 +1736,15 @@ type Hidden struct {
 	In       bool    `json:"in"`
 	Node     string  `json:"node"`
 	Relation *string `json:"relation,omitempty"`
+}
+
+// HistoryInput defines model for HistoryInput.
+type HistoryInput struct {
+	BlueprintIdentifier string    `json:"blueprintIdentifier"`
+	EntityIdentifier    string    `json:"entityIdentifier"`
+	PropertyNames       []string  `json:"propertyNames"`
+	TimeInterval        string    `json:"timeInterval"`
+	TimeRange           TimeRange `json:"timeRange"`
 }
 
 // Hit defines model for Hit.
@@ -2084,6 +2301,19 @@ type Origin struct {
 	Source string    `json:"source"`
 }
 
+// OverTimeInput defines model for OverTimeInput.
+type OverTimeInput struct {
+	AggregationType   string      `json:"aggregationType"`
+	Blueprint         string      `json:"blueprint"`
+	BreakdownProperty *string     `json:"breakdownProperty,omitempty"`
+	Func              string      `json:"func"`
+	MeasureTimeBy     *string     `json:"measureTimeBy,omitempty"`
+	Properties        *[]string   `json:"properties,omitempty"`
+	Query             interface{} `json:"query,omitempty"`
+	TimeInterval      string      `json:"timeInterval"`
+	TimeRange         TimeRange   `json:"timeRange"`
+}
+
 // Owned defines model for Owned.
 type Owned struct {
 	Blueprint  string `json:"blueprint"`
@@ -2119,6 +2349,13 @@ type PagesAnswer struct {
 	// Ok Always true
 	Ok    bool                     `json:"ok"`
 	Pages []map[string]interface{} `json:"pages"`
+}
+
+// PartChange defines model for PartChange.
+type PartChange struct {
+	After  interface{} `json:"after"`
+	Before interface{} `json:"before"`
+	Part   string      `json:"part"`
 }
 
 // PathAnswer defines model for PathAnswer.
@@ -2231,6 +2468,13 @@ type PortWebhooksAnswer struct {
 	Ok bool `json:"ok"`
 }
 
+// PreviewAnswer defines model for PreviewAnswer.
+type PreviewAnswer struct {
+	// Ok Always true
+	Ok      bool             `json:"ok"`
+	Preview BlueprintPreview `json:"preview"`
+}
+
 // ProcessChange defines model for ProcessChange.
 type ProcessChange struct {
 	Address     string `json:"address"`
@@ -2300,6 +2544,23 @@ type PullsAnswer struct {
 	// Ok Always true
 	Ok           bool          `json:"ok"`
 	PullRequests []PullRequest `json:"pullRequests"`
+}
+
+// RenameInput defines model for RenameInput.
+type RenameInput struct {
+	NewMirrorName         *string `json:"newMirrorName,omitempty"`
+	NewPropertyName       *string `json:"newPropertyName,omitempty"`
+	NewRelationIdentifier *string `json:"newRelationIdentifier,omitempty"`
+}
+
+// RenamedAnswer defines model for RenamedAnswer.
+type RenamedAnswer struct {
+	Blueprint Blueprint `json:"blueprint"`
+	Followed  []string  `json:"followed"`
+	Left      []string  `json:"left"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
 }
 
 // Report defines model for Report.
@@ -2459,6 +2720,23 @@ type RunAnswer struct {
 	Run Run  `json:"run"`
 }
 
+// RunApproversAnswer defines model for RunApproversAnswer.
+type RunApproversAnswer struct {
+	Approvers []Approver `json:"approvers"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// RunLog defines model for RunLog.
+type RunLog struct {
+	CreatedAt string `json:"createdAt"`
+	CreatedBy string `json:"createdBy"`
+	ID        string `json:"id"`
+	Message   string `json:"message"`
+	RunID     string `json:"runId"`
+}
+
 // RunsAnswer defines model for RunsAnswer.
 type RunsAnswer struct {
 	Next *string `json:"next,omitempty"`
@@ -2466,6 +2744,14 @@ type RunsAnswer struct {
 	// Ok Always true
 	Ok   bool  `json:"ok"`
 	Runs []Run `json:"runs"`
+}
+
+// SavedActionAnswer defines model for SavedActionAnswer.
+type SavedActionAnswer struct {
+	Action map[string]interface{} `json:"action"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
 }
 
 // SavedPlan defines model for SavedPlan.
@@ -2544,6 +2830,19 @@ type ScorecardsAnswer struct {
 	Scorecards []Scorecard `json:"scorecards"`
 }
 
+// SearchAllAnswer defines model for SearchAllAnswer.
+type SearchAllAnswer struct {
+	Entities           []Entity `json:"entities"`
+	FailedBlueprints   []string `json:"failedBlueprints"`
+	MatchingBlueprints []string `json:"matchingBlueprints"`
+
+	// Next Set where there are more than the answer holds; send it as from in the query of the address
+	Next *string `json:"next,omitempty"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
 // SearchRule defines model for SearchRule.
 type SearchRule struct {
 	Operator string      `json:"operator"`
@@ -2574,6 +2873,21 @@ type SecretsAnswer struct {
 	// Ok Always true
 	Ok      bool                 `json:"ok"`
 	Secrets []OrganizationSecret `json:"secrets"`
+}
+
+// Series defines model for Series.
+type Series struct {
+	Data    []Bucket  `json:"data"`
+	MaxDate time.Time `json:"maxDate"`
+	MinDate time.Time `json:"minDate"`
+	Partial *bool     `json:"partial,omitempty"`
+}
+
+// SeriesAnswer defines model for SeriesAnswer.
+type SeriesAnswer struct {
+	// Ok Always true
+	Ok     bool   `json:"ok"`
+	Result Series `json:"result"`
 }
 
 // Session defines model for Session.
@@ -2917,6 +3231,12 @@ type TeamsAnswer struct {
 	Teams []Team `json:"teams"`
 }
 
+// TimeRange defines model for TimeRange.
+type TimeRange struct {
+	Preset   string  `json:"preset"`
+	TimeZone *string `json:"timeZone,omitempty"`
+}
+
 // Token defines model for Token.
 type Token struct {
 	CreatedAt time.Time  `json:"createdAt"`
@@ -2971,6 +3291,16 @@ type TryWebhookInput struct {
 	QueryParams *map[string]string `json:"queryParams,omitempty"`
 }
 
+// TypeChange defines model for TypeChange.
+type TypeChange struct {
+	Converts int64   `json:"converts"`
+	Examples []Unfit `json:"examples"`
+	Fails    int64   `json:"fails"`
+	From     string  `json:"from"`
+	Property string  `json:"property"`
+	To       string  `json:"to"`
+}
+
 // UndoInput defines model for UndoInput.
 type UndoInput struct {
 	// Digest Of the plan that was shown
@@ -2983,6 +3313,13 @@ type UndoneAnswer struct {
 
 	// Ok Always true
 	Ok bool `json:"ok"`
+}
+
+// Unfit defines model for Unfit.
+type Unfit struct {
+	Identifier string      `json:"identifier"`
+	Problem    string      `json:"problem"`
+	Value      interface{} `json:"value"`
 }
 
 // User defines model for User.
@@ -3147,6 +3484,7 @@ type WebhookResult struct {
 	Created   int64            `json:"created"`
 	Deleted   int64            `json:"deleted"`
 	Failed    int64            `json:"failed"`
+	Held      *int64           `json:"held,omitempty"`
 	Mapped    int64            `json:"mapped"`
 	Matched   int64            `json:"matched"`
 	Problems  []WebhookProblem `json:"problems"`
@@ -3176,6 +3514,23 @@ type WorkflowsAnswer struct {
 	Ok        bool                     `json:"ok"`
 	Workflows []map[string]interface{} `json:"workflows"`
 }
+
+// ListActionsParams defines parameters for ListActions.
+type ListActionsParams struct {
+	ActionIdentifier             *string `form:"action_identifier,omitempty" json:"action_identifier,omitempty"`
+	BlueprintIdentifier          *string `form:"blueprint_identifier,omitempty" json:"blueprint_identifier,omitempty"`
+	Operation                    *string `form:"operation,omitempty" json:"operation,omitempty"`
+	Published                    *string `form:"published,omitempty" json:"published,omitempty"`
+	TriggerType                  *string `form:"trigger_type,omitempty" json:"trigger_type,omitempty"`
+	TriggerEvent                 *string `form:"trigger_event,omitempty" json:"trigger_event,omitempty"`
+	TriggerEventActionIdentifier *string `form:"trigger_event_action_identifier,omitempty" json:"trigger_event_action_identifier,omitempty"`
+
+	// Version Has no effect here
+	Version *string `form:"version,omitempty" json:"version,omitempty"`
+}
+
+// CreateActionJSONBody defines parameters for CreateAction.
+type CreateActionJSONBody map[string]interface{}
 
 // PlanCreateServiceJSONBody defines parameters for PlanCreateService.
 type PlanCreateServiceJSONBody struct {
@@ -3238,6 +3593,76 @@ type PlanRevertServiceJSONBody struct {
 		Version *string `json:"version,omitempty"`
 	} `json:"input"`
 }
+
+// ListActionRunsParams defines parameters for ListActionRuns.
+type ListActionRunsParams struct {
+	// Version Has no effect here
+	Version       *string `form:"version,omitempty" json:"version,omitempty"`
+	Limit         *int    `form:"limit,omitempty" json:"limit,omitempty"`
+	Active        *bool   `form:"active,omitempty" json:"active,omitempty"`
+	Entity        *string `form:"entity,omitempty" json:"entity,omitempty"`
+	Blueprint     *string `form:"blueprint,omitempty" json:"blueprint,omitempty"`
+	UserEmail     *string `form:"user_email,omitempty" json:"user_email,omitempty"`
+	UserID        *string `form:"user_id,omitempty" json:"user_id,omitempty"`
+	ExternalRunID *string `form:"external_run_id,omitempty" json:"external_run_id,omitempty"`
+	Action        *string `form:"action,omitempty" json:"action,omitempty"`
+
+	// Source UI, API or AUTOMATION
+	Source *[]string `form:"source,omitempty" json:"source,omitempty"`
+}
+
+// AckRunsJSONBody defines parameters for AckRuns.
+type AckRunsJSONBody map[string]interface{}
+
+// ClaimRunsJSONBody defines parameters for ClaimRuns.
+type ClaimRunsJSONBody map[string]interface{}
+
+// GetActionRunParams defines parameters for GetActionRun.
+type GetActionRunParams struct {
+	// Version Has no effect here
+	Version *string `form:"version,omitempty" json:"version,omitempty"`
+}
+
+// PatchActionRunJSONBody defines parameters for PatchActionRun.
+type PatchActionRunJSONBody map[string]interface{}
+
+// PatchActionRunParams defines parameters for PatchActionRun.
+type PatchActionRunParams struct {
+	// Version Has no effect here
+	Version *string `form:"version,omitempty" json:"version,omitempty"`
+}
+
+// DecideActionRunJSONBody defines parameters for DecideActionRun.
+type DecideActionRunJSONBody map[string]interface{}
+
+// ListRunApproversParams defines parameters for ListRunApprovers.
+type ListRunApproversParams struct {
+	IncludePendingApprovers *bool `form:"include_pending_approvers,omitempty" json:"include_pending_approvers,omitempty"`
+}
+
+// ListActionRunLogsParams defines parameters for ListActionRunLogs.
+type ListActionRunLogsParams struct {
+	Limit  *int `form:"limit,omitempty" json:"limit,omitempty"`
+	Offset *int `form:"offset,omitempty" json:"offset,omitempty"`
+}
+
+// AddActionRunLogJSONBody defines parameters for AddActionRunLog.
+type AddActionRunLogJSONBody map[string]interface{}
+
+// PatchRunResponseJSONBody defines parameters for PatchRunResponse.
+type PatchRunResponseJSONBody map[string]interface{}
+
+// PutActionJSONBody defines parameters for PutAction.
+type PutActionJSONBody map[string]interface{}
+
+// ApplyPlanParams defines parameters for ApplyPlan.
+type ApplyPlanParams struct {
+	// RunAs The e-mail address of a user, for administrators
+	RunAs *string `form:"run_as,omitempty" json:"run_as,omitempty"`
+}
+
+// PatchActionPermissionsJSONBody defines parameters for PatchActionPermissions.
+type PatchActionPermissionsJSONBody map[string]interface{}
 
 // ApplyFilesParams defines parameters for ApplyFiles.
 type ApplyFilesParams struct {
@@ -3306,6 +3731,12 @@ type GetBlueprintParams struct {
 
 // PatchBlueprintJSONBody defines parameters for PatchBlueprint.
 type PatchBlueprintJSONBody map[string]interface{}
+
+// PutBlueprintParams defines parameters for PutBlueprint.
+type PutBlueprintParams struct {
+	// DropFailing Let a property change its type although some values cannot be converted; those become unset
+	DropFailing *bool `form:"drop_failing,omitempty" json:"drop_failing,omitempty"`
+}
 
 // DeleteAllEntitiesParams defines parameters for DeleteAllEntities.
 type DeleteAllEntitiesParams struct {
@@ -3579,6 +4010,33 @@ type ListDeletedEntitiesParams struct {
 
 	// Limit 50 when absent
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// SearchAllEntitiesJSONBody defines parameters for SearchAllEntities.
+type SearchAllEntitiesJSONBody map[string]interface{}
+
+// SearchAllEntitiesParams defines parameters for SearchAllEntities.
+type SearchAllEntitiesParams struct {
+	// Include Only these fields, e.g. identifier, properties.language; repeated or comma-separated
+	Include *[]string `form:"include,omitempty" json:"include,omitempty"`
+
+	// Exclude All but these fields
+	Exclude *[]string `form:"exclude,omitempty" json:"exclude,omitempty"`
+
+	// ExcludeCalculatedProperties Leave out mirrors, calculations and aggregations
+	ExcludeCalculatedProperties *bool `form:"exclude_calculated_properties,omitempty" json:"exclude_calculated_properties,omitempty"`
+
+	// AttachTitleToRelation Relations as {identifier, title}
+	AttachTitleToRelation *bool `form:"attach_title_to_relation,omitempty" json:"attach_title_to_relation,omitempty"`
+
+	// AttachIdentifierToTitleMirrorProperties Mirrors of $title as {identifier, title}
+	AttachIdentifierToTitleMirrorProperties *bool `form:"attach_identifier_to_title_mirror_properties,omitempty" json:"attach_identifier_to_title_mirror_properties,omitempty"`
+
+	// AllowPartialResults Has no effect: an answer is always complete
+	AllowPartialResults *bool `form:"allow_partial_results,omitempty" json:"allow_partial_results,omitempty"`
+
+	// From The next of the answer before
+	From *string `form:"from,omitempty" json:"from,omitempty"`
 }
 
 // FindPathParams defines parameters for FindPath.
@@ -3961,6 +4419,9 @@ type ClaimWorkflowRunsJSONBody map[string]interface{}
 // PutWorkflowJSONBody defines parameters for PutWorkflow.
 type PutWorkflowJSONBody map[string]interface{}
 
+// CreateActionJSONRequestBody defines body for CreateAction for application/json ContentType.
+type CreateActionJSONRequestBody CreateActionJSONBody
+
 // PlanCreateServiceJSONRequestBody defines body for PlanCreateService for application/json ContentType.
 type PlanCreateServiceJSONRequestBody PlanCreateServiceJSONBody
 
@@ -3973,6 +4434,27 @@ type PlanFixServiceJSONRequestBody PlanFixServiceJSONBody
 // PlanRevertServiceJSONRequestBody defines body for PlanRevertService for application/json ContentType.
 type PlanRevertServiceJSONRequestBody PlanRevertServiceJSONBody
 
+// AckRunsJSONRequestBody defines body for AckRuns for application/json ContentType.
+type AckRunsJSONRequestBody AckRunsJSONBody
+
+// ClaimRunsJSONRequestBody defines body for ClaimRuns for application/json ContentType.
+type ClaimRunsJSONRequestBody ClaimRunsJSONBody
+
+// PatchActionRunJSONRequestBody defines body for PatchActionRun for application/json ContentType.
+type PatchActionRunJSONRequestBody PatchActionRunJSONBody
+
+// DecideActionRunJSONRequestBody defines body for DecideActionRun for application/json ContentType.
+type DecideActionRunJSONRequestBody DecideActionRunJSONBody
+
+// AddActionRunLogJSONRequestBody defines body for AddActionRunLog for application/json ContentType.
+type AddActionRunLogJSONRequestBody AddActionRunLogJSONBody
+
+// PatchRunResponseJSONRequestBody defines body for PatchRunResponse for application/json ContentType.
+type PatchRunResponseJSONRequestBody PatchRunResponseJSONBody
+
+// PutActionJSONRequestBody defines body for PutAction for application/json ContentType.
+type PutActionJSONRequestBody PutActionJSONBody
+
 // PlanActionJSONRequestBody defines body for PlanAction for application/json ContentType.
 type PlanActionJSONRequestBody = PlanInput
 
@@ -3981,6 +4463,9 @@ type ApplyPlanJSONRequestBody = ApplyInput
 
 // VerifyActionJSONRequestBody defines body for VerifyAction for application/json ContentType.
 type VerifyActionJSONRequestBody = PlanInput
+
+// PatchActionPermissionsJSONRequestBody defines body for PatchActionPermissions for application/json ContentType.
+type PatchActionPermissionsJSONRequestBody PatchActionPermissionsJSONBody
 
 // ApplyFilesJSONRequestBody defines body for ApplyFiles for application/json ContentType.
 type ApplyFilesJSONRequestBody = FilesBody
@@ -4009,6 +4494,9 @@ type PatchBlueprintJSONRequestBody PatchBlueprintJSONBody
 // PutBlueprintJSONRequestBody defines body for PutBlueprint for application/json ContentType.
 type PutBlueprintJSONRequestBody = Blueprint
 
+// BulkEditEntitiesJSONRequestBody defines body for BulkEditEntities for application/json ContentType.
+type BulkEditEntitiesJSONRequestBody = BulkEdit
+
 // DeleteEntitiesJSONRequestBody defines body for DeleteEntities for application/json ContentType.
 type DeleteEntitiesJSONRequestBody = BulkDeleteInput
 
@@ -4027,8 +4515,20 @@ type PatchEntityJSONRequestBody = NewEntity
 // ReplaceEntityJSONRequestBody defines body for ReplaceEntity for application/json ContentType.
 type ReplaceEntityJSONRequestBody = NewEntity
 
+// RenameMirrorJSONRequestBody defines body for RenameMirror for application/json ContentType.
+type RenameMirrorJSONRequestBody = RenameInput
+
 // PatchBlueprintPermissionsJSONRequestBody defines body for PatchBlueprintPermissions for application/json ContentType.
 type PatchBlueprintPermissionsJSONRequestBody PatchBlueprintPermissionsJSONBody
+
+// PreviewBlueprintJSONRequestBody defines body for PreviewBlueprint for application/json ContentType.
+type PreviewBlueprintJSONRequestBody = BlueprintPreviewInput
+
+// RenamePropertyJSONRequestBody defines body for RenameProperty for application/json ContentType.
+type RenamePropertyJSONRequestBody = RenameInput
+
+// RenameRelationJSONRequestBody defines body for RenameRelation for application/json ContentType.
+type RenameRelationJSONRequestBody = RenameInput
 
 // CreateScorecardJSONRequestBody defines body for CreateScorecard for application/json ContentType.
 type CreateScorecardJSONRequestBody CreateScorecardJSONBody
@@ -4041,6 +4541,18 @@ type PutScorecardJSONRequestBody PutScorecardJSONBody
 
 // ConvertFilesJSONRequestBody defines body for ConvertFiles for application/json ContentType.
 type ConvertFilesJSONRequestBody = FilesBody
+
+// AggregateEntitiesJSONRequestBody defines body for AggregateEntities for application/json ContentType.
+type AggregateEntitiesJSONRequestBody = AggregateInput
+
+// AggregateOverTimeJSONRequestBody defines body for AggregateOverTime for application/json ContentType.
+type AggregateOverTimeJSONRequestBody = OverTimeInput
+
+// ListPropertiesHistoryJSONRequestBody defines body for ListPropertiesHistory for application/json ContentType.
+type ListPropertiesHistoryJSONRequestBody = HistoryInput
+
+// SearchAllEntitiesJSONRequestBody defines body for SearchAllEntities for application/json ContentType.
+type SearchAllEntitiesJSONRequestBody SearchAllEntitiesJSONBody
 
 // ImportCatalogJSONRequestBody defines body for ImportCatalog for application/json ContentType.
 type ImportCatalogJSONRequestBody = FilesBody
@@ -6459,7 +6971,21 @@ type ClientInterface interface {
 	// ListActions List actions
 	//
 	// Corresponds with GET /v1/actions (the `ListActions` operationId).
-	ListActions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ListActions(ctx context.Context, params *ListActionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateActionWithBody Create action
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/actions (the `CreateAction` operationId).
+	CreateActionWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAction Create action
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/actions (the `CreateAction` operationId).
+	CreateAction(ctx context.Context, body CreateActionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PlanCreateServiceWithBody Plan: Create a microservice
 	//
@@ -6533,10 +7059,133 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/actions/revert_service/plans (the `PlanRevertService` operationId).
 	PlanRevertService(ctx context.Context, body PlanRevertServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListActionRuns List action runs
+	//
+	// Corresponds with GET /v1/actions/runs (the `ListActionRuns` operationId).
+	ListActionRuns(ctx context.Context, params *ListActionRunsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AckRunsWithBody Ack runs
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/actions/runs/ack (the `AckRuns` operationId).
+	AckRunsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AckRuns Ack runs
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/actions/runs/ack (the `AckRuns` operationId).
+	AckRuns(ctx context.Context, body AckRunsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ClaimRunsWithBody Claim runs
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/actions/runs/claim-pending (the `ClaimRuns` operationId).
+	ClaimRunsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ClaimRuns Claim runs
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/actions/runs/claim-pending (the `ClaimRuns` operationId).
+	ClaimRuns(ctx context.Context, body ClaimRunsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetActionRun Get action run
+	//
+	// Corresponds with GET /v1/actions/runs/{run} (the `GetActionRun` operationId).
+	GetActionRun(ctx context.Context, run string, params *GetActionRunParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchActionRunWithBody Patch action run
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/actions/runs/{run} (the `PatchActionRun` operationId).
+	PatchActionRunWithBody(ctx context.Context, run string, params *PatchActionRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchActionRun Patch action run
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/actions/runs/{run} (the `PatchActionRun` operationId).
+	PatchActionRun(ctx context.Context, run string, params *PatchActionRunParams, body PatchActionRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideActionRunWithBody Decide action run
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/actions/runs/{run}/approval (the `DecideActionRun` operationId).
+	DecideActionRunWithBody(ctx context.Context, run string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideActionRun Decide action run
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/actions/runs/{run}/approval (the `DecideActionRun` operationId).
+	DecideActionRun(ctx context.Context, run string, body DecideActionRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListRunApprovers List run approvers
+	//
+	// Corresponds with GET /v1/actions/runs/{run}/approvers (the `ListRunApprovers` operationId).
+	ListRunApprovers(ctx context.Context, run string, params *ListRunApproversParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListActionRunLogs List action run logs
+	//
+	// Corresponds with GET /v1/actions/runs/{run}/logs (the `ListActionRunLogs` operationId).
+	ListActionRunLogs(ctx context.Context, run string, params *ListActionRunLogsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddActionRunLogWithBody Add action run log
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/actions/runs/{run}/logs (the `AddActionRunLog` operationId).
+	AddActionRunLogWithBody(ctx context.Context, run string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddActionRunLog Add action run log
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/actions/runs/{run}/logs (the `AddActionRunLog` operationId).
+	AddActionRunLog(ctx context.Context, run string, body AddActionRunLogJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchRunResponseWithBody Patch run response
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/actions/runs/{run}/response (the `PatchRunResponse` operationId).
+	PatchRunResponseWithBody(ctx context.Context, run string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchRunResponse Patch run response
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/actions/runs/{run}/response (the `PatchRunResponse` operationId).
+	PatchRunResponse(ctx context.Context, run string, body PatchRunResponseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteAction Delete action
+	//
+	// Corresponds with DELETE /v1/actions/{action} (the `DeleteAction` operationId).
+	DeleteAction(ctx context.Context, action string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetAction Get action
 	//
 	// Corresponds with GET /v1/actions/{action} (the `GetAction` operationId).
 	GetAction(ctx context.Context, action string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutActionWithBody Put action
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/actions/{action} (the `PutAction` operationId).
+	PutActionWithBody(ctx context.Context, action string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutAction Put action
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/actions/{action} (the `PutAction` operationId).
+	PutAction(ctx context.Context, action string, body PutActionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PlanActionWithBody Plan action
 	//
@@ -6557,14 +7206,14 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/actions/{action}/runs (the `ApplyPlan` operationId).
-	ApplyPlanWithBody(ctx context.Context, action string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ApplyPlanWithBody(ctx context.Context, action string, params *ApplyPlanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ApplyPlan Apply plan
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/actions/{action}/runs (the `ApplyPlan` operationId).
-	ApplyPlan(ctx context.Context, action string, body ApplyPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ApplyPlan(ctx context.Context, action string, params *ApplyPlanParams, body ApplyPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// VerifyActionWithBody Verify action
 	//
@@ -6579,6 +7228,25 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/actions/{action}/verify (the `VerifyAction` operationId).
 	VerifyAction(ctx context.Context, action string, body VerifyActionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetActionPermissions Get action permissions
+	//
+	// Corresponds with GET /v1/actions/{action}/{part} (the `GetActionPermissions` operationId).
+	GetActionPermissions(ctx context.Context, action string, part string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchActionPermissionsWithBody Patch action permissions
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/actions/{action}/{part} (the `PatchActionPermissions` operationId).
+	PatchActionPermissionsWithBody(ctx context.Context, action string, part string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchActionPermissions Patch action permissions
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/actions/{action}/{part} (the `PatchActionPermissions` operationId).
+	PatchActionPermissions(ctx context.Context, action string, part string, body PatchActionPermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ApplyFilesWithBody Apply files
 	//
@@ -6772,19 +7440,33 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /v1/blueprints/{bp} (the `PutBlueprint` operationId).
-	PutBlueprintWithBody(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	PutBlueprintWithBody(ctx context.Context, bp string, params *PutBlueprintParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PutBlueprint Put blueprint
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PUT /v1/blueprints/{bp} (the `PutBlueprint` operationId).
-	PutBlueprint(ctx context.Context, bp string, body PutBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	PutBlueprint(ctx context.Context, bp string, params *PutBlueprintParams, body PutBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteAllEntities Delete all entities
 	//
 	// Corresponds with DELETE /v1/blueprints/{bp}/all-entities (the `DeleteAllEntities` operationId).
 	DeleteAllEntities(ctx context.Context, bp string, params *DeleteAllEntitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BulkEditEntitiesWithBody Bulk edit entities
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/bulk-edit (the `BulkEditEntities` operationId).
+	BulkEditEntitiesWithBody(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BulkEditEntities Bulk edit entities
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/bulk-edit (the `BulkEditEntities` operationId).
+	BulkEditEntities(ctx context.Context, bp string, body BulkEditEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteEntitiesWithBody Delete entities
 	//
@@ -6924,6 +7606,11 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/dependents (the `ListDependents` operationId).
 	ListDependents(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ExplainProperty Explain property
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/explain/{property} (the `ExplainProperty` operationId).
+	ExplainProperty(ctx context.Context, bp string, id string, property string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetGraph Get graph
 	//
 	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/graph (the `GetGraph` operationId).
@@ -6954,6 +7641,20 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/blueprints/{bp}/history (the `ListBlueprintVersions` operationId).
 	ListBlueprintVersions(ctx context.Context, bp string, params *ListBlueprintVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// RenameMirrorWithBody Rename mirror
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp}/mirror/{name}/rename (the `RenameMirror` operationId).
+	RenameMirrorWithBody(ctx context.Context, bp string, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RenameMirror Rename mirror
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp}/mirror/{name}/rename (the `RenameMirror` operationId).
+	RenameMirror(ctx context.Context, bp string, name string, body RenameMirrorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetBlueprintPermissions Get blueprint permissions
 	//
 	// Corresponds with GET /v1/blueprints/{bp}/permissions (the `GetBlueprintPermissions` operationId).
@@ -6972,6 +7673,48 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /v1/blueprints/{bp}/permissions (the `PatchBlueprintPermissions` operationId).
 	PatchBlueprintPermissions(ctx context.Context, bp string, body PatchBlueprintPermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewBlueprintWithBody Preview blueprint
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/preview (the `PreviewBlueprint` operationId).
+	PreviewBlueprintWithBody(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewBlueprint Preview blueprint
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/preview (the `PreviewBlueprint` operationId).
+	PreviewBlueprint(ctx context.Context, bp string, body PreviewBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RenamePropertyWithBody Rename property
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp}/properties/{name}/rename (the `RenameProperty` operationId).
+	RenamePropertyWithBody(ctx context.Context, bp string, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RenameProperty Rename property
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp}/properties/{name}/rename (the `RenameProperty` operationId).
+	RenameProperty(ctx context.Context, bp string, name string, body RenamePropertyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RenameRelationWithBody Rename relation
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp}/relations/{name}/rename (the `RenameRelation` operationId).
+	RenameRelationWithBody(ctx context.Context, bp string, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RenameRelation Rename relation
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp}/relations/{name}/rename (the `RenameRelation` operationId).
+	RenameRelation(ctx context.Context, bp string, name string, body RenameRelationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListBlueprintScorecards List blueprint scorecards
 	//
@@ -7063,6 +7806,62 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/deleted/{versionId}/restore (the `RestoreEntity` operationId).
 	RestoreEntity(ctx context.Context, versionID int64, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AggregateEntitiesWithBody Aggregate entities
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/entities/aggregate (the `AggregateEntities` operationId).
+	AggregateEntitiesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AggregateEntities Aggregate entities
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/entities/aggregate (the `AggregateEntities` operationId).
+	AggregateEntities(ctx context.Context, body AggregateEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AggregateOverTimeWithBody Aggregate over time
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/entities/aggregate-over-time (the `AggregateOverTime` operationId).
+	AggregateOverTimeWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AggregateOverTime Aggregate over time
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/entities/aggregate-over-time (the `AggregateOverTime` operationId).
+	AggregateOverTime(ctx context.Context, body AggregateOverTimeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPropertiesHistoryWithBody List properties history
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/entities/properties-history (the `ListPropertiesHistory` operationId).
+	ListPropertiesHistoryWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPropertiesHistory List properties history
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/entities/properties-history (the `ListPropertiesHistory` operationId).
+	ListPropertiesHistory(ctx context.Context, body ListPropertiesHistoryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SearchAllEntitiesWithBody Search all entities
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/entities/search (the `SearchAllEntities` operationId).
+	SearchAllEntitiesWithBody(ctx context.Context, params *SearchAllEntitiesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SearchAllEntities Search all entities
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/entities/search (the `SearchAllEntities` operationId).
+	SearchAllEntities(ctx context.Context, params *SearchAllEntitiesParams, body SearchAllEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Events Events
 	//
@@ -8356,8 +9155,42 @@ func (c *Client) Ready(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 // ListActions List actions
 //
 // Corresponds with GET /v1/actions (the `ListActions` operationId).
-func (c *Client) ListActions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListActionsRequest(c.Server)
+func (c *Client) ListActions(ctx context.Context, params *ListActionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListActionsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateActionWithBody Create action
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/actions (the `CreateAction` operationId).
+func (c *Client) CreateActionWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateActionRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAction Create action
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/actions (the `CreateAction` operationId).
+func (c *Client) CreateAction(ctx context.Context, body CreateActionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateActionRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -8520,11 +9353,324 @@ func (c *Client) PlanRevertService(ctx context.Context, body PlanRevertServiceJS
 	return c.Client.Do(req)
 }
 
+// ListActionRuns List action runs
+//
+// Corresponds with GET /v1/actions/runs (the `ListActionRuns` operationId).
+func (c *Client) ListActionRuns(ctx context.Context, params *ListActionRunsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListActionRunsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AckRunsWithBody Ack runs
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/actions/runs/ack (the `AckRuns` operationId).
+func (c *Client) AckRunsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAckRunsRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AckRuns Ack runs
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/actions/runs/ack (the `AckRuns` operationId).
+func (c *Client) AckRuns(ctx context.Context, body AckRunsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAckRunsRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ClaimRunsWithBody Claim runs
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/actions/runs/claim-pending (the `ClaimRuns` operationId).
+func (c *Client) ClaimRunsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewClaimRunsRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ClaimRuns Claim runs
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/actions/runs/claim-pending (the `ClaimRuns` operationId).
+func (c *Client) ClaimRuns(ctx context.Context, body ClaimRunsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewClaimRunsRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetActionRun Get action run
+//
+// Corresponds with GET /v1/actions/runs/{run} (the `GetActionRun` operationId).
+func (c *Client) GetActionRun(ctx context.Context, run string, params *GetActionRunParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetActionRunRequest(c.Server, run, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchActionRunWithBody Patch action run
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/actions/runs/{run} (the `PatchActionRun` operationId).
+func (c *Client) PatchActionRunWithBody(ctx context.Context, run string, params *PatchActionRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchActionRunRequestWithBody(c.Server, run, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchActionRun Patch action run
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/actions/runs/{run} (the `PatchActionRun` operationId).
+func (c *Client) PatchActionRun(ctx context.Context, run string, params *PatchActionRunParams, body PatchActionRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchActionRunRequest(c.Server, run, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideActionRunWithBody Decide action run
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/actions/runs/{run}/approval (the `DecideActionRun` operationId).
+func (c *Client) DecideActionRunWithBody(ctx context.Context, run string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideActionRunRequestWithBody(c.Server, run, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideActionRun Decide action run
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/actions/runs/{run}/approval (the `DecideActionRun` operationId).
+func (c *Client) DecideActionRun(ctx context.Context, run string, body DecideActionRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideActionRunRequest(c.Server, run, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListRunApprovers List run approvers
+//
+// Corresponds with GET /v1/actions/runs/{run}/approvers (the `ListRunApprovers` operationId).
+func (c *Client) ListRunApprovers(ctx context.Context, run string, params *ListRunApproversParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRunApproversRequest(c.Server, run, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListActionRunLogs List action run logs
+//
+// Corresponds with GET /v1/actions/runs/{run}/logs (the `ListActionRunLogs` operationId).
+func (c *Client) ListActionRunLogs(ctx context.Context, run string, params *ListActionRunLogsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListActionRunLogsRequest(c.Server, run, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddActionRunLogWithBody Add action run log
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/actions/runs/{run}/logs (the `AddActionRunLog` operationId).
+func (c *Client) AddActionRunLogWithBody(ctx context.Context, run string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddActionRunLogRequestWithBody(c.Server, run, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddActionRunLog Add action run log
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/actions/runs/{run}/logs (the `AddActionRunLog` operationId).
+func (c *Client) AddActionRunLog(ctx context.Context, run string, body AddActionRunLogJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddActionRunLogRequest(c.Server, run, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchRunResponseWithBody Patch run response
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/actions/runs/{run}/response (the `PatchRunResponse` operationId).
+func (c *Client) PatchRunResponseWithBody(ctx context.Context, run string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchRunResponseRequestWithBody(c.Server, run, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchRunResponse Patch run response
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/actions/runs/{run}/response (the `PatchRunResponse` operationId).
+func (c *Client) PatchRunResponse(ctx context.Context, run string, body PatchRunResponseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchRunResponseRequest(c.Server, run, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteAction Delete action
+//
+// Corresponds with DELETE /v1/actions/{action} (the `DeleteAction` operationId).
+func (c *Client) DeleteAction(ctx context.Context, action string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteActionRequest(c.Server, action)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetAction Get action
 //
 // Corresponds with GET /v1/actions/{action} (the `GetAction` operationId).
 func (c *Client) GetAction(ctx context.Context, action string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetActionRequest(c.Server, action)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutActionWithBody Put action
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/actions/{action} (the `PutAction` operationId).
+func (c *Client) PutActionWithBody(ctx context.Context, action string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutActionRequestWithBody(c.Server, action, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutAction Put action
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/actions/{action} (the `PutAction` operationId).
+func (c *Client) PutAction(ctx context.Context, action string, body PutActionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutActionRequest(c.Server, action, body)
 	if err != nil {
 		return nil, err
 	}
@@ -8574,8 +9720,8 @@ func (c *Client) PlanAction(ctx context.Context, action string, body PlanActionJ
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/actions/{action}/runs (the `ApplyPlan` operationId).
-func (c *Client) ApplyPlanWithBody(ctx context.Context, action string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewApplyPlanRequestWithBody(c.Server, action, contentType, body)
+func (c *Client) ApplyPlanWithBody(ctx context.Context, action string, params *ApplyPlanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApplyPlanRequestWithBody(c.Server, action, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -8591,8 +9737,8 @@ func (c *Client) ApplyPlanWithBody(ctx context.Context, action string, contentTy
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/actions/{action}/runs (the `ApplyPlan` operationId).
-func (c *Client) ApplyPlan(ctx context.Context, action string, body ApplyPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewApplyPlanRequest(c.Server, action, body)
+func (c *Client) ApplyPlan(ctx context.Context, action string, params *ApplyPlanParams, body ApplyPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApplyPlanRequest(c.Server, action, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -8627,6 +9773,55 @@ func (c *Client) VerifyActionWithBody(ctx context.Context, action string, conten
 // Corresponds with POST /v1/actions/{action}/verify (the `VerifyAction` operationId).
 func (c *Client) VerifyAction(ctx context.Context, action string, body VerifyActionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewVerifyActionRequest(c.Server, action, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetActionPermissions Get action permissions
+//
+// Corresponds with GET /v1/actions/{action}/{part} (the `GetActionPermissions` operationId).
+func (c *Client) GetActionPermissions(ctx context.Context, action string, part string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetActionPermissionsRequest(c.Server, action, part)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchActionPermissionsWithBody Patch action permissions
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/actions/{action}/{part} (the `PatchActionPermissions` operationId).
+func (c *Client) PatchActionPermissionsWithBody(ctx context.Context, action string, part string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchActionPermissionsRequestWithBody(c.Server, action, part, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchActionPermissions Patch action permissions
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/actions/{action}/{part} (the `PatchActionPermissions` operationId).
+func (c *Client) PatchActionPermissions(ctx context.Context, action string, part string, body PatchActionPermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchActionPermissionsRequest(c.Server, action, part, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9139,8 +10334,8 @@ func (c *Client) PatchBlueprint(ctx context.Context, bp string, body PatchBluepr
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PUT /v1/blueprints/{bp} (the `PutBlueprint` operationId).
-func (c *Client) PutBlueprintWithBody(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewPutBlueprintRequestWithBody(c.Server, bp, contentType, body)
+func (c *Client) PutBlueprintWithBody(ctx context.Context, bp string, params *PutBlueprintParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutBlueprintRequestWithBody(c.Server, bp, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9156,8 +10351,8 @@ func (c *Client) PutBlueprintWithBody(ctx context.Context, bp string, contentTyp
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PUT /v1/blueprints/{bp} (the `PutBlueprint` operationId).
-func (c *Client) PutBlueprint(ctx context.Context, bp string, body PutBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewPutBlueprintRequest(c.Server, bp, body)
+func (c *Client) PutBlueprint(ctx context.Context, bp string, params *PutBlueprintParams, body PutBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutBlueprintRequest(c.Server, bp, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9173,6 +10368,40 @@ func (c *Client) PutBlueprint(ctx context.Context, bp string, body PutBlueprintJ
 // Corresponds with DELETE /v1/blueprints/{bp}/all-entities (the `DeleteAllEntities` operationId).
 func (c *Client) DeleteAllEntities(ctx context.Context, bp string, params *DeleteAllEntitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteAllEntitiesRequest(c.Server, bp, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BulkEditEntitiesWithBody Bulk edit entities
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/blueprints/{bp}/bulk-edit (the `BulkEditEntities` operationId).
+func (c *Client) BulkEditEntitiesWithBody(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBulkEditEntitiesRequestWithBody(c.Server, bp, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BulkEditEntities Bulk edit entities
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/blueprints/{bp}/bulk-edit (the `BulkEditEntities` operationId).
+func (c *Client) BulkEditEntities(ctx context.Context, bp string, body BulkEditEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBulkEditEntitiesRequest(c.Server, bp, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9541,6 +10770,21 @@ func (c *Client) ListDependents(ctx context.Context, bp string, id string, reqEd
 	return c.Client.Do(req)
 }
 
+// ExplainProperty Explain property
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/explain/{property} (the `ExplainProperty` operationId).
+func (c *Client) ExplainProperty(ctx context.Context, bp string, id string, property string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExplainPropertyRequest(c.Server, bp, id, property)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetGraph Get graph
 //
 // Corresponds with GET /v1/blueprints/{bp}/entities/{id}/graph (the `GetGraph` operationId).
@@ -9631,6 +10875,40 @@ func (c *Client) ListBlueprintVersions(ctx context.Context, bp string, params *L
 	return c.Client.Do(req)
 }
 
+// RenameMirrorWithBody Rename mirror
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/blueprints/{bp}/mirror/{name}/rename (the `RenameMirror` operationId).
+func (c *Client) RenameMirrorWithBody(ctx context.Context, bp string, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenameMirrorRequestWithBody(c.Server, bp, name, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RenameMirror Rename mirror
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/blueprints/{bp}/mirror/{name}/rename (the `RenameMirror` operationId).
+func (c *Client) RenameMirror(ctx context.Context, bp string, name string, body RenameMirrorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenameMirrorRequest(c.Server, bp, name, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetBlueprintPermissions Get blueprint permissions
 //
 // Corresponds with GET /v1/blueprints/{bp}/permissions (the `GetBlueprintPermissions` operationId).
@@ -9670,6 +10948,108 @@ func (c *Client) PatchBlueprintPermissionsWithBody(ctx context.Context, bp strin
 // Corresponds with PATCH /v1/blueprints/{bp}/permissions (the `PatchBlueprintPermissions` operationId).
 func (c *Client) PatchBlueprintPermissions(ctx context.Context, bp string, body PatchBlueprintPermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPatchBlueprintPermissionsRequest(c.Server, bp, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewBlueprintWithBody Preview blueprint
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/blueprints/{bp}/preview (the `PreviewBlueprint` operationId).
+func (c *Client) PreviewBlueprintWithBody(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewBlueprintRequestWithBody(c.Server, bp, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewBlueprint Preview blueprint
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/blueprints/{bp}/preview (the `PreviewBlueprint` operationId).
+func (c *Client) PreviewBlueprint(ctx context.Context, bp string, body PreviewBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewBlueprintRequest(c.Server, bp, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RenamePropertyWithBody Rename property
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/blueprints/{bp}/properties/{name}/rename (the `RenameProperty` operationId).
+func (c *Client) RenamePropertyWithBody(ctx context.Context, bp string, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenamePropertyRequestWithBody(c.Server, bp, name, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RenameProperty Rename property
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/blueprints/{bp}/properties/{name}/rename (the `RenameProperty` operationId).
+func (c *Client) RenameProperty(ctx context.Context, bp string, name string, body RenamePropertyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenamePropertyRequest(c.Server, bp, name, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RenameRelationWithBody Rename relation
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/blueprints/{bp}/relations/{name}/rename (the `RenameRelation` operationId).
+func (c *Client) RenameRelationWithBody(ctx context.Context, bp string, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenameRelationRequestWithBody(c.Server, bp, name, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RenameRelation Rename relation
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/blueprints/{bp}/relations/{name}/rename (the `RenameRelation` operationId).
+func (c *Client) RenameRelation(ctx context.Context, bp string, name string, body RenameRelationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenameRelationRequest(c.Server, bp, name, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9911,6 +11291,142 @@ func (c *Client) RestoreBlueprint(ctx context.Context, bp string, reqEditors ...
 // Corresponds with POST /v1/deleted/{versionId}/restore (the `RestoreEntity` operationId).
 func (c *Client) RestoreEntity(ctx context.Context, versionID int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRestoreEntityRequest(c.Server, versionID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AggregateEntitiesWithBody Aggregate entities
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/entities/aggregate (the `AggregateEntities` operationId).
+func (c *Client) AggregateEntitiesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAggregateEntitiesRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AggregateEntities Aggregate entities
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/entities/aggregate (the `AggregateEntities` operationId).
+func (c *Client) AggregateEntities(ctx context.Context, body AggregateEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAggregateEntitiesRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AggregateOverTimeWithBody Aggregate over time
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/entities/aggregate-over-time (the `AggregateOverTime` operationId).
+func (c *Client) AggregateOverTimeWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAggregateOverTimeRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AggregateOverTime Aggregate over time
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/entities/aggregate-over-time (the `AggregateOverTime` operationId).
+func (c *Client) AggregateOverTime(ctx context.Context, body AggregateOverTimeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAggregateOverTimeRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPropertiesHistoryWithBody List properties history
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/entities/properties-history (the `ListPropertiesHistory` operationId).
+func (c *Client) ListPropertiesHistoryWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPropertiesHistoryRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPropertiesHistory List properties history
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/entities/properties-history (the `ListPropertiesHistory` operationId).
+func (c *Client) ListPropertiesHistory(ctx context.Context, body ListPropertiesHistoryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPropertiesHistoryRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SearchAllEntitiesWithBody Search all entities
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/entities/search (the `SearchAllEntities` operationId).
+func (c *Client) SearchAllEntitiesWithBody(ctx context.Context, params *SearchAllEntitiesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSearchAllEntitiesRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SearchAllEntities Search all entities
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/entities/search (the `SearchAllEntities` operationId).
+func (c *Client) SearchAllEntities(ctx context.Context, params *SearchAllEntitiesParams, body SearchAllEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSearchAllEntitiesRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -13294,7 +14810,7 @@ func NewReadyRequest(server string) (*http.Request, error) {
 }
 
 // NewListActionsRequest constructs an http.Request for the ListActions method
-func NewListActionsRequest(server string) (*http.Request, error) {
+func NewListActionsRequest(server string, params *ListActionsParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -13312,10 +14828,161 @@ func NewListActionsRequest(server string) (*http.Request, error) {
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.ActionIdentifier != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "action_identifier", *params.ActionIdentifier, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.BlueprintIdentifier != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "blueprint_identifier", *params.BlueprintIdentifier, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Operation != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "operation", *params.Operation, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Published != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "published", *params.Published, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TriggerType != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "trigger_type", *params.TriggerType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TriggerEvent != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "trigger_event", *params.TriggerEvent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TriggerEventActionIdentifier != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "trigger_event_action_identifier", *params.TriggerEventActionIdentifier, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Version != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "version", *params.Version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewCreateActionRequest calls the generic CreateAction builder with application/json body
+func NewCreateActionRequest(server string, body CreateActionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateActionRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateActionRequestWithBody constructs an http.Request for the CreateAction method, with any body, and a specified content type
+func NewCreateActionRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -13480,6 +15147,692 @@ func NewPlanRevertServiceRequestWithBody(server string, contentType string, body
 	return req, nil
 }
 
+// NewListActionRunsRequest constructs an http.Request for the ListActionRuns method
+func NewListActionRunsRequest(server string, params *ListActionRunsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/runs")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Version != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "version", *params.Version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Active != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "active", *params.Active, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Entity != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "entity", *params.Entity, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Blueprint != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "blueprint", *params.Blueprint, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.UserEmail != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "user_email", *params.UserEmail, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.UserID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "user_id", *params.UserID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExternalRunID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "external_run_id", *params.ExternalRunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Action != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "action", *params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Source != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "source", *params.Source, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAckRunsRequest calls the generic AckRuns builder with application/json body
+func NewAckRunsRequest(server string, body AckRunsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAckRunsRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAckRunsRequestWithBody constructs an http.Request for the AckRuns method, with any body, and a specified content type
+func NewAckRunsRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/runs/ack")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewClaimRunsRequest calls the generic ClaimRuns builder with application/json body
+func NewClaimRunsRequest(server string, body ClaimRunsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewClaimRunsRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewClaimRunsRequestWithBody constructs an http.Request for the ClaimRuns method, with any body, and a specified content type
+func NewClaimRunsRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/runs/claim-pending")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetActionRunRequest constructs an http.Request for the GetActionRun method
+func NewGetActionRunRequest(server string, run string, params *GetActionRunParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "run", run, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/runs/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Version != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "version", *params.Version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchActionRunRequest calls the generic PatchActionRun builder with application/json body
+func NewPatchActionRunRequest(server string, run string, params *PatchActionRunParams, body PatchActionRunJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchActionRunRequestWithBody(server, run, params, "application/json", bodyReader)
+}
+
+// NewPatchActionRunRequestWithBody constructs an http.Request for the PatchActionRun method, with any body, and a specified content type
+func NewPatchActionRunRequestWithBody(server string, run string, params *PatchActionRunParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "run", run, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/runs/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Version != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "version", *params.Version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDecideActionRunRequest calls the generic DecideActionRun builder with application/json body
+func NewDecideActionRunRequest(server string, run string, body DecideActionRunJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDecideActionRunRequestWithBody(server, run, "application/json", bodyReader)
+}
+
+// NewDecideActionRunRequestWithBody constructs an http.Request for the DecideActionRun method, with any body, and a specified content type
+func NewDecideActionRunRequestWithBody(server string, run string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "run", run, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/runs/%s/approval", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListRunApproversRequest constructs an http.Request for the ListRunApprovers method
+func NewListRunApproversRequest(server string, run string, params *ListRunApproversParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "run", run, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/runs/%s/approvers", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.IncludePendingApprovers != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "include_pending_approvers", *params.IncludePendingApprovers, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListActionRunLogsRequest constructs an http.Request for the ListActionRunLogs method
+func NewListActionRunLogsRequest(server string, run string, params *ListActionRunLogsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "run", run, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/runs/%s/logs", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Offset != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "offset", *params.Offset, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddActionRunLogRequest calls the generic AddActionRunLog builder with application/json body
+func NewAddActionRunLogRequest(server string, run string, body AddActionRunLogJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddActionRunLogRequestWithBody(server, run, "application/json", bodyReader)
+}
+
+// NewAddActionRunLogRequestWithBody constructs an http.Request for the AddActionRunLog method, with any body, and a specified content type
+func NewAddActionRunLogRequestWithBody(server string, run string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "run", run, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/runs/%s/logs", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPatchRunResponseRequest calls the generic PatchRunResponse builder with application/json body
+func NewPatchRunResponseRequest(server string, run string, body PatchRunResponseJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchRunResponseRequestWithBody(server, run, "application/json", bodyReader)
+}
+
+// NewPatchRunResponseRequestWithBody constructs an http.Request for the PatchRunResponse method, with any body, and a specified content type
+func NewPatchRunResponseRequestWithBody(server string, run string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "run", run, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/runs/%s/response", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteActionRequest constructs an http.Request for the DeleteAction method
+func NewDeleteActionRequest(server string, action string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "action", action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetActionRequest constructs an http.Request for the GetAction method
 func NewGetActionRequest(server string, action string) (*http.Request, error) {
 	var err error
@@ -13510,6 +15863,53 @@ func NewGetActionRequest(server string, action string) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewPutActionRequest calls the generic PutAction builder with application/json body
+func NewPutActionRequest(server string, action string, body PutActionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutActionRequestWithBody(server, action, "application/json", bodyReader)
+}
+
+// NewPutActionRequestWithBody constructs an http.Request for the PutAction method, with any body, and a specified content type
+func NewPutActionRequestWithBody(server string, action string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "action", action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -13562,18 +15962,18 @@ func NewPlanActionRequestWithBody(server string, action string, contentType stri
 }
 
 // NewApplyPlanRequest calls the generic ApplyPlan builder with application/json body
-func NewApplyPlanRequest(server string, action string, body ApplyPlanJSONRequestBody) (*http.Request, error) {
+func NewApplyPlanRequest(server string, action string, params *ApplyPlanParams, body ApplyPlanJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewApplyPlanRequestWithBody(server, action, "application/json", bodyReader)
+	return NewApplyPlanRequestWithBody(server, action, params, "application/json", bodyReader)
 }
 
 // NewApplyPlanRequestWithBody constructs an http.Request for the ApplyPlan method, with any body, and a specified content type
-func NewApplyPlanRequestWithBody(server string, action string, contentType string, body io.Reader) (*http.Request, error) {
+func NewApplyPlanRequestWithBody(server string, action string, params *ApplyPlanParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -13596,6 +15996,33 @@ func NewApplyPlanRequestWithBody(server string, action string, contentType strin
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.RunAs != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "run_as", *params.RunAs, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
@@ -13646,6 +16073,101 @@ func NewVerifyActionRequestWithBody(server string, action string, contentType st
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetActionPermissionsRequest constructs an http.Request for the GetActionPermissions method
+func NewGetActionPermissionsRequest(server string, action string, part string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "action", action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "part", part, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/%s/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchActionPermissionsRequest calls the generic PatchActionPermissions builder with application/json body
+func NewPatchActionPermissionsRequest(server string, action string, part string, body PatchActionPermissionsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchActionPermissionsRequestWithBody(server, action, part, "application/json", bodyReader)
+}
+
+// NewPatchActionPermissionsRequestWithBody constructs an http.Request for the PatchActionPermissions method, with any body, and a specified content type
+func NewPatchActionPermissionsRequestWithBody(server string, action string, part string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "action", action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "part", part, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/%s/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -14816,18 +17338,18 @@ func NewPatchBlueprintRequestWithBody(server string, bp string, contentType stri
 }
 
 // NewPutBlueprintRequest calls the generic PutBlueprint builder with application/json body
-func NewPutBlueprintRequest(server string, bp string, body PutBlueprintJSONRequestBody) (*http.Request, error) {
+func NewPutBlueprintRequest(server string, bp string, params *PutBlueprintParams, body PutBlueprintJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewPutBlueprintRequestWithBody(server, bp, "application/json", bodyReader)
+	return NewPutBlueprintRequestWithBody(server, bp, params, "application/json", bodyReader)
 }
 
 // NewPutBlueprintRequestWithBody constructs an http.Request for the PutBlueprint method, with any body, and a specified content type
-func NewPutBlueprintRequestWithBody(server string, bp string, contentType string, body io.Reader) (*http.Request, error) {
+func NewPutBlueprintRequestWithBody(server string, bp string, params *PutBlueprintParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -14850,6 +17372,33 @@ func NewPutBlueprintRequestWithBody(server string, bp string, contentType string
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DropFailing != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "drop_failing", *params.DropFailing, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
@@ -14931,6 +17480,53 @@ func NewDeleteAllEntitiesRequest(server string, bp string, params *DeleteAllEnti
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewBulkEditEntitiesRequest calls the generic BulkEditEntities builder with application/json body
+func NewBulkEditEntitiesRequest(server string, bp string, body BulkEditEntitiesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewBulkEditEntitiesRequestWithBody(server, bp, "application/json", bodyReader)
+}
+
+// NewBulkEditEntitiesRequestWithBody constructs an http.Request for the BulkEditEntities method, with any body, and a specified content type
+func NewBulkEditEntitiesRequestWithBody(server string, bp string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/bulk-edit", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -16410,6 +19006,54 @@ func NewListDependentsRequest(server string, bp string, id string) (*http.Reques
 	return req, nil
 }
 
+// NewExplainPropertyRequest constructs an http.Request for the ExplainProperty method
+func NewExplainPropertyRequest(server string, bp string, id string, property string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "property", property, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/entities/%s/explain/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetGraphRequest constructs an http.Request for the GetGraph method
 func NewGetGraphRequest(server string, bp string, id string, params *GetGraphParams) (*http.Request, error) {
 	var err error
@@ -16875,6 +19519,60 @@ func NewListBlueprintVersionsRequest(server string, bp string, params *ListBluep
 	return req, nil
 }
 
+// NewRenameMirrorRequest calls the generic RenameMirror builder with application/json body
+func NewRenameMirrorRequest(server string, bp string, name string, body RenameMirrorJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRenameMirrorRequestWithBody(server, bp, name, "application/json", bodyReader)
+}
+
+// NewRenameMirrorRequestWithBody constructs an http.Request for the RenameMirror method, with any body, and a specified content type
+func NewRenameMirrorRequestWithBody(server string, bp string, name string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/mirror/%s/rename", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetBlueprintPermissionsRequest constructs an http.Request for the GetBlueprintPermissions method
 func NewGetBlueprintPermissionsRequest(server string, bp string) (*http.Request, error) {
 	var err error
@@ -16937,6 +19635,161 @@ func NewPatchBlueprintPermissionsRequestWithBody(server string, bp string, conte
 	}
 
 	operationPath := fmt.Sprintf("/v1/blueprints/%s/permissions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPreviewBlueprintRequest calls the generic PreviewBlueprint builder with application/json body
+func NewPreviewBlueprintRequest(server string, bp string, body PreviewBlueprintJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPreviewBlueprintRequestWithBody(server, bp, "application/json", bodyReader)
+}
+
+// NewPreviewBlueprintRequestWithBody constructs an http.Request for the PreviewBlueprint method, with any body, and a specified content type
+func NewPreviewBlueprintRequestWithBody(server string, bp string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/preview", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRenamePropertyRequest calls the generic RenameProperty builder with application/json body
+func NewRenamePropertyRequest(server string, bp string, name string, body RenamePropertyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRenamePropertyRequestWithBody(server, bp, name, "application/json", bodyReader)
+}
+
+// NewRenamePropertyRequestWithBody constructs an http.Request for the RenameProperty method, with any body, and a specified content type
+func NewRenamePropertyRequestWithBody(server string, bp string, name string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/properties/%s/rename", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRenameRelationRequest calls the generic RenameRelation builder with application/json body
+func NewRenameRelationRequest(server string, bp string, name string, body RenameRelationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRenameRelationRequestWithBody(server, bp, name, "application/json", bodyReader)
+}
+
+// NewRenameRelationRequestWithBody constructs an http.Request for the RenameRelation method, with any body, and a specified content type
+func NewRenameRelationRequestWithBody(server string, bp string, name string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/relations/%s/rename", pathParam0, pathParam1)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -17456,6 +20309,265 @@ func NewRestoreEntityRequest(server string, versionID int64) (*http.Request, err
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewAggregateEntitiesRequest calls the generic AggregateEntities builder with application/json body
+func NewAggregateEntitiesRequest(server string, body AggregateEntitiesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAggregateEntitiesRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAggregateEntitiesRequestWithBody constructs an http.Request for the AggregateEntities method, with any body, and a specified content type
+func NewAggregateEntitiesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/entities/aggregate")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewAggregateOverTimeRequest calls the generic AggregateOverTime builder with application/json body
+func NewAggregateOverTimeRequest(server string, body AggregateOverTimeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAggregateOverTimeRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAggregateOverTimeRequestWithBody constructs an http.Request for the AggregateOverTime method, with any body, and a specified content type
+func NewAggregateOverTimeRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/entities/aggregate-over-time")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListPropertiesHistoryRequest calls the generic ListPropertiesHistory builder with application/json body
+func NewListPropertiesHistoryRequest(server string, body ListPropertiesHistoryJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewListPropertiesHistoryRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewListPropertiesHistoryRequestWithBody constructs an http.Request for the ListPropertiesHistory method, with any body, and a specified content type
+func NewListPropertiesHistoryRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/entities/properties-history")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewSearchAllEntitiesRequest calls the generic SearchAllEntities builder with application/json body
+func NewSearchAllEntitiesRequest(server string, params *SearchAllEntitiesParams, body SearchAllEntitiesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSearchAllEntitiesRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewSearchAllEntitiesRequestWithBody constructs an http.Request for the SearchAllEntities method, with any body, and a specified content type
+func NewSearchAllEntitiesRequestWithBody(server string, params *SearchAllEntitiesParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/entities/search")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Include != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "include", *params.Include, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Exclude != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "exclude", *params.Exclude, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExcludeCalculatedProperties != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "exclude_calculated_properties", *params.ExcludeCalculatedProperties, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AttachTitleToRelation != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "attach_title_to_relation", *params.AttachTitleToRelation, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AttachIdentifierToTitleMirrorProperties != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "attach_identifier_to_title_mirror_properties", *params.AttachIdentifierToTitleMirrorProperties, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AllowPartialResults != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "allow_partial_results", *params.AllowPartialResults, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -24514,7 +27626,21 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/actions (the `ListActions` operationId).
-	ListActionsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListActionsResponse, error)
+	ListActionsWithResponse(ctx context.Context, params *ListActionsParams, reqEditors ...RequestEditorFn) (*ListActionsResponse, error)
+
+	// CreateActionWithBodyWithResponse Create action
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/actions (the `CreateAction` operationId).
+	CreateActionWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateActionResponse, error)
+
+	// CreateActionWithResponse Create action
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/actions (the `CreateAction` operationId).
+	CreateActionWithResponse(ctx context.Context, body CreateActionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateActionResponse, error)
 
 	// PlanCreateServiceWithBodyWithResponse Plan: Create a microservice
 	//
@@ -24588,12 +27714,145 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/actions/revert_service/plans (the `PlanRevertService` operationId).
 	PlanRevertServiceWithResponse(ctx context.Context, body PlanRevertServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*PlanRevertServiceResponse, error)
 
+	// ListActionRunsWithResponse List action runs
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/actions/runs (the `ListActionRuns` operationId).
+	ListActionRunsWithResponse(ctx context.Context, params *ListActionRunsParams, reqEditors ...RequestEditorFn) (*ListActionRunsResponse, error)
+
+	// AckRunsWithBodyWithResponse Ack runs
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/actions/runs/ack (the `AckRuns` operationId).
+	AckRunsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AckRunsResponse, error)
+
+	// AckRunsWithResponse Ack runs
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/actions/runs/ack (the `AckRuns` operationId).
+	AckRunsWithResponse(ctx context.Context, body AckRunsJSONRequestBody, reqEditors ...RequestEditorFn) (*AckRunsResponse, error)
+
+	// ClaimRunsWithBodyWithResponse Claim runs
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/actions/runs/claim-pending (the `ClaimRuns` operationId).
+	ClaimRunsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ClaimRunsResponse, error)
+
+	// ClaimRunsWithResponse Claim runs
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/actions/runs/claim-pending (the `ClaimRuns` operationId).
+	ClaimRunsWithResponse(ctx context.Context, body ClaimRunsJSONRequestBody, reqEditors ...RequestEditorFn) (*ClaimRunsResponse, error)
+
+	// GetActionRunWithResponse Get action run
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/actions/runs/{run} (the `GetActionRun` operationId).
+	GetActionRunWithResponse(ctx context.Context, run string, params *GetActionRunParams, reqEditors ...RequestEditorFn) (*GetActionRunResponse, error)
+
+	// PatchActionRunWithBodyWithResponse Patch action run
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/actions/runs/{run} (the `PatchActionRun` operationId).
+	PatchActionRunWithBodyWithResponse(ctx context.Context, run string, params *PatchActionRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchActionRunResponse, error)
+
+	// PatchActionRunWithResponse Patch action run
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/actions/runs/{run} (the `PatchActionRun` operationId).
+	PatchActionRunWithResponse(ctx context.Context, run string, params *PatchActionRunParams, body PatchActionRunJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchActionRunResponse, error)
+
+	// DecideActionRunWithBodyWithResponse Decide action run
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/actions/runs/{run}/approval (the `DecideActionRun` operationId).
+	DecideActionRunWithBodyWithResponse(ctx context.Context, run string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideActionRunResponse, error)
+
+	// DecideActionRunWithResponse Decide action run
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/actions/runs/{run}/approval (the `DecideActionRun` operationId).
+	DecideActionRunWithResponse(ctx context.Context, run string, body DecideActionRunJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideActionRunResponse, error)
+
+	// ListRunApproversWithResponse List run approvers
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/actions/runs/{run}/approvers (the `ListRunApprovers` operationId).
+	ListRunApproversWithResponse(ctx context.Context, run string, params *ListRunApproversParams, reqEditors ...RequestEditorFn) (*ListRunApproversResponse, error)
+
+	// ListActionRunLogsWithResponse List action run logs
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/actions/runs/{run}/logs (the `ListActionRunLogs` operationId).
+	ListActionRunLogsWithResponse(ctx context.Context, run string, params *ListActionRunLogsParams, reqEditors ...RequestEditorFn) (*ListActionRunLogsResponse, error)
+
+	// AddActionRunLogWithBodyWithResponse Add action run log
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/actions/runs/{run}/logs (the `AddActionRunLog` operationId).
+	AddActionRunLogWithBodyWithResponse(ctx context.Context, run string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddActionRunLogResponse, error)
+
+	// AddActionRunLogWithResponse Add action run log
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/actions/runs/{run}/logs (the `AddActionRunLog` operationId).
+	AddActionRunLogWithResponse(ctx context.Context, run string, body AddActionRunLogJSONRequestBody, reqEditors ...RequestEditorFn) (*AddActionRunLogResponse, error)
+
+	// PatchRunResponseWithBodyWithResponse Patch run response
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/actions/runs/{run}/response (the `PatchRunResponse` operationId).
+	PatchRunResponseWithBodyWithResponse(ctx context.Context, run string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchRunResponseResponse, error)
+
+	// PatchRunResponseWithResponse Patch run response
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/actions/runs/{run}/response (the `PatchRunResponse` operationId).
+	PatchRunResponseWithResponse(ctx context.Context, run string, body PatchRunResponseJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchRunResponseResponse, error)
+
+	// DeleteActionWithResponse Delete action
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/actions/{action} (the `DeleteAction` operationId).
+	DeleteActionWithResponse(ctx context.Context, action string, reqEditors ...RequestEditorFn) (*DeleteActionResponse, error)
+
 	// GetActionWithResponse Get action
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/actions/{action} (the `GetAction` operationId).
 	GetActionWithResponse(ctx context.Context, action string, reqEditors ...RequestEditorFn) (*GetActionResponse, error)
+
+	// PutActionWithBodyWithResponse Put action
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/actions/{action} (the `PutAction` operationId).
+	PutActionWithBodyWithResponse(ctx context.Context, action string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutActionResponse, error)
+
+	// PutActionWithResponse Put action
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/actions/{action} (the `PutAction` operationId).
+	PutActionWithResponse(ctx context.Context, action string, body PutActionJSONRequestBody, reqEditors ...RequestEditorFn) (*PutActionResponse, error)
 
 	// PlanActionWithBodyWithResponse Plan action
 	//
@@ -24614,14 +27873,14 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/actions/{action}/runs (the `ApplyPlan` operationId).
-	ApplyPlanWithBodyWithResponse(ctx context.Context, action string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApplyPlanResponse, error)
+	ApplyPlanWithBodyWithResponse(ctx context.Context, action string, params *ApplyPlanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApplyPlanResponse, error)
 
 	// ApplyPlanWithResponse Apply plan
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/actions/{action}/runs (the `ApplyPlan` operationId).
-	ApplyPlanWithResponse(ctx context.Context, action string, body ApplyPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*ApplyPlanResponse, error)
+	ApplyPlanWithResponse(ctx context.Context, action string, params *ApplyPlanParams, body ApplyPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*ApplyPlanResponse, error)
 
 	// VerifyActionWithBodyWithResponse Verify action
 	//
@@ -24636,6 +27895,27 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/actions/{action}/verify (the `VerifyAction` operationId).
 	VerifyActionWithResponse(ctx context.Context, action string, body VerifyActionJSONRequestBody, reqEditors ...RequestEditorFn) (*VerifyActionResponse, error)
+
+	// GetActionPermissionsWithResponse Get action permissions
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/actions/{action}/{part} (the `GetActionPermissions` operationId).
+	GetActionPermissionsWithResponse(ctx context.Context, action string, part string, reqEditors ...RequestEditorFn) (*GetActionPermissionsResponse, error)
+
+	// PatchActionPermissionsWithBodyWithResponse Patch action permissions
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/actions/{action}/{part} (the `PatchActionPermissions` operationId).
+	PatchActionPermissionsWithBodyWithResponse(ctx context.Context, action string, part string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchActionPermissionsResponse, error)
+
+	// PatchActionPermissionsWithResponse Patch action permissions
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/actions/{action}/{part} (the `PatchActionPermissions` operationId).
+	PatchActionPermissionsWithResponse(ctx context.Context, action string, part string, body PatchActionPermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchActionPermissionsResponse, error)
 
 	// ApplyFilesWithBodyWithResponse Apply files
 	//
@@ -24859,14 +28139,14 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/blueprints/{bp} (the `PutBlueprint` operationId).
-	PutBlueprintWithBodyWithResponse(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutBlueprintResponse, error)
+	PutBlueprintWithBodyWithResponse(ctx context.Context, bp string, params *PutBlueprintParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutBlueprintResponse, error)
 
 	// PutBlueprintWithResponse Put blueprint
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/blueprints/{bp} (the `PutBlueprint` operationId).
-	PutBlueprintWithResponse(ctx context.Context, bp string, body PutBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*PutBlueprintResponse, error)
+	PutBlueprintWithResponse(ctx context.Context, bp string, params *PutBlueprintParams, body PutBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*PutBlueprintResponse, error)
 
 	// DeleteAllEntitiesWithResponse Delete all entities
 	//
@@ -24874,6 +28154,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with DELETE /v1/blueprints/{bp}/all-entities (the `DeleteAllEntities` operationId).
 	DeleteAllEntitiesWithResponse(ctx context.Context, bp string, params *DeleteAllEntitiesParams, reqEditors ...RequestEditorFn) (*DeleteAllEntitiesResponse, error)
+
+	// BulkEditEntitiesWithBodyWithResponse Bulk edit entities
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/bulk-edit (the `BulkEditEntities` operationId).
+	BulkEditEntitiesWithBodyWithResponse(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BulkEditEntitiesResponse, error)
+
+	// BulkEditEntitiesWithResponse Bulk edit entities
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/bulk-edit (the `BulkEditEntities` operationId).
+	BulkEditEntitiesWithResponse(ctx context.Context, bp string, body BulkEditEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*BulkEditEntitiesResponse, error)
 
 	// DeleteEntitiesWithBodyWithResponse Delete entities
 	//
@@ -25033,6 +28327,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/dependents (the `ListDependents` operationId).
 	ListDependentsWithResponse(ctx context.Context, bp string, id string, reqEditors ...RequestEditorFn) (*ListDependentsResponse, error)
 
+	// ExplainPropertyWithResponse Explain property
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/explain/{property} (the `ExplainProperty` operationId).
+	ExplainPropertyWithResponse(ctx context.Context, bp string, id string, property string, reqEditors ...RequestEditorFn) (*ExplainPropertyResponse, error)
+
 	// GetGraphWithResponse Get graph
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -25075,6 +28376,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/blueprints/{bp}/history (the `ListBlueprintVersions` operationId).
 	ListBlueprintVersionsWithResponse(ctx context.Context, bp string, params *ListBlueprintVersionsParams, reqEditors ...RequestEditorFn) (*ListBlueprintVersionsResponse, error)
 
+	// RenameMirrorWithBodyWithResponse Rename mirror
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp}/mirror/{name}/rename (the `RenameMirror` operationId).
+	RenameMirrorWithBodyWithResponse(ctx context.Context, bp string, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RenameMirrorResponse, error)
+
+	// RenameMirrorWithResponse Rename mirror
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp}/mirror/{name}/rename (the `RenameMirror` operationId).
+	RenameMirrorWithResponse(ctx context.Context, bp string, name string, body RenameMirrorJSONRequestBody, reqEditors ...RequestEditorFn) (*RenameMirrorResponse, error)
+
 	// GetBlueprintPermissionsWithResponse Get blueprint permissions
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -25095,6 +28410,48 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PATCH /v1/blueprints/{bp}/permissions (the `PatchBlueprintPermissions` operationId).
 	PatchBlueprintPermissionsWithResponse(ctx context.Context, bp string, body PatchBlueprintPermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchBlueprintPermissionsResponse, error)
+
+	// PreviewBlueprintWithBodyWithResponse Preview blueprint
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/preview (the `PreviewBlueprint` operationId).
+	PreviewBlueprintWithBodyWithResponse(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewBlueprintResponse, error)
+
+	// PreviewBlueprintWithResponse Preview blueprint
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/preview (the `PreviewBlueprint` operationId).
+	PreviewBlueprintWithResponse(ctx context.Context, bp string, body PreviewBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewBlueprintResponse, error)
+
+	// RenamePropertyWithBodyWithResponse Rename property
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp}/properties/{name}/rename (the `RenameProperty` operationId).
+	RenamePropertyWithBodyWithResponse(ctx context.Context, bp string, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RenamePropertyResponse, error)
+
+	// RenamePropertyWithResponse Rename property
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp}/properties/{name}/rename (the `RenameProperty` operationId).
+	RenamePropertyWithResponse(ctx context.Context, bp string, name string, body RenamePropertyJSONRequestBody, reqEditors ...RequestEditorFn) (*RenamePropertyResponse, error)
+
+	// RenameRelationWithBodyWithResponse Rename relation
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp}/relations/{name}/rename (the `RenameRelation` operationId).
+	RenameRelationWithBodyWithResponse(ctx context.Context, bp string, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RenameRelationResponse, error)
+
+	// RenameRelationWithResponse Rename relation
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/blueprints/{bp}/relations/{name}/rename (the `RenameRelation` operationId).
+	RenameRelationWithResponse(ctx context.Context, bp string, name string, body RenameRelationJSONRequestBody, reqEditors ...RequestEditorFn) (*RenameRelationResponse, error)
 
 	// ListBlueprintScorecardsWithResponse List blueprint scorecards
 	//
@@ -25200,6 +28557,62 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/deleted/{versionId}/restore (the `RestoreEntity` operationId).
 	RestoreEntityWithResponse(ctx context.Context, versionID int64, reqEditors ...RequestEditorFn) (*RestoreEntityResponse, error)
+
+	// AggregateEntitiesWithBodyWithResponse Aggregate entities
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/entities/aggregate (the `AggregateEntities` operationId).
+	AggregateEntitiesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AggregateEntitiesResponse, error)
+
+	// AggregateEntitiesWithResponse Aggregate entities
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/entities/aggregate (the `AggregateEntities` operationId).
+	AggregateEntitiesWithResponse(ctx context.Context, body AggregateEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*AggregateEntitiesResponse, error)
+
+	// AggregateOverTimeWithBodyWithResponse Aggregate over time
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/entities/aggregate-over-time (the `AggregateOverTime` operationId).
+	AggregateOverTimeWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AggregateOverTimeResponse, error)
+
+	// AggregateOverTimeWithResponse Aggregate over time
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/entities/aggregate-over-time (the `AggregateOverTime` operationId).
+	AggregateOverTimeWithResponse(ctx context.Context, body AggregateOverTimeJSONRequestBody, reqEditors ...RequestEditorFn) (*AggregateOverTimeResponse, error)
+
+	// ListPropertiesHistoryWithBodyWithResponse List properties history
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/entities/properties-history (the `ListPropertiesHistory` operationId).
+	ListPropertiesHistoryWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ListPropertiesHistoryResponse, error)
+
+	// ListPropertiesHistoryWithResponse List properties history
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/entities/properties-history (the `ListPropertiesHistory` operationId).
+	ListPropertiesHistoryWithResponse(ctx context.Context, body ListPropertiesHistoryJSONRequestBody, reqEditors ...RequestEditorFn) (*ListPropertiesHistoryResponse, error)
+
+	// SearchAllEntitiesWithBodyWithResponse Search all entities
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/entities/search (the `SearchAllEntities` operationId).
+	SearchAllEntitiesWithBodyWithResponse(ctx context.Context, params *SearchAllEntitiesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SearchAllEntitiesResponse, error)
+
+	// SearchAllEntitiesWithResponse Search all entities
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/entities/search (the `SearchAllEntities` operationId).
+	SearchAllEntitiesWithResponse(ctx context.Context, params *SearchAllEntitiesParams, body SearchAllEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*SearchAllEntitiesResponse, error)
 
 	// EventsWithResponse Events
 	//
@@ -26796,6 +30209,54 @@ func (r ListActionsResponse) ContentType() string {
 	return ""
 }
 
+type CreateActionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SavedActionAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateActionResponse) GetJSON200() *SavedActionAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateActionResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateActionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateActionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateActionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateActionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type PlanCreateServiceResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -26960,6 +30421,534 @@ func (r PlanRevertServiceResponse) ContentType() string {
 	return ""
 }
 
+type ListActionRunsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ActionRunsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListActionRunsResponse) GetJSON200() *ActionRunsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListActionRunsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListActionRunsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListActionRunsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListActionRunsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListActionRunsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AckRunsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AcknowledgedAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AckRunsResponse) GetJSON200() *AcknowledgedAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r AckRunsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AckRunsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AckRunsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AckRunsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AckRunsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ClaimRunsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ClaimedRunsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ClaimRunsResponse) GetJSON200() *ClaimedRunsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ClaimRunsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ClaimRunsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ClaimRunsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ClaimRunsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ClaimRunsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetActionRunResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ActionRunAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetActionRunResponse) GetJSON200() *ActionRunAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetActionRunResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetActionRunResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetActionRunResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetActionRunResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetActionRunResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PatchActionRunResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ActionRunAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchActionRunResponse) GetJSON200() *ActionRunAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PatchActionRunResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchActionRunResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchActionRunResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchActionRunResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchActionRunResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DecideActionRunResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *ActionRunAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r DecideActionRunResponse) GetJSON201() *ActionRunAnswer {
+	return r.JSON201
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DecideActionRunResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DecideActionRunResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DecideActionRunResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DecideActionRunResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DecideActionRunResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListRunApproversResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RunApproversAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListRunApproversResponse) GetJSON200() *RunApproversAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListRunApproversResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListRunApproversResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListRunApproversResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListRunApproversResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListRunApproversResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListActionRunLogsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ActionRunLogsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListActionRunLogsResponse) GetJSON200() *ActionRunLogsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListActionRunLogsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListActionRunLogsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListActionRunLogsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListActionRunLogsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListActionRunLogsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AddActionRunLogResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *ActionRunLogAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r AddActionRunLogResponse) GetJSON201() *ActionRunLogAnswer {
+	return r.JSON201
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r AddActionRunLogResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AddActionRunLogResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AddActionRunLogResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddActionRunLogResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddActionRunLogResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PatchRunResponseResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ActionRunAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchRunResponseResponse) GetJSON200() *ActionRunAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PatchRunResponseResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchRunResponseResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchRunResponseResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchRunResponseResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchRunResponseResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteActionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteActionResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeleteActionResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteActionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteActionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteActionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteActionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetActionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -27002,6 +30991,54 @@ func (r GetActionResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetActionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutActionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SavedActionAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutActionResponse) GetJSON200() *SavedActionAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PutActionResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutActionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutActionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutActionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutActionResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -27146,6 +31183,102 @@ func (r VerifyActionResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r VerifyActionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetActionPermissionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ActionPermissionsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetActionPermissionsResponse) GetJSON200() *ActionPermissionsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetActionPermissionsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetActionPermissionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetActionPermissionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetActionPermissionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetActionPermissionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PatchActionPermissionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ActionPermissionsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PatchActionPermissionsResponse) GetJSON200() *ActionPermissionsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PatchActionPermissionsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PatchActionPermissionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchActionPermissionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchActionPermissionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchActionPermissionsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -28352,6 +32485,54 @@ func (r DeleteAllEntitiesResponse) ContentType() string {
 	return ""
 }
 
+type BulkEditEntitiesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BulkEditAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r BulkEditEntitiesResponse) GetJSON200() *BulkEditAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r BulkEditEntitiesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r BulkEditEntitiesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BulkEditEntitiesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BulkEditEntitiesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BulkEditEntitiesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type DeleteEntitiesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -29113,6 +33294,54 @@ func (r ListDependentsResponse) ContentType() string {
 	return ""
 }
 
+type ExplainPropertyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ExplainAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ExplainPropertyResponse) GetJSON200() *ExplainAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ExplainPropertyResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ExplainPropertyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExplainPropertyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExplainPropertyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExplainPropertyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetGraphResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -29401,6 +33630,54 @@ func (r ListBlueprintVersionsResponse) ContentType() string {
 	return ""
 }
 
+type RenameMirrorResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RenamedAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RenameMirrorResponse) GetJSON200() *RenamedAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RenameMirrorResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RenameMirrorResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RenameMirrorResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RenameMirrorResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RenameMirrorResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetBlueprintPermissionsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -29491,6 +33768,150 @@ func (r PatchBlueprintPermissionsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PatchBlueprintPermissionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PreviewBlueprintResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PreviewAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PreviewBlueprintResponse) GetJSON200() *PreviewAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PreviewBlueprintResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PreviewBlueprintResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PreviewBlueprintResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PreviewBlueprintResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PreviewBlueprintResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RenamePropertyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RenamedAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RenamePropertyResponse) GetJSON200() *RenamedAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RenamePropertyResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RenamePropertyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RenamePropertyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RenamePropertyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RenamePropertyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RenameRelationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RenamedAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RenameRelationResponse) GetJSON200() *RenamedAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RenameRelationResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RenameRelationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RenameRelationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RenameRelationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RenameRelationResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -30019,6 +34440,198 @@ func (r RestoreEntityResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RestoreEntityResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AggregateEntitiesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AggregateAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AggregateEntitiesResponse) GetJSON200() *AggregateAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r AggregateEntitiesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AggregateEntitiesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AggregateEntitiesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AggregateEntitiesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AggregateEntitiesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AggregateOverTimeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SeriesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AggregateOverTimeResponse) GetJSON200() *SeriesAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r AggregateOverTimeResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AggregateOverTimeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AggregateOverTimeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AggregateOverTimeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AggregateOverTimeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPropertiesHistoryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SeriesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPropertiesHistoryResponse) GetJSON200() *SeriesAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListPropertiesHistoryResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPropertiesHistoryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPropertiesHistoryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPropertiesHistoryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPropertiesHistoryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SearchAllEntitiesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SearchAllAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SearchAllEntitiesResponse) GetJSON200() *SearchAllAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r SearchAllEntitiesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SearchAllEntitiesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SearchAllEntitiesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SearchAllEntitiesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SearchAllEntitiesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -37283,12 +41896,38 @@ func (c *ClientWithResponses) ReadyWithResponse(ctx context.Context, reqEditors 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/actions (the `ListActions` operationId).
-func (c *ClientWithResponses) ListActionsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListActionsResponse, error) {
-	rsp, err := c.ListActions(ctx, reqEditors...)
+func (c *ClientWithResponses) ListActionsWithResponse(ctx context.Context, params *ListActionsParams, reqEditors ...RequestEditorFn) (*ListActionsResponse, error) {
+	rsp, err := c.ListActions(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseListActionsResponse(rsp)
+}
+
+// CreateActionWithBodyWithResponse Create action
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/actions (the `CreateAction` operationId).
+func (c *ClientWithResponses) CreateActionWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateActionResponse, error) {
+	rsp, err := c.CreateActionWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateActionResponse(rsp)
+}
+
+// CreateActionWithResponse Create action
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/actions (the `CreateAction` operationId).
+func (c *ClientWithResponses) CreateActionWithResponse(ctx context.Context, body CreateActionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateActionResponse, error) {
+	rsp, err := c.CreateAction(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateActionResponse(rsp)
 }
 
 // PlanCreateServiceWithBodyWithResponse Plan: Create a microservice
@@ -37411,6 +42050,227 @@ func (c *ClientWithResponses) PlanRevertServiceWithResponse(ctx context.Context,
 	return ParsePlanRevertServiceResponse(rsp)
 }
 
+// ListActionRunsWithResponse List action runs
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/actions/runs (the `ListActionRuns` operationId).
+func (c *ClientWithResponses) ListActionRunsWithResponse(ctx context.Context, params *ListActionRunsParams, reqEditors ...RequestEditorFn) (*ListActionRunsResponse, error) {
+	rsp, err := c.ListActionRuns(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListActionRunsResponse(rsp)
+}
+
+// AckRunsWithBodyWithResponse Ack runs
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/actions/runs/ack (the `AckRuns` operationId).
+func (c *ClientWithResponses) AckRunsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AckRunsResponse, error) {
+	rsp, err := c.AckRunsWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAckRunsResponse(rsp)
+}
+
+// AckRunsWithResponse Ack runs
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/actions/runs/ack (the `AckRuns` operationId).
+func (c *ClientWithResponses) AckRunsWithResponse(ctx context.Context, body AckRunsJSONRequestBody, reqEditors ...RequestEditorFn) (*AckRunsResponse, error) {
+	rsp, err := c.AckRuns(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAckRunsResponse(rsp)
+}
+
+// ClaimRunsWithBodyWithResponse Claim runs
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/actions/runs/claim-pending (the `ClaimRuns` operationId).
+func (c *ClientWithResponses) ClaimRunsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ClaimRunsResponse, error) {
+	rsp, err := c.ClaimRunsWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseClaimRunsResponse(rsp)
+}
+
+// ClaimRunsWithResponse Claim runs
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/actions/runs/claim-pending (the `ClaimRuns` operationId).
+func (c *ClientWithResponses) ClaimRunsWithResponse(ctx context.Context, body ClaimRunsJSONRequestBody, reqEditors ...RequestEditorFn) (*ClaimRunsResponse, error) {
+	rsp, err := c.ClaimRuns(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseClaimRunsResponse(rsp)
+}
+
+// GetActionRunWithResponse Get action run
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/actions/runs/{run} (the `GetActionRun` operationId).
+func (c *ClientWithResponses) GetActionRunWithResponse(ctx context.Context, run string, params *GetActionRunParams, reqEditors ...RequestEditorFn) (*GetActionRunResponse, error) {
+	rsp, err := c.GetActionRun(ctx, run, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetActionRunResponse(rsp)
+}
+
+// PatchActionRunWithBodyWithResponse Patch action run
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/actions/runs/{run} (the `PatchActionRun` operationId).
+func (c *ClientWithResponses) PatchActionRunWithBodyWithResponse(ctx context.Context, run string, params *PatchActionRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchActionRunResponse, error) {
+	rsp, err := c.PatchActionRunWithBody(ctx, run, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchActionRunResponse(rsp)
+}
+
+// PatchActionRunWithResponse Patch action run
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/actions/runs/{run} (the `PatchActionRun` operationId).
+func (c *ClientWithResponses) PatchActionRunWithResponse(ctx context.Context, run string, params *PatchActionRunParams, body PatchActionRunJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchActionRunResponse, error) {
+	rsp, err := c.PatchActionRun(ctx, run, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchActionRunResponse(rsp)
+}
+
+// DecideActionRunWithBodyWithResponse Decide action run
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/actions/runs/{run}/approval (the `DecideActionRun` operationId).
+func (c *ClientWithResponses) DecideActionRunWithBodyWithResponse(ctx context.Context, run string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideActionRunResponse, error) {
+	rsp, err := c.DecideActionRunWithBody(ctx, run, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideActionRunResponse(rsp)
+}
+
+// DecideActionRunWithResponse Decide action run
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/actions/runs/{run}/approval (the `DecideActionRun` operationId).
+func (c *ClientWithResponses) DecideActionRunWithResponse(ctx context.Context, run string, body DecideActionRunJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideActionRunResponse, error) {
+	rsp, err := c.DecideActionRun(ctx, run, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideActionRunResponse(rsp)
+}
+
+// ListRunApproversWithResponse List run approvers
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/actions/runs/{run}/approvers (the `ListRunApprovers` operationId).
+func (c *ClientWithResponses) ListRunApproversWithResponse(ctx context.Context, run string, params *ListRunApproversParams, reqEditors ...RequestEditorFn) (*ListRunApproversResponse, error) {
+	rsp, err := c.ListRunApprovers(ctx, run, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListRunApproversResponse(rsp)
+}
+
+// ListActionRunLogsWithResponse List action run logs
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/actions/runs/{run}/logs (the `ListActionRunLogs` operationId).
+func (c *ClientWithResponses) ListActionRunLogsWithResponse(ctx context.Context, run string, params *ListActionRunLogsParams, reqEditors ...RequestEditorFn) (*ListActionRunLogsResponse, error) {
+	rsp, err := c.ListActionRunLogs(ctx, run, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListActionRunLogsResponse(rsp)
+}
+
+// AddActionRunLogWithBodyWithResponse Add action run log
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/actions/runs/{run}/logs (the `AddActionRunLog` operationId).
+func (c *ClientWithResponses) AddActionRunLogWithBodyWithResponse(ctx context.Context, run string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddActionRunLogResponse, error) {
+	rsp, err := c.AddActionRunLogWithBody(ctx, run, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddActionRunLogResponse(rsp)
+}
+
+// AddActionRunLogWithResponse Add action run log
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/actions/runs/{run}/logs (the `AddActionRunLog` operationId).
+func (c *ClientWithResponses) AddActionRunLogWithResponse(ctx context.Context, run string, body AddActionRunLogJSONRequestBody, reqEditors ...RequestEditorFn) (*AddActionRunLogResponse, error) {
+	rsp, err := c.AddActionRunLog(ctx, run, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddActionRunLogResponse(rsp)
+}
+
+// PatchRunResponseWithBodyWithResponse Patch run response
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/actions/runs/{run}/response (the `PatchRunResponse` operationId).
+func (c *ClientWithResponses) PatchRunResponseWithBodyWithResponse(ctx context.Context, run string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchRunResponseResponse, error) {
+	rsp, err := c.PatchRunResponseWithBody(ctx, run, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchRunResponseResponse(rsp)
+}
+
+// PatchRunResponseWithResponse Patch run response
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/actions/runs/{run}/response (the `PatchRunResponse` operationId).
+func (c *ClientWithResponses) PatchRunResponseWithResponse(ctx context.Context, run string, body PatchRunResponseJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchRunResponseResponse, error) {
+	rsp, err := c.PatchRunResponse(ctx, run, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchRunResponseResponse(rsp)
+}
+
+// DeleteActionWithResponse Delete action
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/actions/{action} (the `DeleteAction` operationId).
+func (c *ClientWithResponses) DeleteActionWithResponse(ctx context.Context, action string, reqEditors ...RequestEditorFn) (*DeleteActionResponse, error) {
+	rsp, err := c.DeleteAction(ctx, action, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteActionResponse(rsp)
+}
+
 // GetActionWithResponse Get action
 //
 // Returns a wrapper object for the known response body format(s).
@@ -37422,6 +42282,32 @@ func (c *ClientWithResponses) GetActionWithResponse(ctx context.Context, action 
 		return nil, err
 	}
 	return ParseGetActionResponse(rsp)
+}
+
+// PutActionWithBodyWithResponse Put action
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/actions/{action} (the `PutAction` operationId).
+func (c *ClientWithResponses) PutActionWithBodyWithResponse(ctx context.Context, action string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutActionResponse, error) {
+	rsp, err := c.PutActionWithBody(ctx, action, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutActionResponse(rsp)
+}
+
+// PutActionWithResponse Put action
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/actions/{action} (the `PutAction` operationId).
+func (c *ClientWithResponses) PutActionWithResponse(ctx context.Context, action string, body PutActionJSONRequestBody, reqEditors ...RequestEditorFn) (*PutActionResponse, error) {
+	rsp, err := c.PutAction(ctx, action, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutActionResponse(rsp)
 }
 
 // PlanActionWithBodyWithResponse Plan action
@@ -37455,8 +42341,8 @@ func (c *ClientWithResponses) PlanActionWithResponse(ctx context.Context, action
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/actions/{action}/runs (the `ApplyPlan` operationId).
-func (c *ClientWithResponses) ApplyPlanWithBodyWithResponse(ctx context.Context, action string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApplyPlanResponse, error) {
-	rsp, err := c.ApplyPlanWithBody(ctx, action, contentType, body, reqEditors...)
+func (c *ClientWithResponses) ApplyPlanWithBodyWithResponse(ctx context.Context, action string, params *ApplyPlanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApplyPlanResponse, error) {
+	rsp, err := c.ApplyPlanWithBody(ctx, action, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -37468,8 +42354,8 @@ func (c *ClientWithResponses) ApplyPlanWithBodyWithResponse(ctx context.Context,
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/actions/{action}/runs (the `ApplyPlan` operationId).
-func (c *ClientWithResponses) ApplyPlanWithResponse(ctx context.Context, action string, body ApplyPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*ApplyPlanResponse, error) {
-	rsp, err := c.ApplyPlan(ctx, action, body, reqEditors...)
+func (c *ClientWithResponses) ApplyPlanWithResponse(ctx context.Context, action string, params *ApplyPlanParams, body ApplyPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*ApplyPlanResponse, error) {
+	rsp, err := c.ApplyPlan(ctx, action, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -37500,6 +42386,45 @@ func (c *ClientWithResponses) VerifyActionWithResponse(ctx context.Context, acti
 		return nil, err
 	}
 	return ParseVerifyActionResponse(rsp)
+}
+
+// GetActionPermissionsWithResponse Get action permissions
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/actions/{action}/{part} (the `GetActionPermissions` operationId).
+func (c *ClientWithResponses) GetActionPermissionsWithResponse(ctx context.Context, action string, part string, reqEditors ...RequestEditorFn) (*GetActionPermissionsResponse, error) {
+	rsp, err := c.GetActionPermissions(ctx, action, part, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetActionPermissionsResponse(rsp)
+}
+
+// PatchActionPermissionsWithBodyWithResponse Patch action permissions
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/actions/{action}/{part} (the `PatchActionPermissions` operationId).
+func (c *ClientWithResponses) PatchActionPermissionsWithBodyWithResponse(ctx context.Context, action string, part string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchActionPermissionsResponse, error) {
+	rsp, err := c.PatchActionPermissionsWithBody(ctx, action, part, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchActionPermissionsResponse(rsp)
+}
+
+// PatchActionPermissionsWithResponse Patch action permissions
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/actions/{action}/{part} (the `PatchActionPermissions` operationId).
+func (c *ClientWithResponses) PatchActionPermissionsWithResponse(ctx context.Context, action string, part string, body PatchActionPermissionsJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchActionPermissionsResponse, error) {
+	rsp, err := c.PatchActionPermissions(ctx, action, part, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchActionPermissionsResponse(rsp)
 }
 
 // ApplyFilesWithBodyWithResponse Apply files
@@ -37910,8 +42835,8 @@ func (c *ClientWithResponses) PatchBlueprintWithResponse(ctx context.Context, bp
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/blueprints/{bp} (the `PutBlueprint` operationId).
-func (c *ClientWithResponses) PutBlueprintWithBodyWithResponse(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutBlueprintResponse, error) {
-	rsp, err := c.PutBlueprintWithBody(ctx, bp, contentType, body, reqEditors...)
+func (c *ClientWithResponses) PutBlueprintWithBodyWithResponse(ctx context.Context, bp string, params *PutBlueprintParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutBlueprintResponse, error) {
+	rsp, err := c.PutBlueprintWithBody(ctx, bp, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -37923,8 +42848,8 @@ func (c *ClientWithResponses) PutBlueprintWithBodyWithResponse(ctx context.Conte
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/blueprints/{bp} (the `PutBlueprint` operationId).
-func (c *ClientWithResponses) PutBlueprintWithResponse(ctx context.Context, bp string, body PutBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*PutBlueprintResponse, error) {
-	rsp, err := c.PutBlueprint(ctx, bp, body, reqEditors...)
+func (c *ClientWithResponses) PutBlueprintWithResponse(ctx context.Context, bp string, params *PutBlueprintParams, body PutBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*PutBlueprintResponse, error) {
+	rsp, err := c.PutBlueprint(ctx, bp, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -37942,6 +42867,32 @@ func (c *ClientWithResponses) DeleteAllEntitiesWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseDeleteAllEntitiesResponse(rsp)
+}
+
+// BulkEditEntitiesWithBodyWithResponse Bulk edit entities
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/blueprints/{bp}/bulk-edit (the `BulkEditEntities` operationId).
+func (c *ClientWithResponses) BulkEditEntitiesWithBodyWithResponse(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BulkEditEntitiesResponse, error) {
+	rsp, err := c.BulkEditEntitiesWithBody(ctx, bp, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBulkEditEntitiesResponse(rsp)
+}
+
+// BulkEditEntitiesWithResponse Bulk edit entities
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/blueprints/{bp}/bulk-edit (the `BulkEditEntities` operationId).
+func (c *ClientWithResponses) BulkEditEntitiesWithResponse(ctx context.Context, bp string, body BulkEditEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*BulkEditEntitiesResponse, error) {
+	rsp, err := c.BulkEditEntities(ctx, bp, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBulkEditEntitiesResponse(rsp)
 }
 
 // DeleteEntitiesWithBodyWithResponse Delete entities
@@ -38234,6 +43185,19 @@ func (c *ClientWithResponses) ListDependentsWithResponse(ctx context.Context, bp
 	return ParseListDependentsResponse(rsp)
 }
 
+// ExplainPropertyWithResponse Explain property
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/blueprints/{bp}/entities/{id}/explain/{property} (the `ExplainProperty` operationId).
+func (c *ClientWithResponses) ExplainPropertyWithResponse(ctx context.Context, bp string, id string, property string, reqEditors ...RequestEditorFn) (*ExplainPropertyResponse, error) {
+	rsp, err := c.ExplainProperty(ctx, bp, id, property, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExplainPropertyResponse(rsp)
+}
+
 // GetGraphWithResponse Get graph
 //
 // Returns a wrapper object for the known response body format(s).
@@ -38312,6 +43276,32 @@ func (c *ClientWithResponses) ListBlueprintVersionsWithResponse(ctx context.Cont
 	return ParseListBlueprintVersionsResponse(rsp)
 }
 
+// RenameMirrorWithBodyWithResponse Rename mirror
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/blueprints/{bp}/mirror/{name}/rename (the `RenameMirror` operationId).
+func (c *ClientWithResponses) RenameMirrorWithBodyWithResponse(ctx context.Context, bp string, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RenameMirrorResponse, error) {
+	rsp, err := c.RenameMirrorWithBody(ctx, bp, name, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRenameMirrorResponse(rsp)
+}
+
+// RenameMirrorWithResponse Rename mirror
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/blueprints/{bp}/mirror/{name}/rename (the `RenameMirror` operationId).
+func (c *ClientWithResponses) RenameMirrorWithResponse(ctx context.Context, bp string, name string, body RenameMirrorJSONRequestBody, reqEditors ...RequestEditorFn) (*RenameMirrorResponse, error) {
+	rsp, err := c.RenameMirror(ctx, bp, name, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRenameMirrorResponse(rsp)
+}
+
 // GetBlueprintPermissionsWithResponse Get blueprint permissions
 //
 // Returns a wrapper object for the known response body format(s).
@@ -38349,6 +43339,84 @@ func (c *ClientWithResponses) PatchBlueprintPermissionsWithResponse(ctx context.
 		return nil, err
 	}
 	return ParsePatchBlueprintPermissionsResponse(rsp)
+}
+
+// PreviewBlueprintWithBodyWithResponse Preview blueprint
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/blueprints/{bp}/preview (the `PreviewBlueprint` operationId).
+func (c *ClientWithResponses) PreviewBlueprintWithBodyWithResponse(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewBlueprintResponse, error) {
+	rsp, err := c.PreviewBlueprintWithBody(ctx, bp, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewBlueprintResponse(rsp)
+}
+
+// PreviewBlueprintWithResponse Preview blueprint
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/blueprints/{bp}/preview (the `PreviewBlueprint` operationId).
+func (c *ClientWithResponses) PreviewBlueprintWithResponse(ctx context.Context, bp string, body PreviewBlueprintJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewBlueprintResponse, error) {
+	rsp, err := c.PreviewBlueprint(ctx, bp, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewBlueprintResponse(rsp)
+}
+
+// RenamePropertyWithBodyWithResponse Rename property
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/blueprints/{bp}/properties/{name}/rename (the `RenameProperty` operationId).
+func (c *ClientWithResponses) RenamePropertyWithBodyWithResponse(ctx context.Context, bp string, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RenamePropertyResponse, error) {
+	rsp, err := c.RenamePropertyWithBody(ctx, bp, name, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRenamePropertyResponse(rsp)
+}
+
+// RenamePropertyWithResponse Rename property
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/blueprints/{bp}/properties/{name}/rename (the `RenameProperty` operationId).
+func (c *ClientWithResponses) RenamePropertyWithResponse(ctx context.Context, bp string, name string, body RenamePropertyJSONRequestBody, reqEditors ...RequestEditorFn) (*RenamePropertyResponse, error) {
+	rsp, err := c.RenameProperty(ctx, bp, name, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRenamePropertyResponse(rsp)
+}
+
+// RenameRelationWithBodyWithResponse Rename relation
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/blueprints/{bp}/relations/{name}/rename (the `RenameRelation` operationId).
+func (c *ClientWithResponses) RenameRelationWithBodyWithResponse(ctx context.Context, bp string, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RenameRelationResponse, error) {
+	rsp, err := c.RenameRelationWithBody(ctx, bp, name, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRenameRelationResponse(rsp)
+}
+
+// RenameRelationWithResponse Rename relation
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/blueprints/{bp}/relations/{name}/rename (the `RenameRelation` operationId).
+func (c *ClientWithResponses) RenameRelationWithResponse(ctx context.Context, bp string, name string, body RenameRelationJSONRequestBody, reqEditors ...RequestEditorFn) (*RenameRelationResponse, error) {
+	rsp, err := c.RenameRelation(ctx, bp, name, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRenameRelationResponse(rsp)
 }
 
 // ListBlueprintScorecardsWithResponse List blueprint scorecards
@@ -38544,6 +43612,110 @@ func (c *ClientWithResponses) RestoreEntityWithResponse(ctx context.Context, ver
 		return nil, err
 	}
 	return ParseRestoreEntityResponse(rsp)
+}
+
+// AggregateEntitiesWithBodyWithResponse Aggregate entities
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/entities/aggregate (the `AggregateEntities` operationId).
+func (c *ClientWithResponses) AggregateEntitiesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AggregateEntitiesResponse, error) {
+	rsp, err := c.AggregateEntitiesWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAggregateEntitiesResponse(rsp)
+}
+
+// AggregateEntitiesWithResponse Aggregate entities
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/entities/aggregate (the `AggregateEntities` operationId).
+func (c *ClientWithResponses) AggregateEntitiesWithResponse(ctx context.Context, body AggregateEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*AggregateEntitiesResponse, error) {
+	rsp, err := c.AggregateEntities(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAggregateEntitiesResponse(rsp)
+}
+
+// AggregateOverTimeWithBodyWithResponse Aggregate over time
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/entities/aggregate-over-time (the `AggregateOverTime` operationId).
+func (c *ClientWithResponses) AggregateOverTimeWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AggregateOverTimeResponse, error) {
+	rsp, err := c.AggregateOverTimeWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAggregateOverTimeResponse(rsp)
+}
+
+// AggregateOverTimeWithResponse Aggregate over time
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/entities/aggregate-over-time (the `AggregateOverTime` operationId).
+func (c *ClientWithResponses) AggregateOverTimeWithResponse(ctx context.Context, body AggregateOverTimeJSONRequestBody, reqEditors ...RequestEditorFn) (*AggregateOverTimeResponse, error) {
+	rsp, err := c.AggregateOverTime(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAggregateOverTimeResponse(rsp)
+}
+
+// ListPropertiesHistoryWithBodyWithResponse List properties history
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/entities/properties-history (the `ListPropertiesHistory` operationId).
+func (c *ClientWithResponses) ListPropertiesHistoryWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ListPropertiesHistoryResponse, error) {
+	rsp, err := c.ListPropertiesHistoryWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPropertiesHistoryResponse(rsp)
+}
+
+// ListPropertiesHistoryWithResponse List properties history
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/entities/properties-history (the `ListPropertiesHistory` operationId).
+func (c *ClientWithResponses) ListPropertiesHistoryWithResponse(ctx context.Context, body ListPropertiesHistoryJSONRequestBody, reqEditors ...RequestEditorFn) (*ListPropertiesHistoryResponse, error) {
+	rsp, err := c.ListPropertiesHistory(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPropertiesHistoryResponse(rsp)
+}
+
+// SearchAllEntitiesWithBodyWithResponse Search all entities
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/entities/search (the `SearchAllEntities` operationId).
+func (c *ClientWithResponses) SearchAllEntitiesWithBodyWithResponse(ctx context.Context, params *SearchAllEntitiesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SearchAllEntitiesResponse, error) {
+	rsp, err := c.SearchAllEntitiesWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSearchAllEntitiesResponse(rsp)
+}
+
+// SearchAllEntitiesWithResponse Search all entities
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/entities/search (the `SearchAllEntities` operationId).
+func (c *ClientWithResponses) SearchAllEntitiesWithResponse(ctx context.Context, params *SearchAllEntitiesParams, body SearchAllEntitiesJSONRequestBody, reqEditors ...RequestEditorFn) (*SearchAllEntitiesResponse, error) {
+	rsp, err := c.SearchAllEntities(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSearchAllEntitiesResponse(rsp)
 }
 
 // EventsWithResponse Events
@@ -41331,6 +46503,39 @@ func ParseListActionsResponse(rsp *http.Response) (*ListActionsResponse, error) 
 	return response, nil
 }
 
+// ParseCreateActionResponse parses an HTTP response from a CreateActionWithResponse call
+func ParseCreateActionResponse(rsp *http.Response) (*CreateActionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateActionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SavedActionAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParsePlanCreateServiceResponse parses an HTTP response from a PlanCreateServiceWithResponse call
 func ParsePlanCreateServiceResponse(rsp *http.Response) (*PlanCreateServiceResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -41435,6 +46640,369 @@ func ParsePlanRevertServiceResponse(rsp *http.Response) (*PlanRevertServiceRespo
 	return response, nil
 }
 
+// ParseListActionRunsResponse parses an HTTP response from a ListActionRunsWithResponse call
+func ParseListActionRunsResponse(rsp *http.Response) (*ListActionRunsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListActionRunsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ActionRunsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAckRunsResponse parses an HTTP response from a AckRunsWithResponse call
+func ParseAckRunsResponse(rsp *http.Response) (*AckRunsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AckRunsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AcknowledgedAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseClaimRunsResponse parses an HTTP response from a ClaimRunsWithResponse call
+func ParseClaimRunsResponse(rsp *http.Response) (*ClaimRunsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ClaimRunsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ClaimedRunsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetActionRunResponse parses an HTTP response from a GetActionRunWithResponse call
+func ParseGetActionRunResponse(rsp *http.Response) (*GetActionRunResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetActionRunResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ActionRunAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePatchActionRunResponse parses an HTTP response from a PatchActionRunWithResponse call
+func ParsePatchActionRunResponse(rsp *http.Response) (*PatchActionRunResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchActionRunResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ActionRunAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDecideActionRunResponse parses an HTTP response from a DecideActionRunWithResponse call
+func ParseDecideActionRunResponse(rsp *http.Response) (*DecideActionRunResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DecideActionRunResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest ActionRunAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListRunApproversResponse parses an HTTP response from a ListRunApproversWithResponse call
+func ParseListRunApproversResponse(rsp *http.Response) (*ListRunApproversResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListRunApproversResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RunApproversAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListActionRunLogsResponse parses an HTTP response from a ListActionRunLogsWithResponse call
+func ParseListActionRunLogsResponse(rsp *http.Response) (*ListActionRunLogsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListActionRunLogsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ActionRunLogsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAddActionRunLogResponse parses an HTTP response from a AddActionRunLogWithResponse call
+func ParseAddActionRunLogResponse(rsp *http.Response) (*AddActionRunLogResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddActionRunLogResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest ActionRunLogAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePatchRunResponseResponse parses an HTTP response from a PatchRunResponseWithResponse call
+func ParsePatchRunResponseResponse(rsp *http.Response) (*PatchRunResponseResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchRunResponseResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ActionRunAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteActionResponse parses an HTTP response from a DeleteActionWithResponse call
+func ParseDeleteActionResponse(rsp *http.Response) (*DeleteActionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteActionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetActionResponse parses an HTTP response from a GetActionWithResponse call
 func ParseGetActionResponse(rsp *http.Response) (*GetActionResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -41451,6 +47019,39 @@ func ParseGetActionResponse(rsp *http.Response) (*GetActionResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest ActionAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutActionResponse parses an HTTP response from a PutActionWithResponse call
+func ParsePutActionResponse(rsp *http.Response) (*PutActionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutActionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SavedActionAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -41550,6 +47151,72 @@ func ParseVerifyActionResponse(rsp *http.Response) (*VerifyActionResponse, error
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest ChecksAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetActionPermissionsResponse parses an HTTP response from a GetActionPermissionsWithResponse call
+func ParseGetActionPermissionsResponse(rsp *http.Response) (*GetActionPermissionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetActionPermissionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ActionPermissionsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePatchActionPermissionsResponse parses an HTTP response from a PatchActionPermissionsWithResponse call
+func ParsePatchActionPermissionsResponse(rsp *http.Response) (*PatchActionPermissionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchActionPermissionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ActionPermissionsAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -42392,6 +48059,39 @@ func ParseDeleteAllEntitiesResponse(rsp *http.Response) (*DeleteAllEntitiesRespo
 	return response, nil
 }
 
+// ParseBulkEditEntitiesResponse parses an HTTP response from a BulkEditEntitiesWithResponse call
+func ParseBulkEditEntitiesResponse(rsp *http.Response) (*BulkEditEntitiesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BulkEditEntitiesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BulkEditAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseDeleteEntitiesResponse parses an HTTP response from a DeleteEntitiesWithResponse call
 func ParseDeleteEntitiesResponse(rsp *http.Response) (*DeleteEntitiesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -42913,6 +48613,39 @@ func ParseListDependentsResponse(rsp *http.Response) (*ListDependentsResponse, e
 	return response, nil
 }
 
+// ParseExplainPropertyResponse parses an HTTP response from a ExplainPropertyWithResponse call
+func ParseExplainPropertyResponse(rsp *http.Response) (*ExplainPropertyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExplainPropertyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ExplainAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetGraphResponse parses an HTTP response from a GetGraphWithResponse call
 func ParseGetGraphResponse(rsp *http.Response) (*GetGraphResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -43111,6 +48844,39 @@ func ParseListBlueprintVersionsResponse(rsp *http.Response) (*ListBlueprintVersi
 	return response, nil
 }
 
+// ParseRenameMirrorResponse parses an HTTP response from a RenameMirrorWithResponse call
+func ParseRenameMirrorResponse(rsp *http.Response) (*RenameMirrorResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RenameMirrorResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RenamedAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetBlueprintPermissionsResponse parses an HTTP response from a GetBlueprintPermissionsWithResponse call
 func ParseGetBlueprintPermissionsResponse(rsp *http.Response) (*GetBlueprintPermissionsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -43160,6 +48926,105 @@ func ParsePatchBlueprintPermissionsResponse(rsp *http.Response) (*PatchBlueprint
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest BlueprintPermissionsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePreviewBlueprintResponse parses an HTTP response from a PreviewBlueprintWithResponse call
+func ParsePreviewBlueprintResponse(rsp *http.Response) (*PreviewBlueprintResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PreviewBlueprintResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PreviewAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRenamePropertyResponse parses an HTTP response from a RenamePropertyWithResponse call
+func ParseRenamePropertyResponse(rsp *http.Response) (*RenamePropertyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RenamePropertyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RenamedAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRenameRelationResponse parses an HTTP response from a RenameRelationWithResponse call
+func ParseRenameRelationResponse(rsp *http.Response) (*RenameRelationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RenameRelationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RenamedAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -43523,6 +49388,138 @@ func ParseRestoreEntityResponse(rsp *http.Response) (*RestoreEntityResponse, err
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest RestoredAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAggregateEntitiesResponse parses an HTTP response from a AggregateEntitiesWithResponse call
+func ParseAggregateEntitiesResponse(rsp *http.Response) (*AggregateEntitiesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AggregateEntitiesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AggregateAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAggregateOverTimeResponse parses an HTTP response from a AggregateOverTimeWithResponse call
+func ParseAggregateOverTimeResponse(rsp *http.Response) (*AggregateOverTimeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AggregateOverTimeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SeriesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListPropertiesHistoryResponse parses an HTTP response from a ListPropertiesHistoryWithResponse call
+func ParseListPropertiesHistoryResponse(rsp *http.Response) (*ListPropertiesHistoryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPropertiesHistoryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SeriesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSearchAllEntitiesResponse parses an HTTP response from a SearchAllEntitiesWithResponse call
+func ParseSearchAllEntitiesResponse(rsp *http.Response) (*SearchAllEntitiesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SearchAllEntitiesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SearchAllAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

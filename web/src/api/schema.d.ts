@@ -48,7 +48,8 @@ export interface paths {
         /** List actions */
         get: operations["listActions"];
         put?: never;
-        post?: never;
+        /** Create action */
+        post: operations["createAction"];
         delete?: never;
         options?: never;
         head?: never;
@@ -135,6 +136,144 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/actions/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List action runs */
+        get: operations["listActionRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/actions/runs/ack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Ack runs */
+        patch: operations["ackRuns"];
+        trace?: never;
+    };
+    "/v1/actions/runs/claim-pending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Claim runs */
+        post: operations["claimRuns"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/actions/runs/{run}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get action run */
+        get: operations["getActionRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Patch action run */
+        patch: operations["patchActionRun"];
+        trace?: never;
+    };
+    "/v1/actions/runs/{run}/approval": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Decide action run */
+        patch: operations["decideActionRun"];
+        trace?: never;
+    };
+    "/v1/actions/runs/{run}/approvers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List run approvers */
+        get: operations["listRunApprovers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/actions/runs/{run}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List action run logs */
+        get: operations["listActionRunLogs"];
+        put?: never;
+        /** Add action run log */
+        post: operations["addActionRunLog"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/actions/runs/{run}/response": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Patch run response */
+        patch: operations["patchRunResponse"];
+        trace?: never;
+    };
     "/v1/actions/{action}": {
         parameters: {
             query?: never;
@@ -144,9 +283,11 @@ export interface paths {
         };
         /** Get action */
         get: operations["getAction"];
-        put?: never;
+        /** Put action */
+        put: operations["putAction"];
         post?: never;
-        delete?: never;
+        /** Delete action */
+        delete: operations["deleteAction"];
         options?: never;
         head?: never;
         patch?: never;
@@ -201,6 +342,24 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/actions/{action}/{part}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get action permissions */
+        get: operations["getActionPermissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Patch action permissions */
+        patch: operations["patchActionPermissions"];
         trace?: never;
     };
     "/v1/apply": {
@@ -532,6 +691,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/blueprints/{bp}/bulk-edit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bulk edit entities */
+        post: operations["bulkEditEntities"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/blueprints/{bp}/bulk/entities/delete": {
         parameters: {
             query?: never;
@@ -746,6 +922,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/blueprints/{bp}/entities/{id}/explain/{property}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Explain property */
+        get: operations["explainProperty"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/blueprints/{bp}/entities/{id}/graph": {
         parameters: {
             query?: never;
@@ -848,6 +1041,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/blueprints/{bp}/mirror/{name}/rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Rename mirror */
+        patch: operations["renameMirror"];
+        trace?: never;
+    };
     "/v1/blueprints/{bp}/permissions": {
         parameters: {
             query?: never;
@@ -864,6 +1074,57 @@ export interface paths {
         head?: never;
         /** Patch blueprint permissions */
         patch: operations["patchBlueprintPermissions"];
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Preview blueprint */
+        post: operations["previewBlueprint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/properties/{name}/rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Rename property */
+        patch: operations["renameProperty"];
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/relations/{name}/rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Rename relation */
+        patch: operations["renameRelation"];
         trace?: never;
     };
     "/v1/blueprints/{bp}/scorecards": {
@@ -983,6 +1244,74 @@ export interface paths {
         put?: never;
         /** Restore entity */
         post: operations["restoreEntity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/entities/aggregate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Aggregate entities */
+        post: operations["aggregateEntities"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/entities/aggregate-over-time": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Aggregate over time */
+        post: operations["aggregateOverTime"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/entities/properties-history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** List properties history */
+        post: operations["listPropertiesHistory"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/entities/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Search all entities */
+        post: operations["searchAllEntities"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2991,6 +3320,12 @@ export interface components {
             ok: boolean;
             users: components["schemas"]["Account"][];
         };
+        AcknowledgedAnswer: {
+            /** Format: int64 */
+            ackedCount: number;
+            /** @description Always true */
+            ok: boolean;
+        };
         ActionAnswer: {
             action: components["schemas"]["ActionInfo"];
             /** @description Always true */
@@ -3007,10 +3342,42 @@ export interface components {
             input: {
                 [key: string]: unknown;
             };
+            name?: string;
             reason?: string;
             roles: string[];
             stats: components["schemas"]["Stats"];
             title: string;
+        };
+        ActionPermissionsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            permissions: {
+                [key: string]: unknown;
+            };
+        };
+        ActionRunAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            run: {
+                [key: string]: unknown;
+            };
+        };
+        ActionRunLogAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            runLog: components["schemas"]["RunLog"];
+        };
+        ActionRunLogsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            runLogs: components["schemas"]["RunLog"][];
+        };
+        ActionRunsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            runs: {
+                [key: string]: unknown;
+            }[];
         };
         ActionsAnswer: {
             actions: components["schemas"]["ActionInfo"][];
@@ -3023,6 +3390,27 @@ export interface components {
             name: string;
             roles: string[];
             teams: string[];
+        };
+        AggregateAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            /** @description There are more entities than were looked at */
+            partial: boolean;
+            /** Format: double */
+            result: number | null;
+            values: components["schemas"]["FacetValue"][];
+        };
+        AggregateInput: {
+            averageOf?: string;
+            calculationBy?: string;
+            func: string;
+            measureTimeBy?: string;
+            property?: string;
+            query?: unknown;
+            relation?: string;
+            rule?: string;
+            scorecard?: string;
+            scorecardRule?: string;
         };
         Aggregation: {
             calculationSpec: components["schemas"]["AggregationSpec"];
@@ -3071,13 +3459,25 @@ export interface components {
             roles?: string[];
         };
         ApplyInput: {
-            planId: string;
+            /** @description The entity acted on */
+            entity?: string;
+            /** @description A plan that was shown */
+            planId?: string;
+            /** @description Instead of a plan, for actions that are data: the inputs */
+            properties?: {
+                [key: string]: unknown;
+            };
         };
         Approval: {
             auto: boolean;
             rule: string;
             title: string;
             who?: string[];
+        };
+        Approver: {
+            description: string;
+            state: string;
+            userId: string;
         };
         AppsAnswer: {
             apps: components["schemas"]["App"][];
@@ -3178,6 +3578,21 @@ export interface components {
         BlueprintPermissionsAnswerPermissionsStruct: {
             entities: components["schemas"]["EntityPermissions"];
         };
+        BlueprintPreview: {
+            affected: string[];
+            changes: components["schemas"]["PartChange"][];
+            /** Format: int64 */
+            entities: number;
+            lost: components["schemas"]["Dropped"][];
+            migrations: components["schemas"]["TypeChange"][];
+            new: boolean;
+            samples: components["schemas"]["Entity"][];
+        };
+        BlueprintPreviewInput: {
+            blueprint: components["schemas"]["Blueprint"];
+            /** @description Identifiers of entities to work out; the first ones when absent */
+            samples?: string[];
+        };
         BlueprintProperty: {
             default?: unknown;
             description?: string;
@@ -3249,11 +3664,27 @@ export interface components {
             /** @description Always true */
             ok: boolean;
         };
+        Bucket: {
+            /** Format: date-time */
+            date: string;
+            values: {
+                [key: string]: unknown;
+            };
+        };
         BulkAnswer: {
             entities: components["schemas"]["BulkItem"][];
             errors: components["schemas"]["BulkError"][];
             /** @description Always true */
             ok: boolean;
+        };
+        BulkChange: {
+            after: {
+                [key: string]: unknown;
+            };
+            before: {
+                [key: string]: unknown;
+            };
+            identifier: string;
         };
         BulkDeleteAnswer: {
             deletedEntities: string[];
@@ -3262,6 +3693,20 @@ export interface components {
         };
         BulkDeleteInput: {
             entities: string[];
+        };
+        BulkEdit: {
+            dryRun?: boolean;
+            identifiers?: string[];
+            query?: {
+                [key: string]: unknown;
+            };
+            set: components["schemas"]["BulkSet"];
+        };
+        BulkEditAnswer: {
+            changes: components["schemas"]["BulkChange"][];
+            failures: components["schemas"]["BulkFailure"][];
+            /** @description Always true */
+            ok: boolean;
         };
         BulkError: {
             details?: components["schemas"]["Detail"][];
@@ -3274,6 +3719,11 @@ export interface components {
             /** Format: int64 */
             statusCode: number;
         };
+        BulkFailure: {
+            details?: components["schemas"]["Detail"][];
+            identifier: string;
+            message: string;
+        };
         BulkInput: {
             entities: components["schemas"]["NewEntity"][];
         };
@@ -3285,6 +3735,16 @@ export interface components {
              * @description Place in the request
              */
             index: number;
+        };
+        BulkSet: {
+            properties?: {
+                [key: string]: unknown;
+            };
+            relations?: {
+                [key: string]: unknown;
+            };
+            team?: string[];
+            title?: string;
         };
         Calculation: {
             calculation: string;
@@ -3377,6 +3837,17 @@ export interface components {
             /** @description Always true */
             ok: boolean;
         };
+        Claimed: {
+            id: string;
+            payload: {
+                [key: string]: unknown;
+            };
+        };
+        ClaimedRunsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            runs: components["schemas"]["Claimed"][];
+        };
         Comment: {
             /** Format: date-time */
             at: string;
@@ -3412,6 +3883,15 @@ export interface components {
             next?: string;
             /** @description Always true */
             ok: boolean;
+        };
+        ContributingEntity: {
+            blueprint: string;
+            icon?: string;
+            identifier: string;
+            relation?: string;
+            required?: boolean;
+            title: string;
+            value: unknown;
         };
         ConvertAnswer: {
             blueprints: {
@@ -3520,6 +4000,11 @@ export interface components {
             /** @description Always true */
             ok: boolean;
         };
+        Dropped: {
+            property: string;
+            /** Format: int64 */
+            values: number;
+        };
         Edge: {
             from: string;
             relation: string;
@@ -3548,7 +4033,7 @@ export interface components {
             /** Format: date-time */
             createdAt: string;
             createdBy: string;
-            icon: string | null;
+            icon?: string | null;
             identifier: string;
             properties: {
                 [key: string]: unknown;
@@ -3635,6 +4120,30 @@ export interface components {
             /** Format: int64 */
             seq: number;
             verb: string;
+        };
+        ExplainAnswer: {
+            explanation: components["schemas"]["Explanation"];
+            /** @description Always true */
+            ok: boolean;
+        };
+        ExplainedHop: {
+            entities: components["schemas"]["Hit"][];
+            relation: string;
+        };
+        Explanation: {
+            contributing: components["schemas"]["ContributingEntity"][];
+            /** Format: int64 */
+            count: number;
+            definition: unknown;
+            error?: string;
+            hops: components["schemas"]["ExplainedHop"][];
+            inputs: {
+                [key: string]: unknown;
+            };
+            kind: string;
+            now: unknown;
+            property: string;
+            value: unknown;
         };
         FacetValue: {
             /** Format: int64 */
@@ -3751,6 +4260,13 @@ export interface components {
             in: boolean;
             node: string;
             relation?: string;
+        };
+        HistoryInput: {
+            blueprintIdentifier: string;
+            entityIdentifier: string;
+            propertyNames: string[];
+            timeInterval: string;
+            timeRange: components["schemas"]["TimeRange"];
         };
         Hit: {
             blueprint: string;
@@ -4199,6 +4715,17 @@ export interface components {
             at: string;
             source: string;
         };
+        OverTimeInput: {
+            aggregationType: string;
+            blueprint: string;
+            breakdownProperty?: string;
+            func: string;
+            measureTimeBy?: string;
+            properties?: string[];
+            query?: unknown;
+            timeInterval: string;
+            timeRange: components["schemas"]["TimeRange"];
+        };
         Owned: {
             blueprint: string;
             identifier: string;
@@ -4231,6 +4758,11 @@ export interface components {
             pages: {
                 [key: string]: unknown;
             }[];
+        };
+        PartChange: {
+            after: unknown;
+            before: unknown;
+            part: string;
         };
         PathAnswer: {
             complete: boolean;
@@ -4321,6 +4853,11 @@ export interface components {
             /** @description Always true */
             ok: boolean;
         };
+        PreviewAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            preview: components["schemas"]["BlueprintPreview"];
+        };
         ProcessChange: {
             address: string;
             command: string;
@@ -4380,6 +4917,18 @@ export interface components {
             /** @description Always true */
             ok: boolean;
             pullRequests: components["schemas"]["PullRequest"][];
+        };
+        RenameInput: {
+            newMirrorName?: string;
+            newPropertyName?: string;
+            newRelationIdentifier?: string;
+        };
+        RenamedAnswer: {
+            blueprint: components["schemas"]["Blueprint"];
+            followed: string[];
+            left: string[];
+            /** @description Always true */
+            ok: boolean;
         };
         Report: {
             applied: boolean;
@@ -4511,11 +5060,30 @@ export interface components {
             ok: boolean;
             run: components["schemas"]["Run"];
         };
+        RunApproversAnswer: {
+            approvers: components["schemas"]["Approver"][];
+            /** @description Always true */
+            ok: boolean;
+        };
+        RunLog: {
+            createdAt: string;
+            createdBy: string;
+            id: string;
+            message: string;
+            runId: string;
+        };
         RunsAnswer: {
             next?: string;
             /** @description Always true */
             ok: boolean;
             runs: components["schemas"]["Run"][];
+        };
+        SavedActionAnswer: {
+            action: {
+                [key: string]: unknown;
+            };
+            /** @description Always true */
+            ok: boolean;
         };
         SavedPlan: {
             action: string;
@@ -4586,6 +5154,15 @@ export interface components {
             ok: boolean;
             scorecards: components["schemas"]["Scorecard"][];
         };
+        SearchAllAnswer: {
+            entities: components["schemas"]["Entity"][];
+            failedBlueprints: string[];
+            matchingBlueprints: string[];
+            /** @description Set where there are more than the answer holds; send it as from in the query of the address */
+            next?: string;
+            /** @description Always true */
+            ok: boolean;
+        };
         SearchRule: {
             operator: string;
             property: string;
@@ -4607,6 +5184,19 @@ export interface components {
             /** @description Always true */
             ok: boolean;
             secrets: components["schemas"]["OrganizationSecret"][];
+        };
+        Series: {
+            data: components["schemas"]["Bucket"][];
+            /** Format: date-time */
+            maxDate: string;
+            /** Format: date-time */
+            minDate: string;
+            partial?: boolean;
+        };
+        SeriesAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            result: components["schemas"]["Series"];
         };
         Session: {
             /** Format: date-time */
@@ -4682,7 +5272,7 @@ export interface components {
             expectEvery: number;
             id: string;
             /** @enum {string} */
-            kind: "exporter" | "ocean" | "report";
+            kind: "exporter" | "ocean" | "report" | "webhook";
             last?: components["schemas"]["Sweep"];
             /** Format: date-time */
             seenAt: string;
@@ -4900,6 +5490,10 @@ export interface components {
             ok: boolean;
             teams: components["schemas"]["Team"][];
         };
+        TimeRange: {
+            preset: string;
+            timeZone?: string;
+        };
         Token: {
             /** Format: date-time */
             createdAt: string;
@@ -4946,6 +5540,16 @@ export interface components {
                 [key: string]: string;
             };
         };
+        TypeChange: {
+            /** Format: int64 */
+            converts: number;
+            examples: components["schemas"]["Unfit"][];
+            /** Format: int64 */
+            fails: number;
+            from: string;
+            property: string;
+            to: string;
+        };
         UndoInput: {
             /** @description Of the plan that was shown */
             digest: string;
@@ -4954,6 +5558,11 @@ export interface components {
             entity: components["schemas"]["Entity"];
             /** @description Always true */
             ok: boolean;
+        };
+        Unfit: {
+            identifier: string;
+            problem: string;
+            value: unknown;
         };
         User: {
             /** Format: date-time */
@@ -5104,6 +5713,8 @@ export interface components {
             /** Format: int64 */
             failed: number;
             /** Format: int64 */
+            held?: number;
+            /** Format: int64 */
             mapped: number;
             /** Format: int64 */
             matched: number;
@@ -5202,7 +5813,17 @@ export interface operations {
     };
     listActions: {
         parameters: {
-            query?: never;
+            query?: {
+                action_identifier?: string;
+                blueprint_identifier?: string;
+                operation?: string;
+                published?: string;
+                trigger_type?: string;
+                trigger_event?: string;
+                trigger_event_action_identifier?: string;
+                /** @description Has no effect here */
+                version?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5216,6 +5837,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ActionsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createAction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedActionAnswer"];
                 };
             };
             /** @description Failure */
@@ -5399,6 +6055,370 @@ export interface operations {
             };
         };
     };
+    listActionRuns: {
+        parameters: {
+            query?: {
+                /** @description Has no effect here */
+                version?: string;
+                limit?: number;
+                active?: boolean;
+                entity?: string;
+                blueprint?: string;
+                user_email?: string;
+                user_id?: string;
+                external_run_id?: string;
+                action?: string;
+                /** @description UI, API or AUTOMATION */
+                source?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionRunsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    ackRuns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcknowledgedAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    claimRuns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClaimedRunsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getActionRun: {
+        parameters: {
+            query?: {
+                /** @description Has no effect here */
+                version?: string;
+            };
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionRunAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    patchActionRun: {
+        parameters: {
+            query?: {
+                /** @description Has no effect here */
+                version?: string;
+            };
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionRunAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    decideActionRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionRunAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listRunApprovers: {
+        parameters: {
+            query?: {
+                include_pending_approvers?: boolean;
+            };
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunApproversAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listActionRunLogs: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionRunLogsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    addActionRunLog: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionRunLogAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    patchRunResponse: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionRunAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     getAction: {
         parameters: {
             query?: never;
@@ -5417,6 +6437,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ActionAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putAction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                action: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedActionAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteAction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                action: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Failure */
@@ -5467,7 +6555,10 @@ export interface operations {
     };
     applyPlan: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The e-mail address of a user, for administrators */
+                run_as?: string;
+            };
             header?: never;
             path: {
                 action: string;
@@ -5522,6 +6613,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChecksAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getActionPermissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                action: string;
+                part: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionPermissionsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    patchActionPermissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                action: string;
+                part: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionPermissionsAnswer"];
                 };
             };
             /** @description Failure */
@@ -6219,7 +7380,10 @@ export interface operations {
     };
     putBlueprint: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Let a property change its type although some values cannot be converted; those become unset */
+                drop_failing?: boolean;
+            };
             header?: never;
             path: {
                 bp: string;
@@ -6345,6 +7509,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MigrationIDAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    bulkEditEntities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkEditAnswer"];
                 };
             };
             /** @description Failure */
@@ -6994,6 +8193,39 @@ export interface operations {
             };
         };
     };
+    explainProperty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+                id: string;
+                property: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplainAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     getGraph: {
         parameters: {
             query?: {
@@ -7214,6 +8446,42 @@ export interface operations {
             };
         };
     };
+    renameMirror: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RenamedAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     getBlueprintPermissions: {
         parameters: {
             query?: never;
@@ -7269,6 +8537,113 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BlueprintPermissionsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    previewBlueprint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BlueprintPreviewInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    renameProperty: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RenamedAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    renameRelation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RenamedAnswer"];
                 };
             };
             /** @description Failure */
@@ -7639,6 +9014,155 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RestoredAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    aggregateEntities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AggregateInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AggregateAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    aggregateOverTime: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OverTimeInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeriesAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listPropertiesHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HistoryInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeriesAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    searchAllEntities: {
+        parameters: {
+            query?: {
+                /** @description Only these fields, e.g. identifier, properties.language; repeated or comma-separated */
+                include?: string[];
+                /** @description All but these fields */
+                exclude?: string[];
+                /** @description Leave out mirrors, calculations and aggregations */
+                exclude_calculated_properties?: boolean;
+                /** @description Relations as {identifier, title} */
+                attach_title_to_relation?: boolean;
+                /** @description Mirrors of $title as {identifier, title} */
+                attach_identifier_to_title_mirror_properties?: boolean;
+                /** @description Has no effect: an answer is always complete */
+                allow_partial_results?: boolean;
+                /** @description The next of the answer before */
+                from?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchAllAnswer"];
                 };
             };
             /** @description Failure */
