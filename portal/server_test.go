@@ -429,7 +429,17 @@ func TestTwoServersWorkTogether(t *testing.T) {
 			t.Errorf("%s: %d and %d", path, firstStatus, secondStatus)
 		}
 		if path != "/v1/me" && one != other {
-			t.Errorf("%s: the servers differ", path)
+			t.Errorf("%s: the servers differ: %s", path, firstDifference(one, other))
 		}
 	}
+}
+
+// firstDifference shows where two texts part.
+func firstDifference(one, other string) string {
+	at := 0
+	for at < min(len(one), len(other)) && one[at] == other[at] {
+		at++
+	}
+	around := func(s string) string { return s[max(0, at-200):min(len(s), at+100)] }
+	return fmt.Sprintf("at %d of %d and %d:\n%s\n%s", at, len(one), len(other), around(one), around(other))
 }

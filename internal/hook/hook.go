@@ -40,9 +40,9 @@ type Deps struct {
 	Resources *resource.Store
 	// Sources holds deletes back when a webhook asks for many.
 	Sources *source.Sources
-	Vault     *secret.Vault
-	Log       *slog.Logger
-	Now       func() time.Time
+	Vault   *secret.Vault
+	Log     *slog.Logger
+	Now     func() time.Time
 	// Instance tells replicas apart.
 	Instance string
 }

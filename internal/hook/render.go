@@ -43,15 +43,15 @@ type Result struct {
 	// Matched counts the mappings whose filter was true.
 	Matched int `json:"matched"`
 	// Mapped counts the entities that came out of them.
-	Mapped    int       `json:"mapped"`
-	Created   int       `json:"created"`
-	Updated   int       `json:"updated"`
-	Unchanged int       `json:"unchanged"`
-	Deleted   int       `json:"deleted"`
+	Mapped    int `json:"mapped"`
+	Created   int `json:"created"`
+	Updated   int `json:"updated"`
+	Unchanged int `json:"unchanged"`
+	Deleted   int `json:"deleted"`
 	// Held counts the deletes that wait for a person, see package source.
-	Held int `json:"held,omitempty"`
-	Failed    int       `json:"failed"`
-	Problems  []Problem `json:"problems"`
+	Held     int       `json:"held,omitempty"`
+	Failed   int       `json:"failed"`
+	Problems []Problem `json:"problems"`
 }
 
 func (r *Result) problem(p Problem) {
