@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"sphera/internal/catalog"
@@ -172,6 +173,15 @@ func TestR46_InheritedOwnership(t *testing.T) {
 		page, err := c.Search(context.Background(), catalog.Query{Blueprint: "svc", Rules: []catalog.Rule{{Property: "$team", Operator: "=", Value: "core"}}})
 		if err != nil || len(page.Entities) != 1 || compact(t, page.Entities[0].Team) != `["core","shop"]` {
 			t.Errorf("of core: %+v, %v", page.Entities, err)
+		}
+		files, err := c.Export(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if own := f.Name == "entities/domain/d.json"; strings.HasPrefix(f.Name, "entities/") && own != strings.Contains(string(f.Content), `"team"`) {
+				t.Errorf("exported with what is worked out, or without its own: %s %s", f.Name, f.Content)
+			}
 		}
 	})
 }

@@ -128,7 +128,7 @@ func (s *schema) exported(d draft) map[string]any {
 	if d.Icon != "" {
 		doc["icon"] = d.Icon
 	}
-	if len(d.Team) > 0 {
+	if len(d.Team) > 0 && s.inherits() == "" { // inherited ones are worked out
 		doc["team"] = d.Team
 	}
 	return doc
