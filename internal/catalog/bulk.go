@@ -40,18 +40,26 @@ func (c *Catalog) PutMany(ctx context.Context, blueprint string, list []NewEntit
 	return c.PutMixed(ctx, all, w)
 }
 
-// PutMixed is PutMany for entities that each name their blueprint.
-func (c *Catalog) PutMixed(ctx context.Context, list []NewEntity, w Write) ([]Item, error) {
-	if len(list) > maxBatch {
-		return nil, fault.New(fault.TooLarge, "There are %d entities; at most %d are written at a time.", len(list), maxBatch)
-	}
+func newPuts(list []NewEntity) ([]Item, []*put, error) {
 	items := make([]Item, len(list))
 	puts := make([]*put, len(list))
 	for i, n := range list {
 		var err error
 		if puts[i], err = newPut(n, &items[i], i); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+	}
+	return items, puts, nil
+}
+
+// PutMixed is PutMany for entities that each name their blueprint.
+func (c *Catalog) PutMixed(ctx context.Context, list []NewEntity, w Write) ([]Item, error) {
+	if len(list) > maxBatch {
+		return nil, fault.New(fault.TooLarge, "There are %d entities; at most %d are written at a time.", len(list), maxBatch)
+	}
+	items, puts, err := newPuts(list)
+	if err != nil {
+		return nil, err
 	}
 	left, err := c.unchanged(ctx, puts, w)
 	if err != nil || len(left) == 0 {

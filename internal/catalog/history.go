@@ -156,19 +156,26 @@ func (c *Catalog) lives(ctx context.Context, q store.Querier, blueprint, identif
 
 const maxVersions = 200
 
-// Versions lists what happened to an entity, newest first, under whatever name
-// it had. from is the Next of the page before.
-func (c *Catalog) Versions(ctx context.Context, blueprint, identifier, from string, limit int) (VersionPage, error) {
+// versionCursor reads where a page of versions begins, and bounds its length.
+func versionCursor(from string, limit int) (before int64, most int, err error) {
 	if limit <= 0 {
 		limit = 50
 	}
-	limit = min(limit, maxVersions)
-	before := int64(1) << 62
+	before = int64(1) << 62
 	if from != "" {
-		var err error
 		if before, err = strconv.ParseInt(from, 10, 64); err != nil || before <= 0 {
-			return VersionPage{}, fault.Field("from", "is not a cursor of this list", "the value of next from the page before")
+			return 0, 0, fault.Field("from", "is not a cursor of this list", "the value of next from the page before")
 		}
+	}
+	return before, min(limit, maxVersions), nil
+}
+
+// Versions lists what happened to an entity, newest first, under whatever name
+// it had. from is the Next of the page before.
+func (c *Catalog) Versions(ctx context.Context, blueprint, identifier, from string, limit int) (VersionPage, error) {
+	before, limit, err := versionCursor(from, limit)
+	if err != nil {
+		return VersionPage{}, err
 	}
 	q := c.db.Read()
 	_, lives, err := c.lives(ctx, q, blueprint, identifier)

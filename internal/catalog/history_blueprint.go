@@ -81,16 +81,9 @@ func (c *Catalog) blueprintAt(ctx context.Context, id string, at time.Time) (Blu
 // BlueprintVersions lists what happened to a blueprint, newest first; Version
 // counts from the oldest that is kept.
 func (c *Catalog) BlueprintVersions(ctx context.Context, id, from string, limit int) (VersionPage, error) {
-	if limit <= 0 {
-		limit = 50
-	}
-	limit = min(limit, maxVersions)
-	before := int64(1) << 62
-	if from != "" {
-		var err error
-		if before, err = strconv.ParseInt(from, 10, 64); err != nil || before <= 0 {
-			return VersionPage{}, fault.Field("from", "is not a cursor of this list", "the value of next from the page before")
-		}
+	before, limit, err := versionCursor(from, limit)
+	if err != nil {
+		return VersionPage{}, err
 	}
 	q := c.db.Read()
 	list, err := readBlueprintVersions(ctx, q, "v.blueprint = $1 AND v.id < $2 ORDER BY v.id DESC LIMIT $3", id, before, limit+1)

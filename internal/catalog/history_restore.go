@@ -48,16 +48,9 @@ const notBack = "NOT EXISTS (SELECT 1 FROM entity_versions n WHERE n.entity = v.
 // Deleted lists what was deleted and can be restored, of one blueprint or, with
 // an empty one, of all.
 func (c *Catalog) Deleted(ctx context.Context, blueprint, from string, limit int) (DeletedPage, error) {
-	if limit <= 0 {
-		limit = 50
-	}
-	limit = min(limit, maxVersions)
-	before := int64(1) << 62
-	if from != "" {
-		var err error
-		if before, err = strconv.ParseInt(from, 10, 64); err != nil || before <= 0 {
-			return DeletedPage{}, fault.Field("from", "is not a cursor of this list", "the value of next from the page before")
-		}
+	before, limit, err := versionCursor(from, limit)
+	if err != nil {
+		return DeletedPage{}, err
 	}
 	args := []any{before, store.Millis(c.now().Add(-Kept().Deleted)), limit + 1}
 	where := "v.verb = 'delete' AND v.id < $1 AND v.at >= $2 AND " + notBack

@@ -115,13 +115,9 @@ func (t *Transaction) Put(ctx context.Context, list []NewEntity, w Write) ([]Ite
 	if len(list) > maxAtOnce {
 		return nil, fault.New(fault.TooLarge, "There are %d entities; at most %d are written at a time.", len(list), maxAtOnce)
 	}
-	items := make([]Item, len(list))
-	puts := make([]*put, len(list))
-	for i, n := range list {
-		var err error
-		if puts[i], err = newPut(n, &items[i], i); err != nil {
-			return nil, err
-		}
+	items, puts, err := newPuts(list)
+	if err != nil {
+		return nil, err
 	}
 	b, err := t.c.newBatch(ctx, t.tx, w)
 	if err != nil {
