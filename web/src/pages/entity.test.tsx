@@ -22,6 +22,7 @@ const entity = {
   team: ['payments'],
   properties: { type: 'service' },
   relations: { system: 'cart' },
+  scorecards: {},
   createdAt: at,
   updatedAt: at,
   createdBy: '',
