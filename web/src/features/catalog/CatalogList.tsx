@@ -17,7 +17,7 @@ import { ColumnChooser } from './ColumnChooser';
 import { columnsOf, shownColumns, usualColumns } from './columns';
 import { ExportMenu } from './ExportMenu';
 import { metaFields } from './fields';
-import { FilterChips, groupFields, QuickFacets } from './filter/QuickFacets';
+import { facetFields, FilterChips, QuickFacets } from './filter/QuickFacets';
 import { GroupedList } from './GroupedList';
 import { entitiesQuery, exportAddress, type EntityList } from './listQueries';
 import { isFiltered, listSearch, parseList, type ListSearch, type ListState } from './listState';
@@ -50,7 +50,7 @@ export function CatalogList({ blueprint, search, onSearch }: Props) {
     [all, state.cols, state.widths, blueprint],
   );
   const columnIds = columns.map((column) => column.id);
-  const groups = useMemo(() => groupFields(blueprint), [blueprint]);
+  const groups = useMemo(() => facetFields(blueprint), [blueprint]);
   const group = groups.find((field) => field.id === state.group);
   const query = useInfiniteQuery(entitiesQuery(blueprint.identifier, state));
   const rows = useMemo(() => query.data?.pages.flatMap((page) => page.entities) ?? [], [query.data]);
@@ -157,11 +157,7 @@ export function CatalogList({ blueprint, search, onSearch }: Props) {
           <FilterPanel blueprint={blueprint} filter={state.filter} onChange={onFilter} />
         </Suspense>
       ) : (
-        rules > 0 && (
-          <Group gap={6}>
-            <FilterChips blueprint={blueprint} state={state} onFilter={onFilter} />
-          </Group>
-        )
+        <FilterChips blueprint={blueprint} state={state} onFilter={onFilter} />
       )}
       <StaleNote query={query} />
       {group ? (

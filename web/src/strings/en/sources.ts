@@ -6,7 +6,10 @@ export const sources = {
   noneText: 'A source appears when a program writes with its own name, for example an exporter of a cluster.',
   source: 'Source',
   kind: 'Kind',
-  kinds: { exporter: 'Exporter', ocean: 'Integration', report: 'Own reports', webhook: 'Webhook' } as Record<string, string>,
+  kinds: { exporter: 'Exporter', ocean: 'Integration', report: 'Own reports', webhook: 'Webhook' } as Record<
+    string,
+    string
+  >,
   entities: 'Entities',
   seen: 'Last heard of',
   lastSweep: 'Last sweep',

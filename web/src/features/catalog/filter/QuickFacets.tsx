@@ -1,4 +1,4 @@
-import { Button, Checkbox, Popover, Stack, Text, UnstyledButton } from '@mantine/core';
+import { Button, Checkbox, Group, Popover, Stack, Text, UnstyledButton } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Blueprint } from '~/api/types';
@@ -6,17 +6,18 @@ import { count } from '~/lib/format';
 import { t } from '~/strings';
 import { tc } from '~/strings/catalog';
 import { IconChevronDown, IconX } from '~/ui/icons';
-import { metaFields, ownFields, propertyFields, type Field } from '../fields';
+import { metaFields, ownFields, type Field } from '../fields';
 import { facetsQuery } from '../listQueries';
 import type { ListState } from '../listState';
 import { isGroup, quickValues, ruleText, withQuick, type QueryGroup } from '../query';
 
 const shownFacets = 4;
 
-/** Properties with few values, which can be chosen by their counts. */
+/** Properties with few values, which the server counts. */
 export function facetFields(blueprint: Blueprint): Field[] {
-  const few = propertyFields(blueprint).filter(
-    ({ kind, property }) => kind !== 'mirror' && (property.enum !== undefined || property.type === 'boolean'),
+  const few = ownFields(blueprint).filter(
+    ({ property }) =>
+      (property.enum !== undefined && property.type !== 'array') || property.type === 'boolean',
   );
   return [...few, metaFields.find((field) => field.id === '$team')!];
 }
@@ -135,7 +136,8 @@ export function FilterChips({ blueprint, state, onFilter }: Props) {
   };
   const text = (node: QueryGroup['rules'][number]): string =>
     isGroup(node) ? `(${node.rules.map(text).join(` ${node.combinator} `)})` : ruleText(blueprint, node);
-  return filter.rules.map((node, i) =>
+  if (hidden.length === 0) return null;
+  const chips = filter.rules.map((node, i) =>
     hidden.includes(node) ? (
       <span key={i} className="pill info" style={{ paddingRight: 10 }}>
         <span style={{ overflow: 'hidden', textOverflow: 'ellipsis' }}>
@@ -151,12 +153,5 @@ export function FilterChips({ blueprint, state, onFilter }: Props) {
       </span>
     ) : null,
   );
-}
-
-/** The properties a list can be grouped by. */
-export function groupFields(blueprint: Blueprint): Field[] {
-  const texts = ownFields(blueprint).filter(
-    ({ property }) => property.type === 'string' && !property.format && !property.enum,
-  );
-  return [...facetFields(blueprint), ...texts];
+  return <Group gap={6}>{chips}</Group>;
 }
