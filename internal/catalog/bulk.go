@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"sphera/internal/audit"
 	"sphera/internal/fault"
@@ -168,7 +169,8 @@ func (c *Catalog) unchanged(ctx context.Context, list []*put, w Write) ([]*put, 
 func (b *batch) write(ctx context.Context, list []*put) error {
 	for _, p := range list {
 		p.merge = b.w.Merge
-		if s := b.m.blueprints[p.n.Blueprint]; s != nil {
+		// The digest begins with the blueprint's state it stands for.
+		if s := b.m.blueprints[p.n.Blueprint]; s != nil && (p.digest == "" || !strings.HasPrefix(p.digest, s.hash)) {
 			p.digest = s.digest(p.n, b.w)
 		}
 	}

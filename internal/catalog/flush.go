@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"sphera/internal/store"
 )
@@ -153,28 +152,6 @@ func (b *batch) count(r *row) {
 	b.facets.change(r.s.facets, before, after)
 }
 
-// slotFields are the columns that hold properties of the blueprint, and where
-// slotValues has them.
-func (s *schema) slotFields() ([]field, []int) {
-	used := map[string]bool{}
-	for _, slot := range s.slots {
-		used[strings.TrimPrefix(slot, filling)] = true
-	}
-	var fields []field
-	var places []int
-	for i, column := range strings.Split(slotColumns, ", ") {
-		if !used[column] {
-			continue
-		}
-		kind := kindText
-		if column[0] == 'n' {
-			kind = kindNumber
-		}
-		fields, places = append(fields, field{column, kind}), append(places, i)
-	}
-	return fields, places
-}
-
 // written makes what was written the state that later changes start from.
 func (b *batch) written(r *row) {
 	switch r.verb {
@@ -201,59 +178,6 @@ func compareText(a, b string) int {
 	default:
 		return 0
 	}
-}
-
-// writeRows inserts and updates rows of one blueprint and gives their versions.
-func (b *batch) writeRows(ctx context.Context, s *schema, list []*row) ([][]any, error) {
-	slots, columns := s.slotFields()
-	common := []field{
-		{"title", kindText}, {"title_fold", kindText}, {"icon", kindText}, {"team", kindJSON}, {"properties", kindJSON}, {"derived", kindJSON},
-		{"scorecards", kindJSON}, {"provenance", kindJSON}, {"version", kindInt}, {"digest", kindText}, {"datasource", kindText},
-		{"updated_at", kindInt}, {"updated_by", kindText}, {"identifier", kindText},
-	}
-	common = append(common, slots...)
-	insertFields := append([]field{{"id", kindInt}, {"blueprint", kindText}, {"created_at", kindInt}, {"created_by", kindText}, {"pending", kindInt}}, common...)
-	updateFields := append([]field{{"id", kindInt}}, common...)
-	var inserts, updates, versions [][]any
-	for _, r := range list {
-		r.now.version++
-		e, err := encode(&r.now)
-		if err != nil {
-			return nil, err
-		}
-		n := &r.now
-		values := []any{
-			n.Title, fold(n.Title), n.Icon, e.team, e.properties, e.derived, e.scorecards, e.provenance, n.version, n.digest, n.datasource,
-			n.updated, n.updatedBy, n.Identifier,
-		}
-		if len(slots) > 0 {
-			held := slotValues(s.slots, n.Properties, n.derived)
-			for _, column := range columns {
-				values = append(values, held[column])
-			}
-		}
-		if r.fresh {
-			inserts = append(inserts, append([]any{n.id, n.blueprint, n.created, n.createdBy, n.pending}, values...))
-		} else {
-			updates = append(updates, append([]any{n.id}, values...))
-		}
-		version, err := b.version(r, e)
-		if err != nil {
-			return nil, err
-		}
-		versions = append(versions, version)
-	}
-	for part := range slices.Chunk(inserts, 1000) {
-		if err := b.inserts(ctx, "entities", insertFields, "", part); err != nil {
-			return nil, fmt.Errorf("insert %s: %w", s.Identifier, err)
-		}
-	}
-	for part := range slices.Chunk(updates, 1000) {
-		if err := b.updates(ctx, "entities", updateFields, part); err != nil {
-			return nil, fmt.Errorf("update %s: %w", s.Identifier, err)
-		}
-	}
-	return versions, nil
 }
 
 // version is the row of entity_versions for what a row becomes.

@@ -312,7 +312,7 @@ func normalValue(v any) (any, error) {
 
 // sortedJSON encodes v with sorted keys.
 func sortedJSON(v any) (string, error) {
-	raw, err := json.Marshal(v)
+	raw, err := appendJSON(make([]byte, 0, 256), v)
 	if err != nil {
 		return "", fmt.Errorf("encode: %w", err)
 	}

@@ -141,26 +141,36 @@ func (x *Index) Remove(ctx context.Context, tx *store.Tx, ids []int64) error {
 }
 
 func putDocs(ctx context.Context, tx *store.Tx, docs []Doc, list []terms) error {
+	if tx.Dialect == store.Postgres {
+		return putVectors(ctx, tx, docs, list)
+	}
+	// One row a statement: FTS5 writes what it holds in memory before each
+	// statement of several, and else once, at the end of the transaction.
+	statement, err := tx.PrepareContext(ctx, "REPLACE INTO text_docs (rowid, name, body, scope) VALUES (?, ?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	defer statement.Close()
+	for i, d := range docs {
+		t := list[i]
+		if _, err := statement.ExecContext(ctx, d.ID, strings.Join(t.name, " "), strings.Join(t.body, " "), strings.Join(t.scope, " ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func putVectors(ctx context.Context, tx *store.Tx, docs []Doc, list []terms) error {
 	var query strings.Builder
-	var args []any
+	args := make([]any, 0, 2*len(docs))
 	for i, d := range docs {
 		if i > 0 {
 			query.WriteByte(',')
 		}
-		t := list[i]
-		if tx.Dialect == store.Postgres {
-			query.WriteString("(CAST($" + strconv.Itoa(len(args)+1) + " AS BIGINT), CAST($" + strconv.Itoa(len(args)+2) + " AS TSVECTOR))")
-			args = append(args, d.ID, vector(t))
-			continue
-		}
-		query.WriteString("(" + places(len(args)+1, 4) + ")")
-		args = append(args, d.ID, strings.Join(t.name, " "), strings.Join(t.body, " "), strings.Join(t.scope, " "))
+		query.WriteString("(CAST($" + strconv.Itoa(len(args)+1) + " AS BIGINT), CAST($" + strconv.Itoa(len(args)+2) + " AS TSVECTOR))")
+		args = append(args, d.ID, vector(list[i]))
 	}
-	text := "REPLACE INTO text_docs (rowid, name, body, scope) VALUES " + query.String()
-	if tx.Dialect == store.Postgres {
-		text = "INSERT INTO text_docs (entity, words) VALUES " + query.String() + " ON CONFLICT (entity) DO UPDATE SET words = excluded.words"
-	}
-	_, err := tx.ExecContext(ctx, text, args...)
+	_, err := tx.ExecContext(ctx, "INSERT INTO text_docs (entity, words) VALUES "+query.String()+" ON CONFLICT (entity) DO UPDATE SET words = excluded.words", args...)
 	return err
 }
 
