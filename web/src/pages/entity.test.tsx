@@ -247,6 +247,7 @@ describe('import', () => {
   const report = {
     dryRun: true,
     blueprints: [{ file: 'resource.json', identifier: 'Resource', verb: 'create' }],
+    scorecards: [],
     entities: [{ file: 'x.json', identifier: 'x', verb: 'refused' }],
     repairs: [
       { file: 'resource.json', line: 2, column: 3, problem: 'typographic quotes', done: 'made straight' },
@@ -255,7 +256,11 @@ describe('import', () => {
   };
 
   it('shows every finding with its place before anything is written', async () => {
-    const calls = fakeServer({ ...signedIn, 'POST /v1/import': { body: { ok: true, report } } });
+    const calls = fakeServer({
+      ...signedIn,
+      'GET /v1/blueprints': { body: { ok: true, blueprints: [] } },
+      'POST /v1/import': { body: { ok: true, report } },
+    });
     const { container } = open('/import');
     await screen.findByRole('heading', { name: 'Import' });
     const input = container.querySelector<HTMLInputElement>('input[type=file]')!;
