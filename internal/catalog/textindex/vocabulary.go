@@ -54,6 +54,12 @@ func (x *Index) learn(ctx context.Context, tx *store.Tx, vocabulary map[string]s
 }
 
 func insertPairs(ctx context.Context, tx *store.Tx, into string, args []any) error {
+	// A word may be a part of itself twice, as in "mama"; only on SQLite, where
+	// the pair is the key, does that matter.
+	const more = " ON CONFLICT DO NOTHING"
+	if tx.Dialect == store.SQLite {
+		return insertEach(ctx, tx, "INSERT INTO "+into+" VALUES (?, ?)"+more, args)
+	}
 	for part := range slices.Chunk(args, 2*chunk) {
 		query := []byte("INSERT INTO " + into + " VALUES ")
 		for i := 0; i < len(part); i += 2 {
@@ -62,10 +68,26 @@ func insertPairs(ctx context.Context, tx *store.Tx, into string, args []any) err
 			}
 			query = append(query, "("+places(i+1, 2)+")"...)
 		}
-		// A word may be a part of itself twice, as in "mama"; only on SQLite,
-		// where the pair is the key, does that matter.
-		query = append(query, " ON CONFLICT DO NOTHING"...)
-		if _, err := tx.ExecContext(ctx, string(query), part...); err != nil {
+		if _, err := tx.ExecContext(ctx, string(query)+more, part...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertEach writes pairs one by one: without round trips, reading a long
+// statement is what costs.
+func insertEach(ctx context.Context, tx *store.Tx, text string, pairs []any) error {
+	if len(pairs) == 0 {
+		return nil
+	}
+	statement, err := tx.PrepareContext(ctx, text)
+	if err != nil {
+		return err
+	}
+	defer statement.Close()
+	for pair := range slices.Chunk(pairs, 2) {
+		if _, err := statement.ExecContext(ctx, pair...); err != nil {
 			return err
 		}
 	}
