@@ -205,6 +205,27 @@ func spawn(t *testing.T, binary, url, dir, lease string, env ...string) *child {
 	return c
 }
 
+// stopped says whether every thread stands still after SIGSTOP (state T in
+// proc(5)).
+func (c *child) stopped(t testing.TB) bool {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", c.cmd.Process.Pid))
+	if err != nil || len(threads) == 0 {
+		t.Fatalf("the threads of the process cannot be listed: %v", err)
+	}
+	for _, path := range threads {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return false // it ended meanwhile: look again
+		}
+		_, state, found := strings.Cut(string(raw), ") ")
+		if !found || !strings.HasPrefix(state, "T") {
+			return false
+		}
+	}
+	return true
+}
+
 func (c *child) signal(sig syscall.Signal) error { return syscall.Kill(c.cmd.Process.Pid, sig) }
 
 // kill ends the child as kill -9 does; a second time does nothing.

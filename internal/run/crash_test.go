@@ -336,6 +336,9 @@ func TestL5_FrozenProcess(t *testing.T) {
 			if err := frozen.signal(syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
+			// The signal is on its way when the call returns: a thread may still be
+			// about to look at the hold.
+			eventually(t, "the process to stand still", func() bool { return frozen.stopped(t) })
 			if err := os.Remove(hold); err != nil {
 				t.Fatal(err)
 			}
