@@ -207,7 +207,7 @@ function Flow({ arranged, self, more, noteOf, onOpen }: Props & { arranged: Arra
     const high = Math.max(...all.map((p) => p.y)) - Math.min(...all.map((p) => p.y)) + nodeHeight;
     const centre = places.get(last.current ?? self);
     if (!centre || Math.min(size.width / wide, size.height / high) >= readable) {
-      void flow.current.fitView({ maxZoom: 1.1, padding: 0.12 });
+      void flow.current.fitView({ minZoom: 0.8, maxZoom: 1.1, padding: 0.12 });
       return;
     }
     void flow.current.setCenter(centre.x + nodeWidth / 2, centre.y + nodeHeight / 2, { zoom: 0.85 });
