@@ -48,7 +48,15 @@ export async function flow(t) {
 
 function paths(name, services) {
   const all = ['/', '/create', '/create/create_service', '/catalog', '/catalog/Component', '/runs', '/forge'];
-  all.push('/pulls', '/import', '/audit', '/insights', '/docs/api', '/account', '/deleted', '/catalog/Component/new', '/catalog/Component?group=lifecycle');
+  all.push('/pulls', '/import',
+  '/blueprints',
+  '/blueprints/new',
+  '/blueprints/Component',
+  '/blueprints/Component?tab=derived',
+  '/blueprints/Component?tab=scorecards',
+  '/blueprints/Component?tab=json',
+  '/blueprints/Component?tab=playground',
+  '/sources', '/audit', '/insights', '/docs/api', '/account', '/deleted', '/catalog/Component/new', '/catalog/Component?group=lifecycle');
   if (!name) return all;
   for (const tab of ['overview', 'graph', 'runs', 'deployments', 'checks', 'repository', 'history', 'activity']) {
     all.push(`/e/Component/${name}?tab=${tab}`);
