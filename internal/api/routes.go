@@ -105,5 +105,6 @@ func (a *API) routes() []route {
 		{get, "/v1/services/{name}/instances/{env}/events", "followInstance", "catalog.read", nil, 0, none, 0, raw(instanceDoc, a.instanceEvents)},
 	}
 	// Further groups, each in its own file.
-	return slices.Concat(own, a.portRoutes(), a.modelRoutes(), a.historyRoutes(), a.findRoutes(), a.sourceRoutes(), a.viewRoutes())
+	return slices.Concat(own, a.portRoutes(), a.modelRoutes(), a.historyRoutes(), a.findRoutes(), a.sourceRoutes(), a.viewRoutes(),
+		a.policyRoutes(), a.accessRoutes(), a.signinRoutes(), a.approvalRoutes(), a.auditRoutes(), a.notifyRoutes(), a.flagRoutes(), a.flagUsageRoutes())
 }

@@ -12,18 +12,21 @@ import (
 
 // levels: a package imports only packages of a lower level. action, client and
 // portal are public: action may be imported by all and imports nothing of ours;
-// portal puts all parts together and is imported by main packages only.
+// portal puts all parts together and is imported by main packages only. The
+// numbers leave room between them.
 func levels() map[string]int {
 	return map[string]int{
 		"internal/fault": 0,
-		"internal/store": 1, "internal/outgoing": 1, "internal/catalog/property": 1, "internal/catalog/jq": 1,
-		"internal/audit": 2, "internal/catalog/query": 2, "internal/catalog/scorecard": 2, "internal/catalog/textindex": 2,
-		"internal/auth": 3, "internal/catalog": 3, "internal/catalog/catalogtest": 4, "internal/forge": 3, "internal/run": 3, "internal/resource": 3, "internal/integration": 3,
-		"internal/runtime": 4, "internal/flag": 4, "internal/secret": 4, "internal/insight": 4, "internal/source": 4, "internal/migration": 4, "internal/importer": 4, "internal/view": 4,
-		"internal/golden": 5, "internal/automation": 5, "internal/hook": 5, "internal/change": 5,
-		"internal/builtin": 6, "internal/portapi": 6,
-		"internal/api": 7, "client": 7, "demo": 7,
-		"portal": 8,
+		"internal/store": 10, "internal/outgoing": 10, "internal/catalog/property": 10, "internal/catalog/jq": 10,
+		"internal/audit": 20, "internal/catalog/query": 20, "internal/catalog/scorecard": 20, "internal/catalog/textindex": 20,
+		"internal/policy": 25,
+		"internal/auth":   30, "internal/catalog": 30, "internal/catalog/catalogtest": 40, "internal/forge": 30, "internal/run": 30, "internal/resource": 30, "internal/integration": 30,
+		"internal/runtime": 40, "internal/flag": 40, "internal/secret": 40, "internal/insight": 40, "internal/source": 40, "internal/migration": 40, "internal/importer": 40, "internal/view": 40,
+		"internal/notify": 45, "internal/approval": 46,
+		"internal/golden": 50, "internal/automation": 50, "internal/hook": 50, "internal/change": 50,
+		"internal/builtin": 60, "internal/portapi": 60,
+		"internal/api": 70, "client": 70, "demo": 70,
+		"portal": 80,
 	}
 }
 

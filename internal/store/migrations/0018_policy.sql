@@ -1,0 +1,1 @@
+-- Policies that administrators write, and their versions.

@@ -1,0 +1,1 @@
+-- What checks of access need to find quickly.

@@ -1,0 +1,1 @@
+-- Identities from outside, machines and their trust.

@@ -1,0 +1,1 @@
+-- Rules, requests and decisions of approvals.

@@ -1,0 +1,1 @@
+-- The chain over audit events, its checkpoints and sinks.

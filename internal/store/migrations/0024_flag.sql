@@ -1,0 +1,1 @@
+-- Flags, their versions and segments.
