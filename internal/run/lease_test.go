@@ -161,17 +161,20 @@ func TestL5_AWorkerStopsBeforeItsLeaseEnds(t *testing.T) {
 // slow, not dead: its next heartbeat ends its steps.
 func TestL5_AProcessThatWasGivenUpNotices(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		h := newHolding()
-		slow := newEngine(t, db, run.Options{Lease: 2 * time.Second, Heartbeat: 1500 * time.Millisecond, Instance: "slow"}, h.kind("s", action.ByKey))
+		// Each has its own list of starts: on a busy machine the slow one may
+		// give its lease up and take the run again before the other sees it.
+		mine, theirs := newHolding(), newHolding()
+		theirs.release = mine.release
+		slow := newEngine(t, db, run.Options{Lease: 2 * time.Second, Heartbeat: 1500 * time.Millisecond, Instance: "slow"}, mine.kind("s", action.ByKey))
 		work(t, slow)
 		r := start(t, db, slow, run.NewRun{Steps: []action.Step{step(t, "a", "s", "")}})
-		h.awaitStart(t)
-		other := newEngine(t, db, run.Options{Lease: 200 * time.Millisecond, Instance: "other"}, h.kind("s", action.ByKey))
+		mine.awaitStart(t)
+		other := newEngine(t, db, run.Options{Lease: 200 * time.Millisecond, Instance: "other"}, theirs.kind("s", action.ByKey))
 		stop := work(t, other)
-		h.awaitStart(t) // the other has taken it
-		stop()          // and gives it back
-		h.awaitStart(t) // the slow one, in a new session, has it again
-		close(h.release)
+		theirs.awaitStart(t) // the other has taken it
+		stop()               // and gives it back
+		mine.awaitStart(t)   // the slow one, in a new session, has it again
+		close(mine.release)
 		r = awaitState(t, db, slow, r.ID, run.Succeeded)
 		if r.Steps[0].Attempt < 3 {
 			t.Errorf("attempts: %d", r.Steps[0].Attempt)
