@@ -26,6 +26,7 @@ import (
 	"sphera/internal/hook"
 	"sphera/internal/insight"
 	"sphera/internal/migration"
+	"sphera/internal/notify"
 	"sphera/internal/outgoing"
 	"sphera/internal/resource"
 	"sphera/internal/run"
@@ -70,7 +71,9 @@ type parts struct {
 	automation *automation.Service
 	insights   *insight.Insights
 	views      *view.Views
-	contracts  *golden.Contracts
+	// notices tell people what concerns them.
+	notices   *notify.Service
+	contracts *golden.Contracts
 
 	// publicURL is known when the server listens.
 	publicURL atomic.Value
@@ -112,6 +115,7 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 	p.migrations = migration.NewMigrations(p.db, p.catalog, p.audit, p.log, p.now)
 	p.insights = insight.New(p.db, p.now)
 	p.views = view.Open(p.db, p.audit, p.now)
+	p.notices = notify.New(p.db, p.now)
 	p.flags = flag.New(p.db, p.audit, p.now)
 	p.secrets = secret.New(p.db, p.audit, p.now)
 	sealer, err := secret.OpenSealer(c.dataDir, c.secretKey)
