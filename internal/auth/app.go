@@ -313,7 +313,7 @@ func (s *Service) byAppToken(ctx context.Context, token string) (Principal, erro
 		return Principal{}, fault.New(fault.Unauthorized, "This access token has ended. Fetch a new one with the client id and secret.")
 	}
 	user := User{ID: app.ID, Name: app.Name, Roles: app.Roles, Teams: []string{}, Status: Active, CreatedAt: app.CreatedAt}
-	return Principal{User: user, Via: ViaApp}, nil
+	return Principal{User: user, Via: ViaApp, Kind: KindService}, nil
 }
 
 // randomText is n random letters and digits.

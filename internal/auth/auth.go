@@ -54,6 +54,8 @@ type User struct {
 	Teams     []string  `json:"teams"`
 	Status    string    `json:"status"`
 	CreatedAt time.Time `json:"createdAt"`
+	// Contractor is somebody from outside the company.
+	Contractor bool `json:"contractor,omitempty"`
 }
 
 // How a principal proved who it is.
@@ -65,6 +67,15 @@ const (
 	ViaApp = "app"
 )
 
+// What a principal is.
+const (
+	KindUser    = "user"
+	KindService = "service"
+	KindAgent   = "agent"
+	KindCI      = "ci"
+	KindMCP     = "mcp"
+)
+
 // Principal is a user together with how this request was authenticated.
 type Principal struct {
 	User
@@ -72,7 +83,21 @@ type Principal struct {
 	// SessionID is set for Via session, TokenID for Via token.
 	SessionID string
 	TokenID   string
+	// Kind is what it is; empty counts as a user.
+	Kind string
+	// Scopes narrow what the credential may do; nil is all. See InScope.
+	Scopes []string
+	// OnBehalfOf is the id of the user a machine acts for; empty for people.
+	OnBehalfOf string
+	// AuthAt is when the person last proved itself; zero when nobody did.
+	AuthAt time.Time
+	// ViewAs is the id of the administrator who looks at the portal as this
+	// user; such a request only reads.
+	ViewAs string
 }
+
+// Machine reports whether no person stands behind the request.
+func (p Principal) Machine() bool { return p.Kind != "" && p.Kind != KindUser }
 
 // Actor is the principal as actions and runs know it.
 func (p Principal) Actor() action.Actor {

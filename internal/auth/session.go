@@ -66,7 +66,7 @@ func (s *Service) Login(ctx context.Context, email, password string, from LoginM
 	if err != nil {
 		return "", Principal{}, fmt.Errorf("start a session: %w", err)
 	}
-	return token, Principal{User: user, Via: ViaSession, SessionID: id}, nil
+	return token, Principal{User: user, Via: ViaSession, SessionID: id, Kind: KindUser, AuthAt: now}, nil
 }
 
 // makeRoom removes ended sessions, and the user's oldest above the limit.
@@ -89,7 +89,7 @@ func (s *Service) CheckPassword(ctx context.Context, email, password, ip string)
 	if err != nil {
 		return Principal{}, err
 	}
-	return Principal{User: user, Via: ViaPassword}, nil
+	return Principal{User: user, Via: ViaPassword, Kind: KindUser}, nil
 }
 
 // verify is the one place that checks passwords: limits first, then the same
@@ -201,7 +201,7 @@ func (s *Service) Authenticate(ctx context.Context, credential string) (Principa
 			return Principal{}, err
 		}
 	}
-	return Principal{User: user, Via: ViaSession, SessionID: id}, nil
+	return Principal{User: user, Via: ViaSession, SessionID: id, Kind: KindUser}, nil
 }
 
 // touch keeps "last seen"; a full disk must not sign people out.

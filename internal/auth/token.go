@@ -181,5 +181,5 @@ func (s *Service) byToken(ctx context.Context, plain string) (Principal, error) 
 			return Principal{}, err
 		}
 	}
-	return Principal{User: user, Via: ViaToken, TokenID: id}, nil
+	return Principal{User: user, Via: ViaToken, TokenID: id, Kind: KindUser}, nil
 }
