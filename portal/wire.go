@@ -107,7 +107,9 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 	if err != nil {
 		instance = "sphera"
 	}
-	p.audit = audit.New(p.now)
+	p.audit = audit.New(p.now).Withhold(func(verb, field string) {
+		p.log.Error("an audit event has what is not listed; it was left out", "verb", verb, "field", field)
+	})
 	p.auth = auth.New(p.db, p.audit, p.now)
 	p.catalog = catalog.New(p.db, p.audit, p.now)
 	p.sources = source.New(p.db, p.catalog, p.audit, p.now)

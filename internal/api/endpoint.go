@@ -303,7 +303,7 @@ func (a *API) may(ctx context.Context, p auth.Principal, verb string, o auth.Obj
 		return nil
 	}
 	if !strings.HasSuffix(verb, ".read") {
-		a.recordDenied(ctx, p, verb, o)
+		a.recordDenied(ctx, p, verb, o, err)
 	}
 	return err
 }
@@ -340,13 +340,18 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, rt route, body re
 
 // recordDenied appends the refusal to the audit log; a failure to do so must
 // not turn the refusal into something else.
-func (a *API) recordDenied(ctx context.Context, p auth.Principal, verb string, o auth.Object) {
+func (a *API) recordDenied(ctx context.Context, p auth.Principal, verb string, o auth.Object, refusal error) {
+	e := audit.Event{Actor: p.ID, ActorName: p.Name, Verb: verb, Object: objectName(o), Outcome: audit.Denied, Detail: audit.Detail()}
+	if f, ok := fault.As(refusal); ok {
+		e.Rule = f.Rule
+	}
+	if strings.HasPrefix(verb, "catalog.") && o.ID != "" {
+		e.Entity = e.Object
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err := a.db.Tx(ctx, func(tx *tx) error {
-		return a.audit.Append(ctx, tx, audit.Event{
-			Actor: p.ID, ActorName: p.Name, Verb: verb, Object: objectName(o), Outcome: audit.Denied, Detail: audit.Detail(),
-		})
+		return a.audit.Append(ctx, tx, e)
 	})
 	if err != nil {
 		a.log.WarnContext(ctx, "record a refusal", "error", err)

@@ -32,7 +32,7 @@ func (a *API) middleware() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := a.now()
 		id := newRequestID()
-		ctx := audit.WithRequestID(r.Context(), id)
+		ctx := audit.WithOrigin(r.Context(), audit.Origin{RequestID: id, Address: a.clientIP(r)})
 		ow := &observed{ResponseWriter: w}
 		ctx = context.WithValue(ctx, writerKey{}, http.ResponseWriter(ow))
 		r = r.WithContext(ctx)

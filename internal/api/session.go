@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"sphera/internal/audit"
 	"sphera/internal/auth"
 	"sphera/internal/fault"
 	"sphera/internal/forge"
@@ -19,7 +20,7 @@ type writerKey struct{}
 type requestKey struct{}
 
 func withPrincipal(ctx context.Context, p auth.Principal) context.Context {
-	return context.WithValue(ctx, principalKey{}, p)
+	return context.WithValue(audit.WithActing(ctx, p.Via, ""), principalKey{}, p)
 }
 
 // who is the user of a request behind a route that needs one.

@@ -2,8 +2,10 @@
 // transaction of the change it tells of, so neither exists without the other,
 // and the database refuses to change or delete it afterwards.
 //
-// Callers build Detail from named fields they chose, never from a request body
-// or a stored struct as a whole: that is what keeps secrets out.
+// Events are typed: verbs.go lists every verb with the fields its detail may
+// have, each to be kept, to be left out, or a secret of which only the fact is
+// kept. Callers build Detail from named fields they chose, never from a request
+// body or a stored struct as a whole: both together keep secrets out.
 package audit
 
 import (
@@ -25,8 +27,12 @@ const (
 	Failure = "failure"
 )
 
-// System is the actor of what the portal does by itself.
-const System = "system"
+// System is the actor of what the portal does by itself, Anonymous somebody
+// who is not signed in.
+const (
+	System    = "system"
+	Anonymous = "anonymous"
+)
 
 // Topic is notified with the object of each event.
 const Topic = "audit"
@@ -46,31 +52,56 @@ type Event struct {
 	// before the dot is its family.
 	Verb string `json:"verb"`
 	// Object is what it was done to, e.g. "Component/checkout" or "run/ID".
-	Object    string          `json:"object"`
-	Outcome   string          `json:"outcome"`
-	RunID     string          `json:"runId,omitempty"`
-	RequestID string          `json:"requestId,omitempty"`
-	Detail    json.RawMessage `json:"detail"`
+	Object  string `json:"object"`
+	Outcome string `json:"outcome"`
+	// Entity is the entity it belongs to on a timeline, "Component/checkout":
+	// the object itself, what a run works on, or what a flag is of.
+	Entity    string `json:"entity,omitempty"`
+	RunID     string `json:"runId,omitempty"`
+	RequestID string `json:"requestId,omitempty"`
+	// Via is how the actor proved who it is: session, token, app, password...
+	Via string `json:"via,omitempty"`
+	// OnBehalfOf is whose rights the actor used, where that is somebody else.
+	OnBehalfOf string `json:"onBehalfOf,omitempty"`
+	// Address is the network address the request came from.
+	Address string `json:"address,omitempty"`
+	// Rule is the policy that decided; for refusals.
+	Rule   string          `json:"rule,omitempty"`
+	Detail json.RawMessage `json:"detail"`
 }
 
 // Log appends and lists events.
 type Log struct {
-	now func() time.Time
+	now      func() time.Time
+	verbs    map[string]Verb
+	withheld func(verb, field string)
 }
 
-// New returns a log that takes the time of events from now.
-func New(now func() time.Time) *Log { return &Log{now: now} }
+// New returns a log that takes the time of events from now. An event that is
+// not as verbs.go lists it is an error.
+func New(now func() time.Time) *Log { return &Log{now: now, verbs: Verbs()} }
 
-// Append records e in tx. It fills in At, Outcome (success) and, from ctx, the
-// request's id when they are empty, and sets Seq.
+// Withhold makes the log leave out what verbs.go does not list, and tell,
+// instead of refusing the event: for servers, where a field that somebody
+// forgot to list must neither be kept nor stop the change.
+func (l *Log) Withhold(tell func(verb, field string)) *Log {
+	l.withheld = tell
+	return l
+}
+
+// Append records e in tx. It fills in At, Outcome (success) and, from ctx and
+// the verb, what is empty of RequestID, Via, OnBehalfOf, Address and Entity.
+// Detail loses the fields that verbs.go does not list as kept.
 func (l *Log) Append(ctx context.Context, tx *store.Tx, e Event) error {
 	if err := l.complete(ctx, &e); err != nil {
 		return err
 	}
 	family, _, _ := strings.Cut(e.Verb, ".")
-	err := tx.QueryRowContext(ctx, `INSERT INTO audit_events (at, actor, actor_name, family, verb, object, outcome, run_id, request_id, detail)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING seq`,
-		store.Millis(e.At), e.Actor, e.ActorName, family, e.Verb, e.Object, e.Outcome, e.RunID, e.RequestID, string(e.Detail)).Scan(&e.Seq)
+	err := tx.QueryRowContext(ctx, `INSERT INTO audit_events (at, actor, actor_name, family, verb, object, outcome, run_id, request_id,
+			via, on_behalf_of, address, rule, entity, detail)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING seq`,
+		store.Millis(e.At), e.Actor, e.ActorName, family, e.Verb, e.Object, e.Outcome, e.RunID, e.RequestID,
+		e.Via, e.OnBehalfOf, e.Address, e.Rule, e.Entity, string(e.Detail)).Scan(&e.Seq)
 	if err != nil {
 		return fmt.Errorf("append audit event %s on %s: %w", e.Verb, e.Object, err)
 	}
@@ -94,8 +125,16 @@ func (l *Log) complete(ctx context.Context, e *Event) error {
 	if e.ActorName == System {
 		e.ActorName = "Sphera"
 	}
-	if e.RequestID == "" {
-		e.RequestID = RequestID(ctx)
+	e.from(OriginOf(ctx))
+	verb, err := l.typed(e)
+	if err != nil {
+		return err
+	}
+	if e.Entity == "" && verb.Entity {
+		e.Entity = e.Object
+	}
+	if e.Entity == "" && e.RunID != "" {
+		e.Entity = OriginOf(ctx).Entity
 	}
 	if len(e.Detail) == 0 {
 		e.Detail = json.RawMessage("{}")
@@ -123,17 +162,4 @@ func Detail(pairs ...any) json.RawMessage {
 		return json.RawMessage(`{"error":"detail could not be encoded"}`)
 	}
 	return raw
-}
-
-type requestIDKey struct{}
-
-// WithRequestID returns a context whose events carry the id of the request.
-func WithRequestID(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, requestIDKey{}, id)
-}
-
-// RequestID returns the id that WithRequestID put into ctx, or "".
-func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
 }

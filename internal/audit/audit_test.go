@@ -37,7 +37,7 @@ func TestListFiltersNewestFirst(t *testing.T) {
 		appendAll(t, db, log,
 			audit.Event{Actor: "ada", Verb: "entity.create", Object: "Component/checkout", RunID: "r1"},
 			audit.Event{Actor: "bob", Verb: "entity.delete", Object: "Component/checkout"},
-			audit.Event{Actor: "ada", Verb: "entity_type.create", Object: "blueprint/Component"},
+			audit.Event{Actor: "ada", Verb: "blueprint.create", Object: "blueprint/Component"},
 			audit.Event{Actor: "ada", Verb: "auth.login", Object: "user/ada", Outcome: audit.Failure},
 		)
 		cases := []struct {
@@ -45,9 +45,9 @@ func TestListFiltersNewestFirst(t *testing.T) {
 			filter audit.Filter
 			want   string
 		}{
-			{"all", audit.Filter{}, "auth.login entity_type.create entity.delete entity.create"},
+			{"all", audit.Filter{}, "auth.login blueprint.create entity.delete entity.create"},
 			{"object", audit.Filter{Object: "Component/checkout"}, "entity.delete entity.create"},
-			{"actor", audit.Filter{Actor: "ada"}, "auth.login entity_type.create entity.create"},
+			{"actor", audit.Filter{Actor: "ada"}, "auth.login blueprint.create entity.create"},
 			{"run", audit.Filter{RunID: "r1"}, "entity.create"},
 			{"family", audit.Filter{Verb: "entity"}, "entity.delete entity.create"},
 			{"family with dot", audit.Filter{Verb: "entity."}, "entity.delete entity.create"},
@@ -198,4 +198,69 @@ func TestAppendRefusesIncompleteEvents(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
+}
+
+func TestS56_EventsHoldOnlyListedFields(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		log := audit.New(fixed)
+		try := func(log *audit.Log, e audit.Event) error {
+			return db.Tx(t.Context(), func(tx *store.Tx) error { return log.Append(t.Context(), tx, e) })
+		}
+		unlisted := audit.Event{Actor: "ada", Verb: "token.create", Object: "token/1", Detail: audit.Detail("name", "ci", "value", "spu_secret")}
+		if err := try(log, unlisted); err == nil || !strings.Contains(err.Error(), `"value" is not listed`) {
+			t.Errorf("an unlisted field: %v", err)
+		}
+		if err := try(log, audit.Event{Actor: "ada", Verb: "no.verb", Object: "x"}); err == nil {
+			t.Error("an unlisted verb was taken")
+		}
+		var told []string
+		server := audit.New(fixed).Withhold(func(verb, field string) { told = append(told, verb+" "+field) })
+		if err := try(server, unlisted); err != nil {
+			t.Fatal(err)
+		}
+		denied := audit.Event{Actor: "ada", Verb: "catalog.write", Object: "Component/x", Outcome: audit.Denied, Rule: "owners-write-catalog", Detail: audit.Detail("reason", "no")}
+		if err := try(log, denied); err != nil {
+			t.Fatal(err)
+		}
+		events, _, err := log.List(t.Context(), db, audit.Filter{})
+		if err != nil || len(events) != 2 {
+			t.Fatalf("%d events, %v", len(events), err)
+		}
+		if text := string(events[1].Detail); strings.Contains(text, "secret") || !strings.Contains(text, "ci") {
+			t.Errorf("kept %s", text)
+		}
+		if len(told) != 1 || told[0] != "token.create value" || events[0].Rule != "owners-write-catalog" {
+			t.Errorf("told %q, rule %q", told, events[0].Rule)
+		}
+	})
+}
+
+func TestAppendTakesWhereEventsComeFrom(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		log := audit.New(fixed)
+		ctx := audit.WithOrigin(t.Context(), audit.Origin{RequestID: "r", Address: "192.0.2.7", Via: "token", OnBehalfOf: "bob", Entity: "Component/pay"})
+		err := db.Tx(ctx, func(tx *store.Tx) error {
+			return errors.Join(
+				log.Append(ctx, tx, audit.Event{Actor: "ada", Verb: "entity.update", Object: "Component/checkout"}),
+				log.Append(ctx, tx, audit.Event{Actor: "ada", Verb: "pull_request.open", Object: "pull-request/gitops/1", RunID: "r1"}),
+				log.Append(ctx, tx, audit.Event{Actor: audit.System, Verb: "run.end", Object: "run/r1"}),
+			)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		events, _, err := log.List(ctx, db, audit.Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := events[2]; e.Entity != "Component/checkout" || e.Address != "192.0.2.7" || e.Via != "token" || e.OnBehalfOf != "bob" {
+			t.Errorf("a change of an entity: %+v", e)
+		}
+		if e := events[1]; e.Entity != "Component/pay" {
+			t.Errorf("what a run did is not on the timeline of its entity: %+v", e)
+		}
+		if e := events[0]; e.Via != "" || e.Entity != "" {
+			t.Errorf("the portal itself: %+v", e)
+		}
+	})
 }

@@ -54,7 +54,7 @@ func (l *Log) List(ctx context.Context, db *store.DB, f Filter) ([]Event, string
 		return nil, "", err
 	}
 	args = append(args, limit+1)
-	query := `SELECT seq, at, actor, actor_name, verb, object, outcome, run_id, request_id, detail FROM audit_events` +
+	query := `SELECT ` + eventColumns + ` FROM audit_events` +
 		where + ` ORDER BY seq DESC LIMIT $` + strconv.Itoa(len(args))
 	rows, err := db.Read().QueryContext(ctx, query, args...)
 	events, err := store.All(rows, err, scan)
@@ -108,11 +108,14 @@ func (f Filter) conditions() (string, []any, error) {
 	return " WHERE " + strings.Join(terms, " AND "), args, nil
 }
 
+const eventColumns = "seq, at, actor, actor_name, verb, object, outcome, run_id, request_id, via, on_behalf_of, address, rule, entity, detail"
+
 func scan(row interface{ Scan(...any) error }) (Event, error) {
 	var e Event
 	var at int64
 	var detail string
-	if err := row.Scan(&e.Seq, &at, &e.Actor, &e.ActorName, &e.Verb, &e.Object, &e.Outcome, &e.RunID, &e.RequestID, &detail); err != nil {
+	if err := row.Scan(&e.Seq, &at, &e.Actor, &e.ActorName, &e.Verb, &e.Object, &e.Outcome, &e.RunID, &e.RequestID,
+		&e.Via, &e.OnBehalfOf, &e.Address, &e.Rule, &e.Entity, &detail); err != nil {
 		return Event{}, err
 	}
 	e.At, e.Detail = store.Time(at), json.RawMessage(detail)

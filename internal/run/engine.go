@@ -274,6 +274,14 @@ func (e *Engine) record(ctx context.Context, tx *store.Tx, r *Run, by action.Act
 		id = "system"
 	}
 	return e.audit.Append(ctx, tx, audit.Event{
-		Actor: id, ActorName: name, Verb: verb, Object: "run/" + r.ID, Outcome: outcome, RunID: r.ID, Detail: raw,
+		Actor: id, ActorName: name, Verb: verb, Object: "run/" + r.ID, Outcome: outcome, RunID: r.ID, Entity: about(r), Detail: raw,
 	})
+}
+
+// about is the entity whose timeline a run is on: the first it works on.
+func about(r *Run) string {
+	if len(r.Entities) == 0 {
+		return ""
+	}
+	return r.Entities[0]
 }

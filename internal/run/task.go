@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sphera/action"
+	"sphera/internal/audit"
 )
 
 // Defaults and bounds of one attempt.
@@ -187,6 +188,7 @@ func (e *Engine) failpoint(t *task, name string) {
 // ends itself, fails the step and not the server.
 func (e *Engine) call(ctx context.Context, t *task, kind action.StepType, x *action.Exec) (result json.RawMessage, err error) {
 	step := t.step()
+	ctx = audit.WithEntity(ctx, about(&t.Run))
 	done := make(chan struct{})
 	go func() {
 		finished := false
