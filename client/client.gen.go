@@ -1553,16 +1553,21 @@ type EntitySearch struct {
 
 // Event defines model for Event.
 type Event struct {
-	Actor     string      `json:"actor"`
-	ActorName string      `json:"actorName"`
-	At        time.Time   `json:"at"`
-	Detail    interface{} `json:"detail"`
-	Object    string      `json:"object"`
-	Outcome   string      `json:"outcome"`
-	RequestID *string     `json:"requestId,omitempty"`
-	RunID     *string     `json:"runId,omitempty"`
-	Seq       int64       `json:"seq"`
-	Verb      string      `json:"verb"`
+	Actor      string      `json:"actor"`
+	ActorName  string      `json:"actorName"`
+	Address    *string     `json:"address,omitempty"`
+	At         time.Time   `json:"at"`
+	Detail     interface{} `json:"detail"`
+	Entity     *string     `json:"entity,omitempty"`
+	Object     string      `json:"object"`
+	OnBehalfOf *string     `json:"onBehalfOf,omitempty"`
+	Outcome    string      `json:"outcome"`
+	RequestID  *string     `json:"requestId,omitempty"`
+	Rule       *string     `json:"rule,omitempty"`
+	RunID      *string     `json:"runId,omitempty"`
+	Seq        int64       `json:"seq"`
+	Verb       string      `json:"verb"`
+	Via        *string     `json:"via,omitempty"`
 }
 
 // ExplainAnswer defines model for ExplainAnswer.
@@ -3324,13 +3329,14 @@ type Unfit struct {
 
 // User defines model for User.
 type User struct {
-	CreatedAt time.Time `json:"createdAt"`
-	Email     string    `json:"email"`
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Roles     []string  `json:"roles"`
-	Status    string    `json:"status"`
-	Teams     []string  `json:"teams"`
+	Contractor *bool     `json:"contractor,omitempty"`
+	CreatedAt  time.Time `json:"createdAt"`
+	Email      string    `json:"email"`
+	ID         string    `json:"id"`
+	Name       string    `json:"name"`
+	Roles      []string  `json:"roles"`
+	Status     string    `json:"status"`
+	Teams      []string  `json:"teams"`
 }
 
 // UserAnswer defines model for UserAnswer.

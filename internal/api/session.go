@@ -20,7 +20,7 @@ type writerKey struct{}
 type requestKey struct{}
 
 func withPrincipal(ctx context.Context, p auth.Principal) context.Context {
-	return context.WithValue(audit.WithActing(ctx, p.Via, ""), principalKey{}, p)
+	return context.WithValue(audit.WithActing(ctx, p.Via, p.OnBehalfOf), principalKey{}, p)
 }
 
 // who is the user of a request behind a route that needs one.

@@ -4110,16 +4110,21 @@ export interface components {
         Event: {
             actor: string;
             actorName: string;
+            address?: string;
             /** Format: date-time */
             at: string;
             detail: unknown;
+            entity?: string;
             object: string;
+            onBehalfOf?: string;
             outcome: string;
             requestId?: string;
+            rule?: string;
             runId?: string;
             /** Format: int64 */
             seq: number;
             verb: string;
+            via?: string;
         };
         ExplainAnswer: {
             explanation: components["schemas"]["Explanation"];
@@ -5565,6 +5570,7 @@ export interface components {
             value: unknown;
         };
         User: {
+            contractor?: boolean;
             /** Format: date-time */
             createdAt: string;
             email: string;
