@@ -54,10 +54,10 @@ func (l *Log) List(ctx context.Context, db *store.DB, f Filter) ([]Event, string
 		return nil, "", err
 	}
 	args = append(args, limit+1)
-	query := `SELECT ` + eventColumns + ` FROM audit_events` +
+	query := `SELECT ` + Columns + ` FROM audit_events` +
 		where + ` ORDER BY seq DESC LIMIT $` + strconv.Itoa(len(args))
 	rows, err := db.Read().QueryContext(ctx, query, args...)
-	events, err := store.All(rows, err, scan)
+	events, err := store.All(rows, err, Scan)
 	if err != nil {
 		return nil, "", fmt.Errorf("list audit events: %w", err)
 	}
@@ -108,9 +108,11 @@ func (f Filter) conditions() (string, []any, error) {
 	return " WHERE " + strings.Join(terms, " AND "), args, nil
 }
 
-const eventColumns = "seq, at, actor, actor_name, verb, object, outcome, run_id, request_id, via, on_behalf_of, address, rule, entity, detail"
+// Columns are those that Scan reads, in its order.
+const Columns = "seq, at, actor, actor_name, verb, object, outcome, run_id, request_id, via, on_behalf_of, address, rule, entity, detail"
 
-func scan(row interface{ Scan(...any) error }) (Event, error) {
+// Scan reads an event from a row of Columns.
+func Scan(row interface{ Scan(...any) error }) (Event, error) {
 	var e Event
 	var at int64
 	var detail string

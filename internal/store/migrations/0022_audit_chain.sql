@@ -18,12 +18,14 @@ CREATE TABLE audit_chain (
   hash TEXT NOT NULL
 );
 
--- The one row that a sealer locks while it appends: where the chain ends.
+-- The one row that a sealer locks while it appends: where the chain ends. seq
+-- is the highest that is sealed; up to low nothing can come any more.
 CREATE TABLE audit_chain_head (
   one BIGINT PRIMARY KEY CHECK (one = 1),
   log_id TEXT NOT NULL,
   position BIGINT NOT NULL,
   seq BIGINT NOT NULL,
+  low BIGINT NOT NULL,
   hash TEXT NOT NULL,
   sealed_at BIGINT NOT NULL
 );
@@ -33,7 +35,7 @@ CREATE TABLE audit_checkpoints (
   position BIGINT PRIMARY KEY,
   at BIGINT NOT NULL,
   hash TEXT NOT NULL,
-  key_id TEXT NOT NULL,
+  public_key TEXT NOT NULL,
   signature TEXT NOT NULL
 );
 
