@@ -53,6 +53,27 @@ func (e ItemState) Valid() bool {
 	}
 }
 
+// Defines values for KeyKind.
+const (
+	KeyKindClient KeyKind = "client"
+	KeyKindRelay  KeyKind = "relay"
+	KeyKindServer KeyKind = "server"
+)
+
+// Valid indicates whether the value is a known member of the KeyKind enum.
+func (e KeyKind) Valid() bool {
+	switch e {
+	case KeyKindClient:
+		return true
+	case KeyKindRelay:
+		return true
+	case KeyKindServer:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MergeInputMethod.
 const (
 	Merge  MergeInputMethod = "merge"
@@ -65,6 +86,24 @@ func (e MergeInputMethod) Valid() bool {
 	case Merge:
 		return true
 	case Squash:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewKeyKind.
+const (
+	NewKeyKindClient NewKeyKind = "client"
+	NewKeyKindServer NewKeyKind = "server"
+)
+
+// Valid indicates whether the value is a known member of the NewKeyKind enum.
+func (e NewKeyKind) Valid() bool {
+	switch e {
+	case NewKeyKindClient:
+		return true
+	case NewKeyKindServer:
 		return true
 	default:
 		return false
@@ -1241,6 +1280,12 @@ type ClaimedRunsAnswer struct {
 	Runs []Claimed `json:"runs"`
 }
 
+// ClientCount defines model for ClientCount.
+type ClientCount struct {
+	Client string `json:"client"`
+	Count  int64  `json:"count"`
+}
+
 // Comment defines model for Comment.
 type Comment struct {
 	At   time.Time `json:"at"`
@@ -1709,6 +1754,38 @@ type Finding struct {
 	Problem string  `json:"problem"`
 }
 
+// FlagKeysAnswer defines model for FlagKeysAnswer.
+type FlagKeysAnswer struct {
+	Keys []Key `json:"keys"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// FlagTotal defines model for FlagTotal.
+type FlagTotal struct {
+	// Count In the last 24 hours
+	Count         int64      `json:"count"`
+	Environment   string     `json:"environment"`
+	Flag          string     `json:"flag"`
+	LastEvaluated *time.Time `json:"lastEvaluated,omitempty"`
+}
+
+// FlagTotalsAnswer defines model for FlagTotalsAnswer.
+type FlagTotalsAnswer struct {
+	Flags []FlagTotal `json:"flags"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// FlagUsageAnswer defines model for FlagUsageAnswer.
+type FlagUsageAnswer struct {
+	// Ok Always true
+	Ok    bool  `json:"ok"`
+	Usage Usage `json:"usage"`
+}
+
 // FolderAnswer defines model for FolderAnswer.
 type FolderAnswer struct {
 	Folder map[string]interface{} `json:"folder"`
@@ -2000,6 +2077,24 @@ type JqInput struct {
 	Input interface{} `json:"input,omitempty"`
 }
 
+// Key defines model for Key.
+type Key struct {
+	CreatedAt   time.Time  `json:"createdAt"`
+	CreatedBy   string     `json:"createdBy"`
+	Environment string     `json:"environment"`
+	ExpiresAt   *time.Time `json:"expiresAt,omitempty"`
+	Hint        string     `json:"hint"`
+	ID          string     `json:"id"`
+	Kind        KeyKind    `json:"kind"`
+	Name        string     `json:"name"`
+	Origins     *[]string  `json:"origins,omitempty"`
+	Project     *string    `json:"project,omitempty"`
+	UsedAt      *time.Time `json:"usedAt,omitempty"`
+}
+
+// KeyKind defines model for Key.Kind.
+type KeyKind string
+
 // KindExample defines model for KindExample.
 type KindExample struct {
 	UnderscoreID string      `json:"_id"`
@@ -2162,6 +2257,48 @@ type NewEntity struct {
 	Team       interface{}             `json:"team,omitempty"`
 	Title      *string                 `json:"title,omitempty"`
 }
+
+// NewFlagKeyAnswer defines model for NewFlagKeyAnswer.
+type NewFlagKeyAnswer struct {
+	Key Key `json:"key"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+
+	// Secret The key itself. It is not kept and not shown again
+	Secret string `json:"secret"`
+}
+
+// NewFlagRelayInputBody defines model for NewFlagRelayInputBody.
+type NewFlagRelayInputBody struct {
+	// Environment The one environment it serves; empty for all
+	Environment *string `json:"environment,omitempty"`
+
+	// ExpiresAt Never when absent
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+
+	// Name Where the relay runs, e.g. the cluster
+	Name string `json:"name"`
+}
+
+// NewKey defines model for NewKey.
+type NewKey struct {
+	// Environment The environment it may ask for; empty for all
+	Environment *string `json:"environment,omitempty"`
+
+	// ExpiresAt Never when absent
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	Kind      NewKeyKind `json:"kind"`
+
+	// Name Who uses it, e.g. the service; usage is counted under it
+	Name string `json:"name"`
+
+	// Origins Client keys: pages that may use it, e.g. https://shop.example.com; * for all
+	Origins *[]string `json:"origins,omitempty"`
+}
+
+// NewKeyKind defines model for NewKey.Kind.
+type NewKeyKind string
 
 // NewPullRequest defines model for NewPullRequest.
 type NewPullRequest struct {
@@ -2455,6 +2592,16 @@ type PlannedStep struct {
 	Undo  *string `json:"undo,omitempty"`
 }
 
+// Point defines model for Point.
+type Point struct {
+	At     time.Time `json:"at"`
+	Count  int64     `json:"count"`
+	Reason string    `json:"reason"`
+
+	// Variation Empty for the default in the code
+	Variation string `json:"variation"`
+}
+
 // PortWebhookAnswer defines model for PortWebhookAnswer.
 type PortWebhookAnswer struct {
 	// Integration As it was sent, with webhookKey and url; the secret is masked
@@ -2688,6 +2835,12 @@ type ReviewRule struct {
 	Name      string   `json:"name"`
 	Paths     []string `json:"paths"`
 	Reviewers []string `json:"reviewers"`
+}
+
+// RotateFlagKeyInputBody defines model for RotateFlagKeyInputBody.
+type RotateFlagKeyInputBody struct {
+	// OverlapMinutes How long the old key lives on; 0 ends it at once
+	OverlapMinutes int64 `json:"overlapMinutes"`
 }
 
 // Run defines model for Run.
@@ -3325,6 +3478,36 @@ type Unfit struct {
 	Identifier string      `json:"identifier"`
 	Problem    string      `json:"problem"`
 	Value      interface{} `json:"value"`
+}
+
+// Unknown defines model for Unknown.
+type Unknown struct {
+	Asked       int64     `json:"asked"`
+	Client      string    `json:"client"`
+	Environment string    `json:"environment"`
+	FirstAt     time.Time `json:"firstAt"`
+	Flag        string    `json:"flag"`
+	LastAt      time.Time `json:"lastAt"`
+	Project     string    `json:"project"`
+}
+
+// UnknownFlagsAnswer defines model for UnknownFlagsAnswer.
+type UnknownFlagsAnswer struct {
+	// Ok Always true
+	Ok      bool      `json:"ok"`
+	Unknown []Unknown `json:"unknown"`
+}
+
+// Usage defines model for Usage.
+type Usage struct {
+	Clients       []ClientCount `json:"clients"`
+	Environment   string        `json:"environment"`
+	From          time.Time     `json:"from"`
+	LastEvaluated *time.Time    `json:"lastEvaluated,omitempty"`
+	Points        []Point       `json:"points"`
+	Step          int64         `json:"step"`
+	To            time.Time     `json:"to"`
+	Total         int64         `json:"total"`
 }
 
 // User defines model for User.
@@ -4045,6 +4228,27 @@ type SearchAllEntitiesParams struct {
 	From *string `form:"from,omitempty" json:"from,omitempty"`
 }
 
+// GetFlagUsageParams defines parameters for GetFlagUsage.
+type GetFlagUsageParams struct {
+	Environment string `form:"environment" json:"environment"`
+
+	// Hours By minute up to 6 hours, by hour beyond
+	Hours *int64 `form:"hours,omitempty" json:"hours,omitempty"`
+}
+
+// ListFlagUsageParams defines parameters for ListFlagUsage.
+type ListFlagUsageParams struct {
+	// Environment All when absent
+	Environment *string `form:"environment,omitempty" json:"environment,omitempty"`
+}
+
+// ListUnknownFlagsParams defines parameters for ListUnknownFlags.
+type ListUnknownFlagsParams struct {
+	// Project All when absent
+	Project *string `form:"project,omitempty" json:"project,omitempty"`
+	Limit   *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // FindPathParams defines parameters for FindPath.
 type FindPathParams struct {
 	// From Blueprint/identifier
@@ -4559,6 +4763,15 @@ type ListPropertiesHistoryJSONRequestBody = HistoryInput
 
 // SearchAllEntitiesJSONRequestBody defines body for SearchAllEntities for application/json ContentType.
 type SearchAllEntitiesJSONRequestBody SearchAllEntitiesJSONBody
+
+// CreateFlagKeyJSONRequestBody defines body for CreateFlagKey for application/json ContentType.
+type CreateFlagKeyJSONRequestBody = NewKey
+
+// RotateFlagKeyJSONRequestBody defines body for RotateFlagKey for application/json ContentType.
+type RotateFlagKeyJSONRequestBody = RotateFlagKeyInputBody
+
+// CreateFlagRelayJSONRequestBody defines body for CreateFlagRelay for application/json ContentType.
+type CreateFlagRelayJSONRequestBody = NewFlagRelayInputBody
 
 // ImportCatalogJSONRequestBody defines body for ImportCatalog for application/json ContentType.
 type ImportCatalogJSONRequestBody = FilesBody
@@ -7880,6 +8093,83 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/export (the `ExportCatalog` operationId).
 	ExportCatalog(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetFlagUsage Get flag usage
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/flags/{key}/usage (the `GetFlagUsage` operationId).
+	GetFlagUsage(ctx context.Context, project string, key string, params *GetFlagUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListFlagKeys List flag keys
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/keys (the `ListFlagKeys` operationId).
+	ListFlagKeys(ctx context.Context, project string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateFlagKeyWithBody Create flag key
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/keys (the `CreateFlagKey` operationId).
+	CreateFlagKeyWithBody(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateFlagKey Create flag key
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/keys (the `CreateFlagKey` operationId).
+	CreateFlagKey(ctx context.Context, project string, body CreateFlagKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeFlagKey Revoke flag key
+	//
+	// Corresponds with DELETE /v1/flag-projects/{project}/keys/{id} (the `RevokeFlagKey` operationId).
+	RevokeFlagKey(ctx context.Context, project string, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateFlagKeyWithBody Rotate flag key
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/keys/{id}/rotate (the `RotateFlagKey` operationId).
+	RotateFlagKeyWithBody(ctx context.Context, project string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateFlagKey Rotate flag key
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/keys/{id}/rotate (the `RotateFlagKey` operationId).
+	RotateFlagKey(ctx context.Context, project string, id string, body RotateFlagKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListFlagUsage List flag usage
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/usage (the `ListFlagUsage` operationId).
+	ListFlagUsage(ctx context.Context, project string, params *ListFlagUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListFlagRelays List flag relays
+	//
+	// Corresponds with GET /v1/flag-relays (the `ListFlagRelays` operationId).
+	ListFlagRelays(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateFlagRelayWithBody Create flag relay
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/flag-relays (the `CreateFlagRelay` operationId).
+	CreateFlagRelayWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateFlagRelay Create flag relay
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/flag-relays (the `CreateFlagRelay` operationId).
+	CreateFlagRelay(ctx context.Context, body CreateFlagRelayJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeFlagRelay Revoke flag relay
+	//
+	// Corresponds with DELETE /v1/flag-relays/{id} (the `RevokeFlagRelay` operationId).
+	RevokeFlagRelay(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListUnknownFlags List unknown flags
+	//
+	// Corresponds with GET /v1/flags/unknown (the `ListUnknownFlags` operationId).
+	ListUnknownFlags(ctx context.Context, params *ListUnknownFlagsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// FindPath Find path
 	//
@@ -11465,6 +11755,213 @@ func (c *Client) Events(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 // Corresponds with GET /v1/export (the `ExportCatalog` operationId).
 func (c *Client) ExportCatalog(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewExportCatalogRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetFlagUsage Get flag usage
+//
+// Corresponds with GET /v1/flag-projects/{project}/flags/{key}/usage (the `GetFlagUsage` operationId).
+func (c *Client) GetFlagUsage(ctx context.Context, project string, key string, params *GetFlagUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetFlagUsageRequest(c.Server, project, key, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListFlagKeys List flag keys
+//
+// Corresponds with GET /v1/flag-projects/{project}/keys (the `ListFlagKeys` operationId).
+func (c *Client) ListFlagKeys(ctx context.Context, project string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListFlagKeysRequest(c.Server, project)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateFlagKeyWithBody Create flag key
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/keys (the `CreateFlagKey` operationId).
+func (c *Client) CreateFlagKeyWithBody(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFlagKeyRequestWithBody(c.Server, project, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateFlagKey Create flag key
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/keys (the `CreateFlagKey` operationId).
+func (c *Client) CreateFlagKey(ctx context.Context, project string, body CreateFlagKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFlagKeyRequest(c.Server, project, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeFlagKey Revoke flag key
+//
+// Corresponds with DELETE /v1/flag-projects/{project}/keys/{id} (the `RevokeFlagKey` operationId).
+func (c *Client) RevokeFlagKey(ctx context.Context, project string, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeFlagKeyRequest(c.Server, project, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateFlagKeyWithBody Rotate flag key
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/keys/{id}/rotate (the `RotateFlagKey` operationId).
+func (c *Client) RotateFlagKeyWithBody(ctx context.Context, project string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateFlagKeyRequestWithBody(c.Server, project, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateFlagKey Rotate flag key
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/keys/{id}/rotate (the `RotateFlagKey` operationId).
+func (c *Client) RotateFlagKey(ctx context.Context, project string, id string, body RotateFlagKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateFlagKeyRequest(c.Server, project, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListFlagUsage List flag usage
+//
+// Corresponds with GET /v1/flag-projects/{project}/usage (the `ListFlagUsage` operationId).
+func (c *Client) ListFlagUsage(ctx context.Context, project string, params *ListFlagUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListFlagUsageRequest(c.Server, project, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListFlagRelays List flag relays
+//
+// Corresponds with GET /v1/flag-relays (the `ListFlagRelays` operationId).
+func (c *Client) ListFlagRelays(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListFlagRelaysRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateFlagRelayWithBody Create flag relay
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/flag-relays (the `CreateFlagRelay` operationId).
+func (c *Client) CreateFlagRelayWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFlagRelayRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateFlagRelay Create flag relay
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/flag-relays (the `CreateFlagRelay` operationId).
+func (c *Client) CreateFlagRelay(ctx context.Context, body CreateFlagRelayJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFlagRelayRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeFlagRelay Revoke flag relay
+//
+// Corresponds with DELETE /v1/flag-relays/{id} (the `RevokeFlagRelay` operationId).
+func (c *Client) RevokeFlagRelay(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeFlagRelayRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListUnknownFlags List unknown flags
+//
+// Corresponds with GET /v1/flags/unknown (the `ListUnknownFlags` operationId).
+func (c *Client) ListUnknownFlags(ctx context.Context, params *ListUnknownFlagsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListUnknownFlagsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -20632,6 +21129,486 @@ func NewExportCatalogRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewGetFlagUsageRequest constructs an http.Request for the GetFlagUsage method
+func NewGetFlagUsageRequest(server string, project string, key string, params *GetFlagUsageParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/flags/%s/usage", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "environment", params.Environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Hours != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "hours", *params.Hours, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListFlagKeysRequest constructs an http.Request for the ListFlagKeys method
+func NewListFlagKeysRequest(server string, project string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/keys", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateFlagKeyRequest calls the generic CreateFlagKey builder with application/json body
+func NewCreateFlagKeyRequest(server string, project string, body CreateFlagKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateFlagKeyRequestWithBody(server, project, "application/json", bodyReader)
+}
+
+// NewCreateFlagKeyRequestWithBody constructs an http.Request for the CreateFlagKey method, with any body, and a specified content type
+func NewCreateFlagKeyRequestWithBody(server string, project string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/keys", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRevokeFlagKeyRequest constructs an http.Request for the RevokeFlagKey method
+func NewRevokeFlagKeyRequest(server string, project string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/keys/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRotateFlagKeyRequest calls the generic RotateFlagKey builder with application/json body
+func NewRotateFlagKeyRequest(server string, project string, id string, body RotateFlagKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRotateFlagKeyRequestWithBody(server, project, id, "application/json", bodyReader)
+}
+
+// NewRotateFlagKeyRequestWithBody constructs an http.Request for the RotateFlagKey method, with any body, and a specified content type
+func NewRotateFlagKeyRequestWithBody(server string, project string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/keys/%s/rotate", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListFlagUsageRequest constructs an http.Request for the ListFlagUsage method
+func NewListFlagUsageRequest(server string, project string, params *ListFlagUsageParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/usage", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Environment != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "environment", *params.Environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListFlagRelaysRequest constructs an http.Request for the ListFlagRelays method
+func NewListFlagRelaysRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-relays")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateFlagRelayRequest calls the generic CreateFlagRelay builder with application/json body
+func NewCreateFlagRelayRequest(server string, body CreateFlagRelayJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateFlagRelayRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateFlagRelayRequestWithBody constructs an http.Request for the CreateFlagRelay method, with any body, and a specified content type
+func NewCreateFlagRelayRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-relays")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRevokeFlagRelayRequest constructs an http.Request for the RevokeFlagRelay method
+func NewRevokeFlagRelayRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-relays/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListUnknownFlagsRequest constructs an http.Request for the ListUnknownFlags method
+func NewListUnknownFlagsRequest(server string, params *ListUnknownFlagsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flags/unknown")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Project != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "project", *params.Project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewFindPathRequest constructs an http.Request for the FindPath method
 func NewFindPathRequest(server string, params *FindPathParams) (*http.Request, error) {
 	var err error
@@ -28636,6 +29613,97 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/export (the `ExportCatalog` operationId).
 	ExportCatalogWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ExportCatalogResponse, error)
 
+	// GetFlagUsageWithResponse Get flag usage
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/flags/{key}/usage (the `GetFlagUsage` operationId).
+	GetFlagUsageWithResponse(ctx context.Context, project string, key string, params *GetFlagUsageParams, reqEditors ...RequestEditorFn) (*GetFlagUsageResponse, error)
+
+	// ListFlagKeysWithResponse List flag keys
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/keys (the `ListFlagKeys` operationId).
+	ListFlagKeysWithResponse(ctx context.Context, project string, reqEditors ...RequestEditorFn) (*ListFlagKeysResponse, error)
+
+	// CreateFlagKeyWithBodyWithResponse Create flag key
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/keys (the `CreateFlagKey` operationId).
+	CreateFlagKeyWithBodyWithResponse(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFlagKeyResponse, error)
+
+	// CreateFlagKeyWithResponse Create flag key
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/keys (the `CreateFlagKey` operationId).
+	CreateFlagKeyWithResponse(ctx context.Context, project string, body CreateFlagKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFlagKeyResponse, error)
+
+	// RevokeFlagKeyWithResponse Revoke flag key
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/flag-projects/{project}/keys/{id} (the `RevokeFlagKey` operationId).
+	RevokeFlagKeyWithResponse(ctx context.Context, project string, id string, reqEditors ...RequestEditorFn) (*RevokeFlagKeyResponse, error)
+
+	// RotateFlagKeyWithBodyWithResponse Rotate flag key
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/keys/{id}/rotate (the `RotateFlagKey` operationId).
+	RotateFlagKeyWithBodyWithResponse(ctx context.Context, project string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateFlagKeyResponse, error)
+
+	// RotateFlagKeyWithResponse Rotate flag key
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/keys/{id}/rotate (the `RotateFlagKey` operationId).
+	RotateFlagKeyWithResponse(ctx context.Context, project string, id string, body RotateFlagKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateFlagKeyResponse, error)
+
+	// ListFlagUsageWithResponse List flag usage
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/usage (the `ListFlagUsage` operationId).
+	ListFlagUsageWithResponse(ctx context.Context, project string, params *ListFlagUsageParams, reqEditors ...RequestEditorFn) (*ListFlagUsageResponse, error)
+
+	// ListFlagRelaysWithResponse List flag relays
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flag-relays (the `ListFlagRelays` operationId).
+	ListFlagRelaysWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListFlagRelaysResponse, error)
+
+	// CreateFlagRelayWithBodyWithResponse Create flag relay
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-relays (the `CreateFlagRelay` operationId).
+	CreateFlagRelayWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFlagRelayResponse, error)
+
+	// CreateFlagRelayWithResponse Create flag relay
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-relays (the `CreateFlagRelay` operationId).
+	CreateFlagRelayWithResponse(ctx context.Context, body CreateFlagRelayJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFlagRelayResponse, error)
+
+	// RevokeFlagRelayWithResponse Revoke flag relay
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/flag-relays/{id} (the `RevokeFlagRelay` operationId).
+	RevokeFlagRelayWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeFlagRelayResponse, error)
+
+	// ListUnknownFlagsWithResponse List unknown flags
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flags/unknown (the `ListUnknownFlags` operationId).
+	ListUnknownFlagsWithResponse(ctx context.Context, params *ListUnknownFlagsParams, reqEditors ...RequestEditorFn) (*ListUnknownFlagsResponse, error)
+
 	// FindPathWithResponse Find path
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -34727,6 +35795,486 @@ func (r ExportCatalogResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ExportCatalogResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetFlagUsageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagUsageAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetFlagUsageResponse) GetJSON200() *FlagUsageAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetFlagUsageResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetFlagUsageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetFlagUsageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetFlagUsageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetFlagUsageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListFlagKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagKeysAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListFlagKeysResponse) GetJSON200() *FlagKeysAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListFlagKeysResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListFlagKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListFlagKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListFlagKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListFlagKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateFlagKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NewFlagKeyAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateFlagKeyResponse) GetJSON201() *NewFlagKeyAnswer {
+	return r.JSON201
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateFlagKeyResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateFlagKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateFlagKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateFlagKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateFlagKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokeFlagKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RevokeFlagKeyResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RevokeFlagKeyResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeFlagKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeFlagKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeFlagKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeFlagKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RotateFlagKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NewFlagKeyAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r RotateFlagKeyResponse) GetJSON201() *NewFlagKeyAnswer {
+	return r.JSON201
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RotateFlagKeyResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateFlagKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateFlagKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateFlagKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateFlagKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListFlagUsageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagTotalsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListFlagUsageResponse) GetJSON200() *FlagTotalsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListFlagUsageResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListFlagUsageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListFlagUsageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListFlagUsageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListFlagUsageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListFlagRelaysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagKeysAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListFlagRelaysResponse) GetJSON200() *FlagKeysAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListFlagRelaysResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListFlagRelaysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListFlagRelaysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListFlagRelaysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListFlagRelaysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateFlagRelayResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NewFlagKeyAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateFlagRelayResponse) GetJSON201() *NewFlagKeyAnswer {
+	return r.JSON201
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateFlagRelayResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateFlagRelayResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateFlagRelayResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateFlagRelayResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateFlagRelayResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokeFlagRelayResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RevokeFlagRelayResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RevokeFlagRelayResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeFlagRelayResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeFlagRelayResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeFlagRelayResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeFlagRelayResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListUnknownFlagsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *UnknownFlagsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListUnknownFlagsResponse) GetJSON200() *UnknownFlagsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListUnknownFlagsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListUnknownFlagsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListUnknownFlagsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListUnknownFlagsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListUnknownFlagsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -43752,6 +45300,175 @@ func (c *ClientWithResponses) ExportCatalogWithResponse(ctx context.Context, req
 	return ParseExportCatalogResponse(rsp)
 }
 
+// GetFlagUsageWithResponse Get flag usage
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flag-projects/{project}/flags/{key}/usage (the `GetFlagUsage` operationId).
+func (c *ClientWithResponses) GetFlagUsageWithResponse(ctx context.Context, project string, key string, params *GetFlagUsageParams, reqEditors ...RequestEditorFn) (*GetFlagUsageResponse, error) {
+	rsp, err := c.GetFlagUsage(ctx, project, key, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetFlagUsageResponse(rsp)
+}
+
+// ListFlagKeysWithResponse List flag keys
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flag-projects/{project}/keys (the `ListFlagKeys` operationId).
+func (c *ClientWithResponses) ListFlagKeysWithResponse(ctx context.Context, project string, reqEditors ...RequestEditorFn) (*ListFlagKeysResponse, error) {
+	rsp, err := c.ListFlagKeys(ctx, project, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListFlagKeysResponse(rsp)
+}
+
+// CreateFlagKeyWithBodyWithResponse Create flag key
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/keys (the `CreateFlagKey` operationId).
+func (c *ClientWithResponses) CreateFlagKeyWithBodyWithResponse(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFlagKeyResponse, error) {
+	rsp, err := c.CreateFlagKeyWithBody(ctx, project, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateFlagKeyResponse(rsp)
+}
+
+// CreateFlagKeyWithResponse Create flag key
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/keys (the `CreateFlagKey` operationId).
+func (c *ClientWithResponses) CreateFlagKeyWithResponse(ctx context.Context, project string, body CreateFlagKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFlagKeyResponse, error) {
+	rsp, err := c.CreateFlagKey(ctx, project, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateFlagKeyResponse(rsp)
+}
+
+// RevokeFlagKeyWithResponse Revoke flag key
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/flag-projects/{project}/keys/{id} (the `RevokeFlagKey` operationId).
+func (c *ClientWithResponses) RevokeFlagKeyWithResponse(ctx context.Context, project string, id string, reqEditors ...RequestEditorFn) (*RevokeFlagKeyResponse, error) {
+	rsp, err := c.RevokeFlagKey(ctx, project, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeFlagKeyResponse(rsp)
+}
+
+// RotateFlagKeyWithBodyWithResponse Rotate flag key
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/keys/{id}/rotate (the `RotateFlagKey` operationId).
+func (c *ClientWithResponses) RotateFlagKeyWithBodyWithResponse(ctx context.Context, project string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateFlagKeyResponse, error) {
+	rsp, err := c.RotateFlagKeyWithBody(ctx, project, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateFlagKeyResponse(rsp)
+}
+
+// RotateFlagKeyWithResponse Rotate flag key
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/keys/{id}/rotate (the `RotateFlagKey` operationId).
+func (c *ClientWithResponses) RotateFlagKeyWithResponse(ctx context.Context, project string, id string, body RotateFlagKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateFlagKeyResponse, error) {
+	rsp, err := c.RotateFlagKey(ctx, project, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateFlagKeyResponse(rsp)
+}
+
+// ListFlagUsageWithResponse List flag usage
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flag-projects/{project}/usage (the `ListFlagUsage` operationId).
+func (c *ClientWithResponses) ListFlagUsageWithResponse(ctx context.Context, project string, params *ListFlagUsageParams, reqEditors ...RequestEditorFn) (*ListFlagUsageResponse, error) {
+	rsp, err := c.ListFlagUsage(ctx, project, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListFlagUsageResponse(rsp)
+}
+
+// ListFlagRelaysWithResponse List flag relays
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flag-relays (the `ListFlagRelays` operationId).
+func (c *ClientWithResponses) ListFlagRelaysWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListFlagRelaysResponse, error) {
+	rsp, err := c.ListFlagRelays(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListFlagRelaysResponse(rsp)
+}
+
+// CreateFlagRelayWithBodyWithResponse Create flag relay
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-relays (the `CreateFlagRelay` operationId).
+func (c *ClientWithResponses) CreateFlagRelayWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFlagRelayResponse, error) {
+	rsp, err := c.CreateFlagRelayWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateFlagRelayResponse(rsp)
+}
+
+// CreateFlagRelayWithResponse Create flag relay
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-relays (the `CreateFlagRelay` operationId).
+func (c *ClientWithResponses) CreateFlagRelayWithResponse(ctx context.Context, body CreateFlagRelayJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFlagRelayResponse, error) {
+	rsp, err := c.CreateFlagRelay(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateFlagRelayResponse(rsp)
+}
+
+// RevokeFlagRelayWithResponse Revoke flag relay
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/flag-relays/{id} (the `RevokeFlagRelay` operationId).
+func (c *ClientWithResponses) RevokeFlagRelayWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeFlagRelayResponse, error) {
+	rsp, err := c.RevokeFlagRelay(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeFlagRelayResponse(rsp)
+}
+
+// ListUnknownFlagsWithResponse List unknown flags
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flags/unknown (the `ListUnknownFlags` operationId).
+func (c *ClientWithResponses) ListUnknownFlagsWithResponse(ctx context.Context, params *ListUnknownFlagsParams, reqEditors ...RequestEditorFn) (*ListUnknownFlagsResponse, error) {
+	rsp, err := c.ListUnknownFlags(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListUnknownFlagsResponse(rsp)
+}
+
 // FindPathWithResponse Find path
 //
 // Returns a wrapper object for the known response body format(s).
@@ -49585,6 +51302,336 @@ func ParseExportCatalogResponse(rsp *http.Response) (*ExportCatalogResponse, err
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest FilesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetFlagUsageResponse parses an HTTP response from a GetFlagUsageWithResponse call
+func ParseGetFlagUsageResponse(rsp *http.Response) (*GetFlagUsageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetFlagUsageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagUsageAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListFlagKeysResponse parses an HTTP response from a ListFlagKeysWithResponse call
+func ParseListFlagKeysResponse(rsp *http.Response) (*ListFlagKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListFlagKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagKeysAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateFlagKeyResponse parses an HTTP response from a CreateFlagKeyWithResponse call
+func ParseCreateFlagKeyResponse(rsp *http.Response) (*CreateFlagKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateFlagKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NewFlagKeyAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeFlagKeyResponse parses an HTTP response from a RevokeFlagKeyWithResponse call
+func ParseRevokeFlagKeyResponse(rsp *http.Response) (*RevokeFlagKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeFlagKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRotateFlagKeyResponse parses an HTTP response from a RotateFlagKeyWithResponse call
+func ParseRotateFlagKeyResponse(rsp *http.Response) (*RotateFlagKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateFlagKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NewFlagKeyAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListFlagUsageResponse parses an HTTP response from a ListFlagUsageWithResponse call
+func ParseListFlagUsageResponse(rsp *http.Response) (*ListFlagUsageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListFlagUsageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagTotalsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListFlagRelaysResponse parses an HTTP response from a ListFlagRelaysWithResponse call
+func ParseListFlagRelaysResponse(rsp *http.Response) (*ListFlagRelaysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListFlagRelaysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagKeysAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateFlagRelayResponse parses an HTTP response from a CreateFlagRelayWithResponse call
+func ParseCreateFlagRelayResponse(rsp *http.Response) (*CreateFlagRelayResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateFlagRelayResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NewFlagKeyAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeFlagRelayResponse parses an HTTP response from a RevokeFlagRelayWithResponse call
+func ParseRevokeFlagRelayResponse(rsp *http.Response) (*RevokeFlagRelayResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeFlagRelayResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListUnknownFlagsResponse parses an HTTP response from a ListUnknownFlagsWithResponse call
+func ParseListUnknownFlagsResponse(rsp *http.Response) (*ListUnknownFlagsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListUnknownFlagsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest UnknownFlagsAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

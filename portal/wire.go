@@ -21,6 +21,8 @@ import (
 	"sphera/internal/change"
 	"sphera/internal/fault"
 	"sphera/internal/flag"
+	"sphera/internal/flag/key"
+	flagusage "sphera/internal/flag/usage"
 	"sphera/internal/forge"
 	"sphera/internal/golden"
 	"sphera/internal/hook"
@@ -63,6 +65,8 @@ type parts struct {
 	forge      *forge.Builtin
 	runtime    *runtime.Process
 	flags      *flag.Projects
+	flagKeys   *key.Keys
+	flagUsage  *flagusage.Store
 	secrets    *secret.Slots
 	vault      *secret.Vault
 	hooks      *hook.Hooks
@@ -119,6 +123,8 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 	p.views = view.Open(p.db, p.audit, p.now)
 	p.notices = notify.New(p.db, p.now)
 	p.flags = flag.New(p.db, p.audit, p.now)
+	p.flagKeys = key.New(p.db, p.audit, p.now)
+	p.flagUsage = flagusage.Open(p.db, p.now, instance+"-"+uuid.NewString())
 	p.secrets = secret.New(p.db, p.audit, p.now)
 	sealer, err := secret.OpenSealer(c.dataDir, c.secretKey)
 	if err != nil {
@@ -247,6 +253,7 @@ func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*
 		DB: p.db, Audit: p.audit, Auth: p.auth, Runs: p.runs, Forge: p.forge, Catalog: p.catalog, Sources: p.sources, Runtime: p.runtime,
 		Migrations: p.migrations,
 		Contracts:  p.contracts, Insights: p.insights, Views: p.views,
+		FlagKeys: p.flagKeys, FlagUsage: p.flagUsage,
 		Automation: p.automation,
 		Vault:      p.vault, Hooks: p.hooks, Changes: p.changes, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,
 	}, api.Options{

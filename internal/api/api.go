@@ -20,6 +20,8 @@ import (
 	"sphera/internal/automation"
 	"sphera/internal/catalog"
 	"sphera/internal/change"
+	"sphera/internal/flag/key"
+	"sphera/internal/flag/usage"
 	"sphera/internal/forge"
 	"sphera/internal/golden"
 	"sphera/internal/hook"
@@ -60,6 +62,9 @@ type Deps struct {
 	Changes    *change.Changes
 	// Automation has the actions that are data.
 	Automation *automation.Service
+	// FlagKeys are the keys of the flag server, FlagUsage how flags are used.
+	FlagKeys  *key.Keys
+	FlagUsage *usage.Store
 	// PublicURL is where people and programs reach the portal.
 	PublicURL func() string
 	Log       *slog.Logger
@@ -101,6 +106,8 @@ type API struct {
 	contracts  *golden.Contracts
 	insights   *insight.Insights
 	views      *view.Views
+	flagKeys   *key.Keys
+	flagUses   *usage.Store
 	log        *slog.Logger
 	now        func() time.Time
 	o          Options
@@ -127,7 +134,7 @@ func New(d Deps, o Options) (*API, error) {
 	}
 	a := &API{
 		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, sources: d.Sources, runtime: d.Runtime, automation: d.Automation,
-		contracts: d.Contracts, insights: d.Insights, views: d.Views, log: d.Log, now: d.Now, o: o,
+		contracts: d.Contracts, insights: d.Insights, views: d.Views, flagKeys: d.FlagKeys, flagUses: d.FlagUsage, log: d.Log, now: d.Now, o: o,
 	}
 	a.port = portapi.New(portapi.Deps{
 		DB: d.DB, Audit: d.Audit, Auth: d.Auth, Catalog: d.Catalog, Sources: d.Sources, Migrations: d.Migrations, Log: d.Log, Now: d.Now, Version: o.Version,

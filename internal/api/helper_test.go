@@ -23,6 +23,8 @@ import (
 	"sphera/internal/catalog"
 	"sphera/internal/change"
 	"sphera/internal/flag"
+	"sphera/internal/flag/key"
+	"sphera/internal/flag/usage"
 	"sphera/internal/forge"
 	"sphera/internal/golden"
 	"sphera/internal/hook"
@@ -94,6 +96,7 @@ func start(t *testing.T, db *store.DB, o Options) *harness {
 		DB: db, Audit: events, Auth: h.auth, Catalog: catalog.New(db, events, time.Now), Insights: insight.New(db, time.Now), Views: view.Open(db, events, time.Now),
 		Log: log, Now: time.Now, Metrics: prometheus.NewRegistry(), PublicURL: func() string { return "http://portal.example" },
 	}
+	d.FlagKeys, d.FlagUsage = key.New(db, events, time.Now), usage.Open(db, time.Now, "test")
 	sealer, err := secret.OpenSealer(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)

@@ -111,6 +111,18 @@ func ruleFor(verb string) (rule, bool) {
 			id: "infrastructure-reports-runs", everything: admins,
 			alternative: "Report with the token of a machine that has the role.",
 		}, true
+	case "flag.read":
+		return rule{id: "everybody-reads", everything: all}, true
+	case "flag.keys":
+		return rule{
+			id: "owners-hold-flag-keys", everything: admins, owned: []string{Developer, Manager},
+			alternative: "Ask the team that owns the service for a key.",
+		}, true
+	case "flag.relays":
+		return rule{
+			id: "infrastructure-runs-relays", everything: admins,
+			alternative: "Ask somebody who looks after the portal.",
+		}, true
 	case "user.write":
 		return rule{
 			id: "administrators-manage-users", everything: []string{Administrator},

@@ -42,6 +42,9 @@ func matrix() map[string]map[string]string {
 		"user.write":        {"viewer": "", "developer": "", "manager": "", "infrastructure": "", "administrator": all},
 		"source.report":     {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
 		"source.decide":     {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
+		"flag.read":         {"viewer": all, "developer": all, "manager": all, "infrastructure": all, "administrator": all},
+		"flag.keys":         {"viewer": "", "developer": "o", "manager": "o", "infrastructure": all, "administrator": all},
+		"flag.relays":       {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
 		"no.such":           {"viewer": "", "developer": "", "manager": "", "infrastructure": "", "administrator": ""},
 	}
 }

@@ -1355,6 +1355,144 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/flag-projects/{project}/flags/{key}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get flag usage */
+        get: operations["getFlagUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List flag keys */
+        get: operations["listFlagKeys"];
+        put?: never;
+        /** Create flag key */
+        post: operations["createFlagKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke flag key */
+        delete: operations["revokeFlagKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rotate flag key */
+        post: operations["rotateFlagKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List flag usage */
+        get: operations["listFlagUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-relays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List flag relays */
+        get: operations["listFlagRelays"];
+        put?: never;
+        /** Create flag relay */
+        post: operations["createFlagRelay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-relays/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke flag relay */
+        delete: operations["revokeFlagRelay"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flags/unknown": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List unknown flags */
+        get: operations["listUnknownFlags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/graph/path": {
         parameters: {
             query?: never;
@@ -3848,6 +3986,11 @@ export interface components {
             ok: boolean;
             runs: components["schemas"]["Claimed"][];
         };
+        ClientCount: {
+            client: string;
+            /** Format: int64 */
+            count: number;
+        };
         Comment: {
             /** Format: date-time */
             at: string;
@@ -4237,6 +4380,32 @@ export interface components {
             path?: string;
             problem: string;
         };
+        FlagKeysAnswer: {
+            keys: components["schemas"]["Key"][];
+            /** @description Always true */
+            ok: boolean;
+        };
+        FlagTotal: {
+            /**
+             * Format: int64
+             * @description In the last 24 hours
+             */
+            count: number;
+            environment: string;
+            flag: string;
+            /** Format: date-time */
+            lastEvaluated?: string;
+        };
+        FlagTotalsAnswer: {
+            flags: components["schemas"]["FlagTotal"][];
+            /** @description Always true */
+            ok: boolean;
+        };
+        FlagUsageAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            usage: components["schemas"]["Usage"];
+        };
         FolderAnswer: {
             folder: {
                 [key: string]: unknown;
@@ -4480,6 +4649,23 @@ export interface components {
             /** @description The input itself, instead of an entity */
             input?: unknown;
         };
+        Key: {
+            /** Format: date-time */
+            createdAt: string;
+            createdBy: string;
+            environment: string;
+            /** Format: date-time */
+            expiresAt?: string;
+            hint: string;
+            id: string;
+            /** @enum {string} */
+            kind: "server" | "client" | "relay";
+            name: string;
+            origins?: string[];
+            project?: string;
+            /** Format: date-time */
+            usedAt?: string;
+        };
         KindExample: {
             _id: string;
             data: unknown;
@@ -4610,6 +4796,39 @@ export interface components {
             };
             team?: unknown;
             title?: string | null;
+        };
+        NewFlagKeyAnswer: {
+            key: components["schemas"]["Key"];
+            /** @description Always true */
+            ok: boolean;
+            /** @description The key itself. It is not kept and not shown again */
+            secret: string;
+        };
+        NewFlagRelayInputBody: {
+            /** @description The one environment it serves; empty for all */
+            environment?: string;
+            /**
+             * Format: date-time
+             * @description Never when absent
+             */
+            expiresAt?: string;
+            /** @description Where the relay runs, e.g. the cluster */
+            name: string;
+        };
+        NewKey: {
+            /** @description The environment it may ask for; empty for all */
+            environment?: string;
+            /**
+             * Format: date-time
+             * @description Never when absent
+             */
+            expiresAt?: string;
+            /** @enum {string} */
+            kind: "server" | "client";
+            /** @description Who uses it, e.g. the service; usage is counted under it */
+            name: string;
+            /** @description Client keys: pages that may use it, e.g. https://shop.example.com; * for all */
+            origins?: string[];
         };
         NewPullRequest: {
             /** @description The branch to merge into; the default branch when absent */
@@ -4842,6 +5061,15 @@ export interface components {
             title: string;
             undo?: string;
         };
+        Point: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            count: number;
+            reason: string;
+            /** @description Empty for the default in the code */
+            variation: string;
+        };
         PortWebhookAnswer: {
             /** @description As it was sent, with webhookKey and url; the secret is masked */
             integration: {
@@ -5030,6 +5258,13 @@ export interface components {
             name: string;
             paths: string[];
             reviewers: string[];
+        };
+        RotateFlagKeyInputBody: {
+            /**
+             * Format: int64
+             * @description How long the old key lives on; 0 ends it at once
+             */
+            overlapMinutes: number;
         };
         Run: {
             action: string;
@@ -5568,6 +5803,38 @@ export interface components {
             identifier: string;
             problem: string;
             value: unknown;
+        };
+        Unknown: {
+            /** Format: int64 */
+            asked: number;
+            client: string;
+            environment: string;
+            /** Format: date-time */
+            firstAt: string;
+            flag: string;
+            /** Format: date-time */
+            lastAt: string;
+            project: string;
+        };
+        UnknownFlagsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            unknown: components["schemas"]["Unknown"][];
+        };
+        Usage: {
+            clients: components["schemas"]["ClientCount"][];
+            environment: string;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            lastEvaluated?: string;
+            points: components["schemas"]["Point"][];
+            /** Format: int64 */
+            step: number;
+            /** Format: date-time */
+            to: string;
+            /** Format: int64 */
+            total: number;
         };
         User: {
             contractor?: boolean;
@@ -9227,6 +9494,336 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FilesAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getFlagUsage: {
+        parameters: {
+            query: {
+                environment: string;
+                /** @description By minute up to 6 hours, by hour beyond */
+                hours?: number;
+            };
+            header?: never;
+            path: {
+                project: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagUsageAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listFlagKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagKeysAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createFlagKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewFlagKeyAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    revokeFlagKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    rotateFlagKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateFlagKeyInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewFlagKeyAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listFlagUsage: {
+        parameters: {
+            query?: {
+                /** @description All when absent */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagTotalsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listFlagRelays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagKeysAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createFlagRelay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFlagRelayInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewFlagKeyAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    revokeFlagRelay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listUnknownFlags: {
+        parameters: {
+            query?: {
+                /** @description All when absent */
+                project?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnknownFlagsAnswer"];
                 };
             };
             /** @description Failure */
