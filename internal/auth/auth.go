@@ -85,8 +85,10 @@ type Principal struct {
 	TokenID   string
 	// Kind is what it is; empty counts as a user.
 	Kind string
-	// Scopes narrow what the credential may do; nil is all. See InScope.
+	// Scopes are the verbs that the credential was made for; nil is all.
 	Scopes []string
+	// Limits are the blueprints and environments it was made for; see Within.
+	Limits []string
 	// OnBehalfOf is the id of the user a machine acts for; empty for people.
 	OnBehalfOf string
 	// AuthAt is when the person last proved itself; zero when nobody did.
@@ -94,6 +96,8 @@ type Principal struct {
 	// ViewAs is the id of the administrator who looks at the portal as this
 	// user; such a request only reads.
 	ViewAs string
+	// renew says that the session is to get a new id.
+	renew bool
 }
 
 // Machine reports whether no person stands behind the request.
@@ -116,6 +120,7 @@ type Service struct {
 	hasher    *hasher
 	accounts  *limiter
 	addresses *limiter
+	o         Options
 }
 
 // New returns the service. Rate limits are kept in memory, per replica.
@@ -157,7 +162,7 @@ func (s *Service) event(ctx context.Context, tx *store.Tx, by, verb, object stri
 // shown as they are.
 func nameOf(ctx context.Context, q store.Querier, id string) string {
 	var name string
-	err := q.QueryRowContext(ctx, "SELECT name FROM auth_users WHERE id = $1 UNION ALL SELECT name FROM auth_apps WHERE id = $1", id).Scan(&name)
+	err := q.QueryRowContext(ctx, "SELECT name FROM auth_users WHERE id = $1 UNION ALL SELECT name FROM auth_apps WHERE id = $1 UNION ALL SELECT name FROM auth_services WHERE id = $1", id).Scan(&name)
 	if err != nil {
 		return id
 	}

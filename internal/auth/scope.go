@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -8,74 +10,93 @@ import (
 	"sphera/internal/fault"
 )
 
-// A scope narrows what a credential may do; it never adds a right. It is one
-// of
+// What a credential was made for narrows what it may do; it never adds a right.
+// An entry is one of
 //
-//	read               every verb that only reads
+//	read, write        every verb that only reads, every one that changes
+//	catalog            every verb of a family
 //	catalog.write      one verb
-//	catalog.*          every verb of a group
-//	blueprint:Service  only on entities of this blueprint
+//	blueprint:Service  only entities of this blueprint
 //	environment:dev    only in this environment
 //
-// Verbs add up: one that any of them names is in scope; where none stands, all
-// are. Blueprints and environments each limit: what is changed must be in one
-// of those named.
+// Of the first three at least one must cover a verb; where none stands, all
+// are covered. They are the principal's Scopes. The last two are its Limits.
 const maxScopes = 32
 
-var scopePattern = regexp.MustCompile(`^(read|[a-z][a-z-]{0,39}\.(\*|[a-z][a-z-]{0,39})|(blueprint|environment):[A-Za-z0-9@_.+:\\/=-]{1,100})$`)
+var scopePattern = regexp.MustCompile(`^([a-z][a-z-]{0,39}(\.[a-z][a-z-]{0,39})?|(blueprint|environment):[A-Za-z0-9@_.+:\\/=-]{1,100})$`)
 
-// InScope reports whether a credential with these scopes may be used for verb
-// on something of a blueprint in an environment, empty where it has none. nil
-// scopes are all; an empty list is nothing.
-func InScope(scopes []string, verb, blueprint, environment string) bool {
-	if scopes == nil {
-		return true
+// limited reports whether an entry is a limit and not a scope.
+func limited(entry string) bool { return strings.Contains(entry, ":") }
+
+// checkScopes makes entries ready to be kept; none given is all.
+func checkScopes(entries []string) ([]string, error) {
+	out := sorted(entries)
+	if len(out) > maxScopes {
+		return nil, fault.Field("scopes", "has too many entries", "at most 32")
 	}
-	if len(scopes) == 0 {
-		return false
+	if slices.ContainsFunc(out, func(s string) bool { return !scopePattern.MatchString(s) }) {
+		return nil, fault.Field("scopes", "has an entry that is no scope", "read, write, a family like catalog, a verb like catalog.write, blueprint:NAME or environment:NAME")
 	}
-	reading := strings.HasSuffix(verb, ".read")
-	verbs, named := false, false
-	for _, s := range scopes {
-		if strings.Contains(s, ":") {
-			continue
-		}
-		verbs = true
-		group, all := strings.CutSuffix(s, "*")
-		named = named || s == verb || s == "read" && reading || all && strings.HasPrefix(verb, group)
-	}
-	if verbs && !named {
-		return false
-	}
-	return within(scopes, "blueprint:", blueprint, reading) && within(scopes, "environment:", environment, reading)
+	return out, nil
 }
 
-// within reports whether value is one of those that scopes allow. What is read
-// without a value is a list, whose rows are asked about one by one.
-func within(scopes []string, prefix, value string, reading bool) bool {
+// keepScopes is how entries are kept: as a list, all as nothing.
+func keepScopes(entries []string) (string, error) {
+	if len(entries) == 0 {
+		return "", nil
+	}
+	raw, err := json.Marshal(entries)
+	if err != nil {
+		return "", fmt.Errorf("encode scopes: %w", err)
+	}
+	return string(raw), nil
+}
+
+func keptScopes(text string) ([]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var out []string
+	if err := json.Unmarshal([]byte(text), &out); err != nil {
+		return nil, fmt.Errorf("decode scopes: %w", err)
+	}
+	return out, nil
+}
+
+// narrow sets what a credential was made for.
+func (p Principal) narrow(entries []string) Principal {
+	for _, e := range entries {
+		if limited(e) {
+			p.Limits = append(p.Limits, e)
+		} else {
+			p.Scopes = append(p.Scopes, e)
+		}
+	}
+	return p
+}
+
+// Within reports whether the limits of the credential allow verb on something
+// of a blueprint in an environment, empty where it has none. What is read
+// without naming one is a list, whose rows are asked about one by one.
+func (p Principal) Within(verb, blueprint, environment string) bool {
+	return p.within("blueprint:", verb, blueprint) && p.within("environment:", verb, environment)
+}
+
+func (p Principal) within(kind, verb, value string) bool {
 	limits := false
-	for _, s := range scopes {
-		if allowed, ok := strings.CutPrefix(s, prefix); ok {
+	for _, l := range p.Limits {
+		if allowed, ok := strings.CutPrefix(l, kind); ok {
 			limits = true
 			if allowed == value {
 				return true
 			}
 		}
 	}
-	return !limits || reading && value == ""
+	return !limits || value == "" && strings.HasSuffix(verb, ".read")
 }
 
-// checkScopes makes scopes ready to be kept; none given is nil, which is all.
-func checkScopes(scopes []string) ([]string, error) {
-	if len(scopes) == 0 {
-		return nil, nil
-	}
-	out := sorted(scopes)
-	if len(out) > maxScopes {
-		return nil, fault.Field("scopes", "has too many entries", "at most 32")
-	}
-	if slices.ContainsFunc(out, func(s string) bool { return !scopePattern.MatchString(s) }) {
-		return nil, fault.Field("scopes", "has an entry that is no scope", "read, a verb like catalog.write, a group like catalog.*, blueprint:NAME or environment:NAME")
-	}
-	return out, nil
+// errLimits is the refusal for what a credential was not made for.
+func errLimits() *fault.Error {
+	return fault.Refuse("credential-limits", "This credential was made for another blueprint or environment.",
+		"Use a credential that was made for this one, or do it signed in.", "whoever made the credential")
 }

@@ -30,6 +30,9 @@ const (
 type LoginMeta struct {
 	IP        string
 	UserAgent string
+	// Replaces is the session token that the browser had before; that session
+	// ends with the login.
+	Replaces string
 }
 
 // Session is a login as its owner sees it in the list.
@@ -40,33 +43,73 @@ type Session struct {
 	CreatedAt time.Time `json:"createdAt"`
 	SeenAt    time.Time `json:"seenAt"`
 	ExpiresAt time.Time `json:"expiresAt"`
+	// Issuer is the provider that vouched for the login; empty for a password.
+	Issuer string `json:"issuer,omitempty"`
 }
 
 // Login checks the password and starts a session. The token is returned only
 // here. Wrong password, unknown and suspended account give the same answer in
 // the same time.
 func (s *Service) Login(ctx context.Context, email, password string, from LoginMeta) (string, Principal, error) {
+	if err := s.passwordsOff(s.o.BreakGlass); err != nil {
+		return "", Principal{}, err
+	}
 	user, err := s.verify(ctx, email, password, from.IP)
 	if err != nil {
 		return "", Principal{}, err
 	}
-	token, id, now := secret(secretBytes), uuid.Must(uuid.NewV7()).String(), s.now()
+	if s.o.NoPasswords {
+		if err := s.breakGlass(ctx, user, from.IP); err != nil {
+			return "", Principal{}, err
+		}
+	}
+	token, p := "", Principal{}
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
-		if err := s.makeRoom(ctx, tx, user.ID, now); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO auth_sessions (id, hash, user_id, ip, user_agent, created_at, seen_at, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $6, $7)`,
-			id, fingerprint(token), user.ID, clip(from.IP, 64), clip(from.UserAgent, 200), store.Millis(now), store.Millis(now.Add(absoluteFor)))
-		if err != nil {
-			return err
-		}
-		return s.event(ctx, tx, user.ID, "auth.login", "user/"+user.ID, "address", clip(from.IP, 64))
+		token, p, err = s.startSession(ctx, tx, user, from, login{AuthAt: s.now()})
+		return err
 	})
 	if err != nil {
 		return "", Principal{}, fmt.Errorf("start a session: %w", err)
 	}
-	return token, Principal{User: user, Via: ViaSession, SessionID: id, Kind: KindUser, AuthAt: now}, nil
+	return token, p, nil
+}
+
+// login is what a new session stands on.
+type login struct {
+	AuthAt               time.Time
+	Issuer, Subject, SID string
+	// Refresh is the provider's refresh token, sealed.
+	Refresh string
+}
+
+// startSession makes a session with a new id; the one that the browser had
+// before ends.
+func (s *Service) startSession(ctx context.Context, tx *store.Tx, user User, from LoginMeta, l login) (string, Principal, error) {
+	token, id, now := secret(secretBytes), uuid.Must(uuid.NewV7()).String(), s.now()
+	if err := s.makeRoom(ctx, tx, user.ID, now); err != nil {
+		return "", Principal{}, err
+	}
+	if from.Replaces != "" {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM auth_sessions WHERE hash = $1", fingerprint(from.Replaces)); err != nil {
+			return "", Principal{}, fmt.Errorf("end the session before: %w", err)
+		}
+		tx.Notify(Topic, user.ID)
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO auth_sessions (id, hash, user_id, ip, user_agent, created_at, seen_at, expires_at,
+		auth_at, issuer, subject, sid, refresh, checked_at) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $6)`,
+		id, fingerprint(token), user.ID, clip(from.IP, 64), clip(from.UserAgent, 200), store.Millis(now), store.Millis(now.Add(absoluteFor)),
+		store.Millis(l.AuthAt), l.Issuer, l.Subject, l.SID, l.Refresh)
+	if err != nil {
+		return "", Principal{}, err
+	}
+	pairs := []any{"address", clip(from.IP, 64)}
+	if l.Issuer != "" {
+		pairs = append(pairs, "issuer", l.Issuer)
+	}
+	if err := s.event(ctx, tx, user.ID, "auth.login", "user/"+user.ID, pairs...); err != nil {
+		return "", Principal{}, err
+	}
+	return token, Principal{User: user, Via: ViaSession, SessionID: id, Kind: KindUser, AuthAt: store.Time(store.Millis(l.AuthAt))}, nil
 }
 
 // makeRoom removes ended sessions, and the user's oldest above the limit.
@@ -84,6 +127,12 @@ func (s *Service) makeRoom(ctx context.Context, tx *store.Tx, userID string, now
 func (s *Service) CheckPassword(ctx context.Context, email, password, ip string) (Principal, error) {
 	if strings.HasPrefix(password, userTokenPrefix) {
 		return s.Authenticate(ctx, password)
+	}
+	if strings.HasPrefix(password, serviceTokenPrefix) {
+		return s.byServiceToken(ctx, password)
+	}
+	if err := s.passwordsOff(false); err != nil {
+		return Principal{}, err
 	}
 	user, err := s.verify(ctx, email, password, ip)
 	if err != nil {
@@ -175,13 +224,21 @@ func (s *Service) Authenticate(ctx context.Context, credential string) (Principa
 	if strings.HasPrefix(credential, appTokenPrefix) {
 		return s.byAppToken(ctx, credential)
 	}
+	if strings.HasPrefix(credential, serviceTokenPrefix) {
+		return s.byServiceToken(ctx, credential)
+	}
+	return s.bySession(ctx, credential)
+}
+
+func (s *Service) bySession(ctx context.Context, credential string) (Principal, error) {
 	if len(credential) != 43 { // 32 bytes in base64
 		return Principal{}, errCredential()
 	}
-	var id, userID string
-	var seen, expires int64
-	err := s.db.Read().QueryRowContext(ctx, "SELECT id, user_id, seen_at, expires_at FROM auth_sessions WHERE hash = $1", fingerprint(credential)).
-		Scan(&id, &userID, &seen, &expires)
+	var id, userID, hash string
+	var seen, expires, authAt, oldUntil, renew int64
+	print := fingerprint(credential)
+	err := s.db.Read().QueryRowContext(ctx, `SELECT id, user_id, hash, seen_at, expires_at, auth_at, old_until, renew FROM auth_sessions
+		WHERE hash = $1 OR old_hash = $1`, print).Scan(&id, &userID, &hash, &seen, &expires, &authAt, &oldUntil, &renew)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Principal{}, errCredential()
 	}
@@ -189,6 +246,9 @@ func (s *Service) Authenticate(ctx context.Context, credential string) (Principa
 		return Principal{}, fmt.Errorf("read a session: %w", err)
 	}
 	now := s.now()
+	if hash != print && !now.Before(store.Time(oldUntil)) {
+		return Principal{}, errCredential()
+	}
 	if !now.Before(store.Time(expires)) || now.Sub(store.Time(seen)) >= idleFor {
 		return Principal{}, fault.New(fault.Unauthorized, "Your session has ended. Sign in again to go on.")
 	}
@@ -201,7 +261,7 @@ func (s *Service) Authenticate(ctx context.Context, credential string) (Principa
 			return Principal{}, err
 		}
 	}
-	return Principal{User: user, Via: ViaSession, SessionID: id, Kind: KindUser}, nil
+	return Principal{User: user, Via: ViaSession, SessionID: id, Kind: KindUser, AuthAt: store.Time(authAt), renew: renew != 0 && hash == print}, nil
 }
 
 // touch keeps "last seen"; a full disk must not sign people out.
@@ -246,13 +306,13 @@ func (s *Service) Logout(ctx context.Context, token string) error {
 // Sessions lists the user's sessions, newest first.
 func (s *Service) Sessions(ctx context.Context, userID string) ([]Session, error) {
 	now := s.now()
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT id, ip, user_agent, created_at, seen_at, expires_at FROM auth_sessions
+	rows, err := s.db.Read().QueryContext(ctx, `SELECT id, ip, user_agent, created_at, seen_at, expires_at, issuer FROM auth_sessions
 		WHERE user_id = $1 AND expires_at > $2 AND seen_at > $3 ORDER BY created_at DESC, id DESC LIMIT $4`,
 		userID, store.Millis(now), store.Millis(now.Add(-idleFor)), maxSessions)
 	list, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (Session, error) {
 		var v Session
 		var created, seen, expires int64
-		err := row.Scan(&v.ID, &v.IP, &v.UserAgent, &created, &seen, &expires)
+		err := row.Scan(&v.ID, &v.IP, &v.UserAgent, &created, &seen, &expires, &v.Issuer)
 		v.CreatedAt, v.SeenAt, v.ExpiresAt = store.Time(created), store.Time(seen), store.Time(expires)
 		return v, err
 	})

@@ -186,6 +186,9 @@ func (s *Service) setMembers(ctx context.Context, tx *store.Tx, team string, ema
 	for _, id := range append(before, after...) {
 		if slices.Contains(before, id) != slices.Contains(after, id) {
 			tx.Notify(Topic, id)
+			if err := rightsChanged(ctx, tx, id); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -43,6 +43,8 @@ type Token struct {
 	CreatedAt time.Time `json:"createdAt"`
 	ExpiresAt time.Time `json:"expiresAt"`
 	UsedAt    time.Time `json:"usedAt,omitzero"`
+	// Scopes are what it was made for; absent is all.
+	Scopes []string `json:"scopes,omitempty"`
 }
 
 func newToken(prefix string) string {
@@ -87,8 +89,9 @@ func wellFormed(token, prefix string) bool {
 }
 
 // CreateToken makes an API token that acts with the user's rights until it
-// ends, after 90 days when ttl is zero. The plain token is returned only here.
-func (s *Service) CreateToken(ctx context.Context, p Principal, name string, ttl time.Duration) (string, Token, error) {
+// ends, after 90 days when ttl is zero. scopes narrow what it may do; none is
+// all. The plain token is returned only here.
+func (s *Service) CreateToken(ctx context.Context, p Principal, name string, ttl time.Duration, scopes ...string) (string, Token, error) {
 	if p.Via == ViaToken || p.Via == ViaApp {
 		return "", Token{}, fault.Refuse("token-makes-no-token", "An API token cannot make another API token: a leaked one would never end.",
 			"Sign in with your password and make the token there.", "role administrator")
@@ -102,12 +105,21 @@ func (s *Service) CreateToken(ctx context.Context, p Principal, name string, ttl
 	if ttl < time.Minute || ttl > maxTTL {
 		return "", Token{}, fault.Field("ttl", "is out of range", "one minute to 365 days")
 	}
+	scopes, err := checkScopes(scopes)
+	if err != nil {
+		return "", Token{}, err
+	}
+	kept, err := keepScopes(scopes)
+	if err != nil {
+		return "", Token{}, err
+	}
 	now, plain := s.now(), newToken(userTokenPrefix)
 	token := Token{
 		ID: uuid.Must(uuid.NewV7()).String(), Name: name, Hint: plain[:len(userTokenPrefix)+4],
 		CreatedAt: store.Time(store.Millis(now)), ExpiresAt: store.Time(store.Millis(now.Add(ttl))),
+		Scopes: scopes,
 	}
-	err := s.db.Tx(ctx, func(tx *store.Tx) error {
+	err = s.db.Tx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM auth_tokens WHERE user_id = $1 AND expires_at <= $2", p.ID, store.Millis(now)); err != nil {
 			return fmt.Errorf("remove ended tokens: %w", err)
 		}
@@ -118,13 +130,13 @@ func (s *Service) CreateToken(ctx context.Context, p Principal, name string, ttl
 		if count >= maxTokens {
 			return fault.New(fault.Conflict, "You have %d API tokens, the most one person can have. Delete one first.", maxTokens)
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO auth_tokens (id, hash, user_id, name, hint, created_at, expires_at, used_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, 0)`,
-			token.ID, fingerprint(plain), p.ID, token.Name, token.Hint, store.Millis(token.CreatedAt), store.Millis(token.ExpiresAt))
+		_, err := tx.ExecContext(ctx, `INSERT INTO auth_tokens (id, hash, user_id, name, hint, created_at, expires_at, used_at, scopes)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)`,
+			token.ID, fingerprint(plain), p.ID, token.Name, token.Hint, store.Millis(token.CreatedAt), store.Millis(token.ExpiresAt), kept)
 		if err != nil {
 			return fmt.Errorf("create a token: %w", err)
 		}
-		return s.event(ctx, tx, p.ID, "token.create", "token/"+token.ID, "name", token.Name, "expiresAt", token.ExpiresAt.Format(time.RFC3339))
+		return s.event(ctx, tx, p.ID, "token.create", "token/"+token.ID, "name", token.Name, "expiresAt", token.ExpiresAt.Format(time.RFC3339), "scopes", token.Scopes)
 	})
 	if err != nil {
 		return "", Token{}, err
@@ -134,13 +146,17 @@ func (s *Service) CreateToken(ctx context.Context, p Principal, name string, ttl
 
 // Tokens lists the user's tokens, newest first, ended ones too.
 func (s *Service) Tokens(ctx context.Context, userID string) ([]Token, error) {
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT id, name, hint, created_at, expires_at, used_at FROM auth_tokens
+	rows, err := s.db.Read().QueryContext(ctx, `SELECT id, name, hint, created_at, expires_at, used_at, scopes FROM auth_tokens
 		WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2`, userID, maxTokens)
 	list, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (Token, error) {
 		var t Token
 		var created, expires, used int64
-		err := row.Scan(&t.ID, &t.Name, &t.Hint, &created, &expires, &used)
+		var scopes string
+		if err := row.Scan(&t.ID, &t.Name, &t.Hint, &created, &expires, &used, &scopes); err != nil {
+			return Token{}, err
+		}
 		t.CreatedAt, t.ExpiresAt, t.UsedAt = store.Time(created), store.Time(expires), store.Time(used)
+		t.Scopes, err = keptScopes(scopes)
 		return t, err
 	})
 	if err != nil {
@@ -158,10 +174,10 @@ func (s *Service) byToken(ctx context.Context, plain string) (Principal, error) 
 	if !wellFormed(plain, userTokenPrefix) {
 		return Principal{}, errCredential()
 	}
-	var id, userID string
+	var id, userID, kept string
 	var expires, used int64
-	err := s.db.Read().QueryRowContext(ctx, "SELECT id, user_id, expires_at, used_at FROM auth_tokens WHERE hash = $1", fingerprint(plain)).
-		Scan(&id, &userID, &expires, &used)
+	err := s.db.Read().QueryRowContext(ctx, "SELECT id, user_id, expires_at, used_at, scopes FROM auth_tokens WHERE hash = $1", fingerprint(plain)).
+		Scan(&id, &userID, &expires, &used, &kept)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Principal{}, errCredential()
 	}
@@ -181,5 +197,6 @@ func (s *Service) byToken(ctx context.Context, plain string) (Principal, error) 
 			return Principal{}, err
 		}
 	}
-	return Principal{User: user, Via: ViaToken, TokenID: id, Kind: KindUser}, nil
+	scopes, err := keptScopes(kept)
+	return Principal{User: user, Via: ViaToken, TokenID: id, Kind: KindUser}.narrow(scopes), err
 }

@@ -34,6 +34,8 @@ type UserChange struct {
 	Status   *string
 	Roles    *[]string
 	Teams    *[]string
+	// Contractor says whether the person is from outside.
+	Contractor *bool
 }
 
 const (
@@ -41,7 +43,7 @@ const (
 	maxName      = 100
 	defaultUsers = 50
 	maxUsers     = 200
-	userColumns  = "id, email, name, roles, status, created_at"
+	userColumns  = "id, email, name, roles, status, created_at, contractor"
 )
 
 // CreateUser makes an account. by is who does it.
@@ -93,9 +95,9 @@ func (s *Service) insertUser(ctx context.Context, tx *store.Tx, u User, phc, by 
 	if err != nil {
 		return fmt.Errorf("encode roles: %w", err)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO auth_users (id, email, email_key, name, password, roles, status, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		u.ID, u.Email, emailKey(u.Email), u.Name, phc, string(roles), u.Status, store.Millis(u.CreatedAt))
+	_, err = tx.ExecContext(ctx, `INSERT INTO auth_users (id, email, email_key, name, password, roles, status, created_at, contractor)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		u.ID, u.Email, emailKey(u.Email), u.Name, phc, string(roles), u.Status, store.Millis(u.CreatedAt), flag(u.Contractor))
 	if store.IsUnique(err) {
 		return fault.New(fault.Taken, "There is already an account with the address %s.", u.Email)
 	}
@@ -175,6 +177,9 @@ func (s *Service) changed(ctx context.Context, tx *store.Tx, id string, c UserCh
 	if c.Status != nil {
 		u.Status = *c.Status
 	}
+	if c.Contractor != nil {
+		u.Contractor = *c.Contractor
+	}
 	if u.Status != Active && u.Status != Suspended {
 		return User{}, fault.Field("status", "is unknown", "active or suspended")
 	}
@@ -199,7 +204,8 @@ func (s *Service) saveUser(ctx context.Context, tx *store.Tx, u User, phc, by st
 	if err != nil {
 		return fmt.Errorf("encode roles: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, "UPDATE auth_users SET name = $1, roles = $2, status = $3 WHERE id = $4", u.Name, string(roles), u.Status, u.ID); err != nil {
+	if _, err := tx.ExecContext(ctx, "UPDATE auth_users SET name = $1, roles = $2, status = $3, contractor = $4 WHERE id = $5",
+		u.Name, string(roles), u.Status, flag(u.Contractor), u.ID); err != nil {
 		return fmt.Errorf("change a user: %w", err)
 	}
 	if c.Teams != nil {
@@ -212,6 +218,11 @@ func (s *Service) saveUser(ctx context.Context, tx *store.Tx, u User, phc, by st
 			return fmt.Errorf("change a password: %w", err)
 		}
 	}
+	if c.Roles != nil || c.Teams != nil {
+		if err := rightsChanged(ctx, tx, u.ID); err != nil {
+			return err
+		}
+	}
 	if phc != "" || u.Status == Suspended {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM auth_sessions WHERE user_id = $1", u.ID); err != nil {
 			return fmt.Errorf("end the sessions of a user: %w", err)
@@ -219,7 +230,7 @@ func (s *Service) saveUser(ctx context.Context, tx *store.Tx, u User, phc, by st
 	}
 	tx.Notify(Topic, u.ID)
 	return s.event(ctx, tx, by, "user.update", "user/"+u.ID,
-		"status", u.Status, "roles", u.Roles, "teams", u.Teams, "newPassword", phc != "")
+		"status", u.Status, "roles", u.Roles, "teams", u.Teams, "contractor", u.Contractor, "newPassword", phc != "")
 }
 
 // User returns one account.
@@ -249,11 +260,11 @@ func (s *Service) oneUser(ctx context.Context, q store.Querier, condition, value
 func scanUser(row interface{ Scan(...any) error }) (User, error) {
 	var u User
 	var roles string
-	var created int64
-	if err := row.Scan(&u.ID, &u.Email, &u.Name, &roles, &u.Status, &created); err != nil {
+	var created, contractor int64
+	if err := row.Scan(&u.ID, &u.Email, &u.Name, &roles, &u.Status, &created, &contractor); err != nil {
 		return User{}, err
 	}
-	u.CreatedAt, u.Teams = store.Time(created), []string{}
+	u.CreatedAt, u.Teams, u.Contractor = store.Time(created), []string{}, contractor != 0
 	if err := json.Unmarshal([]byte(roles), &u.Roles); err != nil {
 		return User{}, fmt.Errorf("decode roles: %w", err)
 	}
@@ -304,6 +315,14 @@ func (s *Service) addTeams(ctx context.Context, users []User) error {
 		index[m.user].Teams = append(index[m.user].Teams, m.team)
 	}
 	return nil
+}
+
+// flag is how a yes or no is kept.
+func flag(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 func emailKey(email string) string { return strings.ToLower(clip(strings.TrimSpace(email), maxEmail)) }
