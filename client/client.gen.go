@@ -3057,6 +3057,7 @@ type Session struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 	ID        string    `json:"id"`
 	IP        string    `json:"ip"`
+	Issuer    *string   `json:"issuer,omitempty"`
 	SeenAt    time.Time `json:"seenAt"`
 	UserAgent string    `json:"userAgent"`
 }
@@ -3402,6 +3403,7 @@ type Token struct {
 	Hint      string     `json:"hint"`
 	ID        string     `json:"id"`
 	Name      string     `json:"name"`
+	Scopes    *[]string  `json:"scopes,omitempty"`
 	UsedAt    *time.Time `json:"usedAt,omitempty"`
 }
 

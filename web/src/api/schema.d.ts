@@ -5447,6 +5447,7 @@ export interface components {
             expiresAt: string;
             id: string;
             ip: string;
+            issuer?: string;
             /** Format: date-time */
             seenAt: string;
             userAgent: string;
@@ -5742,6 +5743,7 @@ export interface components {
             hint: string;
             id: string;
             name: string;
+            scopes?: string[];
             /** Format: date-time */
             usedAt?: string;
         };
