@@ -40,7 +40,7 @@ const rootPassword = "correct horse battery"
 
 // TestScripts runs the scripts of testdata/script, each against a real server of
 // its own. Scripts named demo_* get the demo organisation and its people as
-// $ADMINISTRATOR, $DEVELOPER, $MANAGER and $INFRASTRUCTURE; the others an empty
+// $ADMINISTRATOR, $DEVELOPER, $MAINTAINER and $INFRASTRUCTURE; the others an empty
 // portal with the administrator root@example.com. Besides testscript's own
 // commands there are "code N COMMAND" and "signin PERSON".
 func TestScripts(t *testing.T) {

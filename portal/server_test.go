@@ -253,7 +253,7 @@ func TestDemo(t *testing.T) {
 				roles[role] = true
 			}
 		}
-		for _, role := range []string{"developer", "infrastructure", "manager"} {
+		for _, role := range []string{"developer", "infrastructure", "maintainer"} {
 			if !roles[role] {
 				t.Errorf("nobody of the demo is %s", role)
 			}

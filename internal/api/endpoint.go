@@ -26,7 +26,7 @@ type route struct {
 	method, path string
 	// id names the operation in OpenAPI and in the generated clients.
 	id string
-	// verb is what auth.Can is asked; anyone for routes without sign-in,
+	// verb is what auth.Service.May is asked; anyone for routes without sign-in,
 	// signedIn for those that every user has.
 	verb string
 	// object tells what the verb is about; nil for the collection.
@@ -266,7 +266,7 @@ func (a *API) guard(rt route, body reflect.Type, next http.Handler) http.Handler
 		if rt.verb != anyone {
 			p, err := a.principal(r)
 			if err == nil {
-				r = r.WithContext(withPrincipal(r.Context(), p))
+				r = r.WithContext(auth.WithPrincipal(r.Context(), p))
 				err = a.permit(r, p, rt)
 			}
 			if err != nil {
@@ -298,7 +298,7 @@ func (a *API) permit(r *http.Request, p auth.Principal, rt route) error {
 
 // may asks whether p may do verb on o, and records a refusal of a change.
 func (a *API) may(ctx context.Context, p auth.Principal, verb string, o auth.Object) error {
-	err := auth.Can(p, verb, o)
+	err := a.auth.May(ctx, p, verb, o)
 	if err == nil {
 		return nil
 	}

@@ -14,7 +14,7 @@ type entityPath struct {
 }
 
 func (a *API) owned(ctx context.Context, blueprint, id string) (auth.Object, error) {
-	o := auth.Object{Kind: blueprint, ID: id}
+	o := auth.Object{Kind: blueprint, Blueprint: blueprint, ID: id}
 	e, err := a.catalog.Entity(ctx, blueprint, id)
 	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Unprocessable) {
 		return o, nil

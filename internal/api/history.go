@@ -124,7 +124,7 @@ func (a *API) deletedObject(r *http.Request) (auth.Object, error) {
 	if fault.Is(err, fault.NotFound) {
 		return auth.Object{}, nil
 	}
-	return auth.Object{Kind: d.Blueprint, ID: d.Identifier, Teams: d.Team}, err
+	return auth.Object{Kind: d.Blueprint, Blueprint: d.Blueprint, ID: d.Identifier, Teams: d.Team}, err
 }
 
 type restoreEntityInput struct {

@@ -50,7 +50,7 @@ func (a *API) bulkEdit(ctx context.Context, in *bulkEditInput) (*bulkEditAnswer,
 	if len(in.Body.Identifiers) > 1000 {
 		return nil, fault.Field("/identifiers", "are too many", "at most 1000")
 	}
-	objects := []auth.Object{{Kind: in.Blueprint}}
+	objects := []auth.Object{{Kind: in.Blueprint, Blueprint: in.Blueprint}}
 	if len(in.Body.Query) == 0 {
 		objects = objects[:0]
 		for _, id := range in.Body.Identifiers {

@@ -6,7 +6,6 @@ import (
 	"unicode/utf8"
 
 	"sphera/internal/auth"
-	"sphera/internal/fault"
 	"sphera/internal/forge"
 )
 
@@ -244,20 +243,14 @@ func (a *API) deleteWebhook(ctx context.Context, in *webhookPath) (*Done, error)
 // git serves clone, fetch and push with basic authentication: address and
 // password, or an API token as the password.
 func (a *API) git() http.Handler {
-	return a.forge.GitHandler(func(r *http.Request) (forge.Person, bool, error) {
+	return a.forge.GitHandler(func(r *http.Request) (context.Context, forge.Person, bool, error) {
 		email, password, ok := r.BasicAuth()
 		if !ok {
-			return forge.Person{}, false, nil
+			return r.Context(), forge.Person{}, false, nil
 		}
 		p, err := a.auth.CheckPassword(r.Context(), email, password, a.clientIP(r))
-		return personOf(p), err == nil, err
-	}, func(p forge.Person, repo, verb string) error {
-		if p.ID == "" {
-			return fault.New(fault.Unauthorized, "Sign in to go on.")
-		}
-		// The forge names only active users here; suspended ones cannot
-		// authenticate.
-		u := auth.Principal{User: auth.User{ID: p.ID, Email: p.Email, Name: p.Name, Roles: p.Roles, Teams: p.Teams, Status: auth.Active}}
-		return auth.Can(u, verb, auth.Object{Kind: "repository", ID: repo})
+		return auth.WithPrincipal(r.Context(), p), personOf(p), err == nil, err
+	}, func(ctx context.Context, _ forge.Person, repo, verb string) error {
+		return a.may(ctx, who(ctx), verb, auth.Object{Kind: "repository", ID: repo})
 	})
 }

@@ -126,7 +126,7 @@ func (a *API) proxy(w http.ResponseWriter, r *http.Request) {
 		a.proxySignIn(w, r, err)
 		return
 	}
-	r = r.WithContext(withPrincipal(r.Context(), p))
+	r = r.WithContext(auth.WithPrincipal(r.Context(), p))
 	a.runtime.Proxy(r.PathValue("service"), r.PathValue("env")).ServeHTTP(w, r)
 }
 

@@ -9,23 +9,17 @@ import (
 	"strings"
 	"time"
 
-	"sphera/internal/audit"
 	"sphera/internal/auth"
 	"sphera/internal/fault"
 	"sphera/internal/forge"
 )
 
-type principalKey struct{}
 type writerKey struct{}
 type requestKey struct{}
 
-func withPrincipal(ctx context.Context, p auth.Principal) context.Context {
-	return context.WithValue(audit.WithActing(ctx, p.Via, p.OnBehalfOf), principalKey{}, p)
-}
-
 // who is the user of a request behind a route that needs one.
 func who(ctx context.Context) auth.Principal {
-	p, _ := ctx.Value(principalKey{}).(auth.Principal)
+	p, _ := auth.From(ctx)
 	return p
 }
 

@@ -1,5 +1,5 @@
 // Package auth knows who somebody is and what they may do: users, teams,
-// sessions, API tokens and the decision Can.
+// sessions, API tokens, and with package policy the decision May.
 //
 // Nothing is cached between requests: a suspended user, a revoked session and
 // a changed role count from the next request on, in every replica.
@@ -17,6 +17,7 @@ import (
 	"sphera/action"
 	"sphera/internal/audit"
 	"sphera/internal/fault"
+	"sphera/internal/policy"
 	"sphera/internal/store"
 )
 
@@ -25,18 +26,18 @@ import (
 // changed. Long-lived streams authenticate again when it comes.
 const Topic = "auth"
 
-// The roles. Team ownership decides most; see Can.
+// The roles. Team ownership decides most; see May.
 const (
 	Viewer         = "viewer"
 	Developer      = "developer"
-	Manager        = "manager"
+	Maintainer     = "maintainer"
 	Infrastructure = "infrastructure"
 	Administrator  = "administrator"
 )
 
 // Roles lists every role, weakest first.
 func Roles() []string {
-	return []string{Viewer, Developer, Manager, Infrastructure, Administrator}
+	return []string{Viewer, Developer, Maintainer, Infrastructure, Administrator}
 }
 
 // States of a user.
@@ -98,6 +99,9 @@ type Principal struct {
 	ViewAs string
 	// renew says that the session is to get a new id.
 	renew bool
+
+	// system is what the portal does by itself; see System.
+	system bool
 }
 
 // Machine reports whether no person stands behind the request.
@@ -116,6 +120,7 @@ func (p Principal) hasRole(roles ...string) bool {
 type Service struct {
 	db        *store.DB
 	log       *audit.Log
+	policies  *policy.Engine
 	now       func() time.Time
 	hasher    *hasher
 	accounts  *limiter
@@ -123,14 +128,18 @@ type Service struct {
 	o         Options
 }
 
-// New returns the service. Rate limits are kept in memory, per replica.
+// New returns the service. Rate limits are kept in memory, per replica. It
+// decides by the built-in policies, and by what Policies is told to use.
 func New(db *store.DB, log *audit.Log, now func() time.Time) *Service {
 	return &Service{
-		db: db, log: log, now: now, hasher: newHasher(),
+		db: db, log: log, policies: policy.New(), now: now, hasher: newHasher(),
 		accounts:  newLimiter(loginsPerAccount, time.Minute),
 		addresses: newLimiter(loginsPerAddress, time.Minute),
 	}
 }
+
+// Policies is what decides.
+func (s *Service) Policies() *policy.Engine { return s.policies }
 
 // secret returns n random bytes as text for a URL or a cookie.
 func secret(n int) string {

@@ -213,7 +213,7 @@ func TestS56_ChangesOfAccountsAreEvents(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.UpdateUser(t.Context(), w.ada.ID, auth.UserChange{Roles: &[]string{auth.Manager}}, w.ada.ID); err != nil {
+		if _, err := w.UpdateUser(t.Context(), w.ada.ID, auth.UserChange{Roles: &[]string{auth.Maintainer}}, w.ada.ID); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.DeleteToken(t.Context(), w.ada.ID, token.ID); err != nil {

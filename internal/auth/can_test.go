@@ -14,38 +14,44 @@ import (
 func matrix() map[string]map[string]string {
 	const all = "oxna"
 	return map[string]map[string]string{
-		"catalog.read":      {"viewer": all, "developer": all, "manager": all, "infrastructure": all, "administrator": all},
-		"run.read":          {"viewer": all, "developer": all, "manager": all, "infrastructure": all, "administrator": all},
-		"forge.read":        {"viewer": all, "developer": all, "manager": all, "infrastructure": all, "administrator": all},
-		"insight.read":      {"viewer": all, "developer": all, "manager": all, "infrastructure": all, "administrator": all},
-		"catalog.write":     {"viewer": "", "developer": "o", "manager": "o", "infrastructure": all, "administrator": all},
-		"blueprint.write":   {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
-		"catalog.import":    {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
-		"page.write":        {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
-		"workflow.write":    {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
-		"integration.read":  {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
-		"integration.write": {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
-		"secret.read":       {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
-		"secret.write":      {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
-		"action.write":      {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
-		"run.report":        {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
-		"action.plan":       {"viewer": "", "developer": "on", "manager": "", "infrastructure": all, "administrator": all},
-		"action.run":        {"viewer": "", "developer": "on", "manager": "", "infrastructure": all, "administrator": all},
-		"run.cancel":        {"viewer": "", "developer": "oa", "manager": "", "infrastructure": all, "administrator": all},
-		"run.retry":         {"viewer": "", "developer": "oa", "manager": "", "infrastructure": all, "administrator": all},
-		"run.undo":          {"viewer": "", "developer": "oa", "manager": "", "infrastructure": all, "administrator": all},
-		"run.approve":       {"viewer": "", "developer": "o", "manager": "oxn", "infrastructure": "oxn", "administrator": "oxn"},
-		"forge.write":       {"viewer": "", "developer": all, "manager": "", "infrastructure": all, "administrator": all},
-		"forge.review":      {"viewer": "", "developer": "oxn", "manager": "oxn", "infrastructure": "oxn", "administrator": "oxn"},
-		"forge.merge":       {"viewer": "", "developer": "oa", "manager": "", "infrastructure": all, "administrator": all},
-		"audit.read":        {"viewer": all, "developer": all, "manager": all, "infrastructure": all, "administrator": all},
-		"user.write":        {"viewer": "", "developer": "", "manager": "", "infrastructure": "", "administrator": all},
-		"source.report":     {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
-		"source.decide":     {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
-		"flag.read":         {"viewer": all, "developer": all, "manager": all, "infrastructure": all, "administrator": all},
-		"flag.keys":         {"viewer": "", "developer": "o", "manager": "o", "infrastructure": all, "administrator": all},
-		"flag.relays":       {"viewer": "", "developer": "", "manager": "", "infrastructure": all, "administrator": all},
-		"no.such":           {"viewer": "", "developer": "", "manager": "", "infrastructure": "", "administrator": ""},
+		"catalog.read":      {"viewer": all, "developer": all, "maintainer": all, "infrastructure": all, "administrator": all},
+		"run.read":          {"viewer": all, "developer": all, "maintainer": all, "infrastructure": all, "administrator": all},
+		"forge.read":        {"viewer": all, "developer": all, "maintainer": all, "infrastructure": all, "administrator": all},
+		"insight.read":      {"viewer": all, "developer": all, "maintainer": all, "infrastructure": all, "administrator": all},
+		"catalog.write":     {"viewer": "", "developer": "o", "maintainer": "o", "infrastructure": all, "administrator": all},
+		"blueprint.write":   {"viewer": "", "developer": "", "maintainer": "", "infrastructure": all, "administrator": all},
+		"catalog.import":    {"viewer": "", "developer": "", "maintainer": "", "infrastructure": all, "administrator": all},
+		"page.write":        {"viewer": "", "developer": "", "maintainer": "", "infrastructure": all, "administrator": all},
+		"workflow.write":    {"viewer": "", "developer": "", "maintainer": "", "infrastructure": all, "administrator": all},
+		"integration.read":  {"viewer": "", "developer": "", "maintainer": "", "infrastructure": all, "administrator": all},
+		"integration.write": {"viewer": "", "developer": "", "maintainer": "", "infrastructure": all, "administrator": all},
+		"secret.read":       {"viewer": "", "developer": "", "maintainer": "", "infrastructure": all, "administrator": all},
+		"secret.write":      {"viewer": "", "developer": "", "maintainer": "", "infrastructure": all, "administrator": all},
+		"action.write":      {"viewer": "", "developer": "", "maintainer": "", "infrastructure": all, "administrator": all},
+		"run.report":        {"viewer": "", "developer": "", "maintainer": "", "infrastructure": all, "administrator": all},
+		"action.plan":       {"viewer": "", "developer": "on", "maintainer": "", "infrastructure": all, "administrator": all},
+		"action.run":        {"viewer": "", "developer": "on", "maintainer": "", "infrastructure": all, "administrator": all},
+		"run.cancel":        {"viewer": "", "developer": "oa", "maintainer": "", "infrastructure": all, "administrator": all},
+		"run.retry":         {"viewer": "", "developer": "oa", "maintainer": "", "infrastructure": all, "administrator": all},
+		"run.undo":          {"viewer": "", "developer": "oa", "maintainer": "", "infrastructure": all, "administrator": all},
+		"run.approve":       {"viewer": "", "developer": "o", "maintainer": "oxn", "infrastructure": "oxn", "administrator": "oxn"},
+		"forge.write":       {"viewer": "", "developer": all, "maintainer": "", "infrastructure": all, "administrator": all},
+		"forge.review":      {"viewer": "", "developer": "oxn", "maintainer": "oxn", "infrastructure": "oxn", "administrator": "oxn"},
+		"forge.merge":       {"viewer": "", "developer": "oa", "maintainer": "", "infrastructure": all, "administrator": all},
+		"audit.read":        {"viewer": all, "developer": all, "maintainer": all, "infrastructure": all, "administrator": all},
+		"user.write":        {"viewer": "", "developer": "", "maintainer": "", "infrastructure": "", "administrator": all},
+		"source.report":     {"viewer": "", "developer": "", "maintainer": "", "infrastructure": all, "administrator": all},
+		"source.decide":     {"viewer": "", "developer": "", "maintainer": "", "infrastructure": all, "administrator": all},
+		"flag.read":         {"viewer": all, "developer": all, "maintainer": all, "infrastructure": all, "administrator": all},
+		"flag.write":        {"viewer": "", "developer": "o", "maintainer": "o", "infrastructure": all, "administrator": all},
+		"policy.read":       {"viewer": "", "developer": "", "maintainer": all, "infrastructure": all, "administrator": all},
+		"policy.write":      {"viewer": "", "developer": "", "maintainer": "", "infrastructure": "", "administrator": all},
+		"policy.confirm":    {"viewer": "", "developer": "", "maintainer": "", "infrastructure": "", "administrator": "oxn"},
+		"access.read":       {"viewer": all, "developer": all, "maintainer": all, "infrastructure": all, "administrator": all},
+		"access.view-as":    {"viewer": "", "developer": "", "maintainer": "", "infrastructure": "", "administrator": all},
+		"flag.keys":         {"viewer": "", "developer": "o", "maintainer": "o", "infrastructure": all, "administrator": all},
+		"flag.relays":       {"viewer": "", "developer": "", "maintainer": "", "infrastructure": all, "administrator": all},
+		"no.such":           {"viewer": "", "developer": "", "maintainer": "", "infrastructure": "", "administrator": ""},
 	}
 }
 
@@ -120,8 +126,8 @@ func TestS60_RefusalsSayWhyAndWhoCanHelp(t *testing.T) {
 		{"viewer", "action.run", auth.Object{}, "owners-run-actions", "Your role viewer may not do this; it needs developer, infrastructure or administrator.", "role infrastructure"},
 		{"developer", "catalog.write", auth.Object{Kind: "System", ID: "shop"}, "owners-write-catalog", "No team owns System/shop, so only infrastructure or administrator may do this.", "role infrastructure"},
 		{"developer", "user.write", auth.Object{}, "administrators-manage-users", "Your role developer may not do this; it needs administrator.", "role administrator"},
-		{"manager", "run.approve", auth.Object{Kind: "run", ID: "1", Author: "me"}, "another-person-approves", "You made this yourself; another person has to decide.", "role infrastructure"},
-		{"developer", "audit.read", auth.Object{}, "whole-audit-for-deciders", "Your role developer may not do this; it needs manager, infrastructure or administrator.", "role infrastructure"},
+		{"maintainer", "run.approve", auth.Object{Kind: "run", ID: "1", Author: "me"}, "another-person-approves", "You made this yourself; another person has to decide.", "role infrastructure"},
+		{"developer", "audit.read", auth.Object{}, "whole-audit-for-deciders", "Your role developer may not do this; it needs maintainer, infrastructure or administrator.", "role infrastructure"},
 	}
 	for _, c := range cases {
 		f, ok := fault.As(auth.Can(principal(c.role), c.verb, c.object))
@@ -132,10 +138,10 @@ func TestS60_RefusalsSayWhyAndWhoCanHelp(t *testing.T) {
 }
 
 func TestRolesAddUp(t *testing.T) {
-	p := principal(auth.Manager, auth.Developer)
+	p := principal(auth.Maintainer, auth.Developer)
 	for _, verb := range []string{"action.run", "audit.read"} {
 		if err := auth.Can(p, verb, auth.Object{}); err != nil {
-			t.Errorf("manager and developer, %s: %v", verb, err)
+			t.Errorf("maintainer and developer, %s: %v", verb, err)
 		}
 	}
 }

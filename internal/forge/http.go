@@ -38,21 +38,25 @@ type gitRequest struct {
 // gitHandler serves clone, fetch and push.
 type gitHandler struct {
 	b            *Builtin
-	authenticate func(r *http.Request) (Person, bool, error)
-	may          func(p Person, repo, verb string) error
+	authenticate Authenticate
+	may          func(ctx context.Context, p Person, repo, verb string) error
 }
 
+// Authenticate tells who asks, by basic authentication, and returns the context
+// in which that person acts.
+type Authenticate func(r *http.Request) (context.Context, Person, bool, error)
+
 // GitHandler serves git's smart HTTP protocol under /git/NAME.git/.
-// authenticate tells who asks, by basic authentication; may refuses with an
-// error for people. Its verbs are forge.read and forge.write.
-func (b *Builtin) GitHandler(authenticate func(r *http.Request) (Person, bool, error), may func(p Person, repo, verb string) error) http.Handler {
+// may refuses with an error for people. Its verbs are forge.read and
+// forge.write.
+func (b *Builtin) GitHandler(authenticate Authenticate, may func(ctx context.Context, p Person, repo, verb string) error) http.Handler {
 	return &gitHandler{b: b, authenticate: authenticate, may: may}
 }
 
 func (h *gitHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	person, ok, err := h.authenticate(r)
+	ctx, person, ok, err := h.authenticate(r)
 	if err != nil && !fault.Is(err, fault.Unauthorized) {
 		h.fail(w, r, err)
 		return
@@ -62,6 +66,7 @@ func (h *gitHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusUnauthorized, "Sign in with your e-mail address and your password or an API token.")
 		return
 	}
+	r = r.WithContext(ctx)
 	req, err := h.route(r)
 	if err != nil {
 		h.fail(w, r, err)
@@ -72,7 +77,7 @@ func (h *gitHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if req.service == "receive-pack" {
 		verb = "forge.write"
 	}
-	if err := h.may(person, req.repo.name, verb); err != nil {
+	if err := h.may(ctx, person, req.repo.name, verb); err != nil {
 		h.fail(w, r, err)
 		return
 	}

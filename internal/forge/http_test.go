@@ -38,7 +38,7 @@ func (s *served) allow(may func(p Person, repo, verb string) error) {
 	s.may = may
 }
 
-func (s *served) ask(p Person, repo, verb string) error {
+func (s *served) ask(_ context.Context, p Person, repo, verb string) error {
 	s.mayMu.Lock()
 	defer s.mayMu.Unlock()
 	return s.may(p, repo, verb)
@@ -48,10 +48,10 @@ func serve(t *testing.T, r *rig) *served {
 	t.Helper()
 	s := &served{rig: r, t: t, home: t.TempDir(), may: func(Person, string, string) error { return nil }}
 	people := map[string]Person{"ada": ada, "grace": grace}
-	server := httptest.NewServer(r.GitHandler(func(req *http.Request) (Person, bool, error) {
+	server := httptest.NewServer(r.GitHandler(func(req *http.Request) (context.Context, Person, bool, error) {
 		name, password, ok := req.BasicAuth()
 		p, known := people[name]
-		return p, ok && known && password == "secret", nil
+		return req.Context(), p, ok && known && password == "secret", nil
 	}, s.ask))
 	t.Cleanup(server.Close)
 	u, err := url.Parse(server.URL)

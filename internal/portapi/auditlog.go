@@ -77,7 +77,7 @@ func auditObject(_ context.Context, r *Request) (auth.Object, error) {
 	case run != "":
 		return auth.Object{Kind: "run", ID: run}, nil
 	case entity != "" && blueprint != "":
-		return auth.Object{Kind: blueprint, ID: entity}, nil
+		return auth.Object{Kind: blueprint, Blueprint: blueprint, ID: entity}, nil
 	default:
 		return auth.Object{Kind: "audit"}, nil
 	}

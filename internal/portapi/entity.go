@@ -288,7 +288,7 @@ func (s *Service) entityObject(ctx context.Context, r *Request) (auth.Object, er
 }
 
 func (s *Service) owned(ctx context.Context, blueprint, id string) (auth.Object, error) {
-	o := auth.Object{Kind: blueprint, ID: id}
+	o := auth.Object{Kind: blueprint, Blueprint: blueprint, ID: id}
 	if id == "" {
 		return o, nil
 	}

@@ -50,7 +50,7 @@ func postNotice(dir string) (*action.Action, error) {
 	return action.New(action.Definition[notice]{
 		Identifier: "post_notice", Title: "Post a notice", Group: "Organisation", Icon: "speakerphone",
 		Description: "Tells everybody something on the status page.",
-		Roles:       []string{"infrastructure", "manager"},
+		Roles:       []string{"infrastructure", "maintainer"},
 		StepTypes:   []action.StepType{write.Type},
 		// Plan looks and says what would happen. It changes nothing.
 		Plan: func(_ context.Context, _ action.Request, n notice) (*action.Plan, error) {

@@ -60,7 +60,7 @@ export const navigation: NavGroup[] = [
       { to: '/blueprints', label: t.shell.blueprints, icon: IconBraces, roles: platform },
       { to: '/sources', label: t.shell.sources, icon: IconPlug, roles: platform },
       { to: '/import', label: t.shell.importPage, icon: IconUpload, roles: platform },
-      { to: '/audit', label: t.shell.audit, icon: IconHistory, roles: [...platform, 'manager'] },
+      { to: '/audit', label: t.shell.audit, icon: IconHistory, roles: [...platform, 'maintainer'] },
     ],
   },
 ];
