@@ -184,7 +184,8 @@ func (b *batch) load(ctx context.Context, ids []int64) error {
 	slices.Sort(missing)
 	missing = slices.Compact(missing)
 	for part := range slices.Chunk(missing, 5000) {
-		rows, err := b.tx.QueryContext(ctx, "SELECT "+writeColumns+" FROM entities e WHERE e.id IN ("+idList(part)+")")
+		these, args := idsIn(b.tx.Dialect, "e.id", part, 1)
+		rows, err := b.tx.QueryContext(ctx, "SELECT "+writeColumns+" FROM entities e WHERE "+these, args...)
 		list, err := store.All(rows, err, scanWhole)
 		if err != nil {
 			return fmt.Errorf("read entities: %w", err)
@@ -204,7 +205,7 @@ func (b *batch) link(ctx context.Context, list []*row) error {
 		}
 	}
 	for part := range slices.Chunk(missing, 5000) {
-		if err := readRelations(ctx, b.tx, part...); err != nil {
+		if err := readRelations(ctx, b.tx, b.tx.Dialect, part...); err != nil {
 			return err
 		}
 	}

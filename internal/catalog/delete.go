@@ -32,7 +32,7 @@ type dependent struct {
 // Dependents lists the entities whose relations point at this one: the
 // required ones first, at most 1000.
 func (c *Catalog) Dependents(ctx context.Context, blueprint, identifier string) ([]Hit, error) {
-	r, err := readStored(ctx, c.db.Read(), blueprint, identifier, "")
+	r, err := readStored(ctx, c.db.Read(), c.db.Dialect, blueprint, identifier, "")
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ func (c *Catalog) Entity(ctx context.Context, blueprint, identifier string) (Ent
 	if err != nil {
 		return Entity{}, err
 	}
-	r, err := readStored(ctx, c.db.Read(), blueprint, identifier, "")
+	r, err := readStored(ctx, c.db.Read(), c.db.Dialect, blueprint, identifier, "")
 	if err != nil {
 		return Entity{}, err
 	}

@@ -89,7 +89,7 @@ func (c *Catalog) exportEntities(ctx context.Context, s *schema, files []ImportF
 		if err != nil {
 			return nil, fmt.Errorf("export %s: %w", s.Identifier, err)
 		}
-		if err := readRelations(ctx, c.db.Read(), list...); err != nil {
+		if err := readRelations(ctx, c.db.Read(), c.db.Dialect, list...); err != nil {
 			return nil, err
 		}
 		for _, r := range list {

@@ -251,7 +251,8 @@ func (b *batch) writeTeams(ctx context.Context, list []*row) error {
 		}
 	}
 	for part := range slices.Chunk(drop, 1000) {
-		if _, err := b.tx.ExecContext(ctx, "DELETE FROM entity_teams WHERE entity IN ("+idList(part)+")"); err != nil {
+		these, args := idsIn(b.tx.Dialect, "entity", part, 1)
+		if _, err := b.tx.ExecContext(ctx, "DELETE FROM entity_teams WHERE "+these, args...); err != nil {
 			return fmt.Errorf("write owners: %w", err)
 		}
 	}

@@ -42,7 +42,7 @@ const maxFollowed = 1000
 // Follow returns the entities at the end of a path of relations, in the order
 // of the relations.
 func (c *Catalog) Follow(ctx context.Context, blueprint, identifier string, path []string) ([]Hit, error) {
-	r, err := readStored(ctx, c.db.Read(), blueprint, identifier, "")
+	r, err := readStored(ctx, c.db.Read(), c.db.Dialect, blueprint, identifier, "")
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +56,9 @@ func (c *Catalog) Follow(ctx context.Context, blueprint, identifier string, path
 			id int64
 			Hit
 		}
+		these, more := idsIn(c.db.Dialect, "r.source", ids, 3)
 		rows, err := c.db.Read().QueryContext(ctx, `SELECT t.id, t.blueprint, t.identifier, t.title, t.icon FROM entity_relations r JOIN entities t ON t.id = r.target
-			WHERE r.relation = $1 AND r.source IN (`+idList(ids)+`) AND t.pending = 0 ORDER BY r.source, r.position LIMIT $2`, relation, maxFollowed)
+			WHERE r.relation = $1 AND `+these+` AND t.pending = 0 ORDER BY r.source, r.position LIMIT $2`, append([]any{relation, maxFollowed}, more...)...)
 		list, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (f found, err error) {
 			return f, row.Scan(&f.id, &f.Blueprint, &f.Identifier, &f.Title, &f.Icon)
 		})
@@ -85,7 +86,7 @@ func (c *Catalog) After(ctx context.Context, blueprint string, after int64, limi
 	if err != nil {
 		return nil, 0, fmt.Errorf("list entities of %s: %w", blueprint, err)
 	}
-	if err := readRelations(ctx, c.db.Read(), list...); err != nil {
+	if err := readRelations(ctx, c.db.Read(), c.db.Dialect, list...); err != nil {
 		return nil, 0, err
 	}
 	out := make([]Entity, 0, len(list))

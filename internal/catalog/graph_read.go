@@ -173,7 +173,8 @@ func (c *Catalog) lists(ctx context.Context, at []spot, columns, query string, u
 // what may not be seen has none.
 func (c *Catalog) readNodes(ctx context.Context, ids []int64, depth map[int64]int) (map[int64]string, Graph, error) {
 	g := Graph{Nodes: []Node{}, Edges: []Edge{}, More: map[string]int{}, Hidden: []Hidden{}}
-	rows, err := c.db.Read().QueryContext(ctx, "SELECT id, blueprint, identifier, title, icon FROM entities WHERE id IN ("+idList(ids)+") AND pending = 0")
+	these, args := idsIn(c.db.Dialect, "id", ids, 1)
+	rows, err := c.db.Read().QueryContext(ctx, "SELECT id, blueprint, identifier, title, icon FROM entities WHERE "+these+" AND pending = 0", args...)
 	type found struct {
 		id int64
 		Node
@@ -203,8 +204,9 @@ func (c *Catalog) readNodes(ctx context.Context, ids []int64, depth map[int64]in
 // relations, of which a node has few, and the sign keeps the engines from going
 // against them, of which a hub has thousands.
 func (c *Catalog) linksAmong(ctx context.Context, ids []int64) ([]link, error) {
-	list := idList(ids)
-	links, err := c.links(ctx, "SELECT source, relation, target FROM entity_relations WHERE source IN ("+list+") AND +target IN ("+list+")")
+	from, args := idsIn(c.db.Dialect, "source", ids, 1)
+	to, _ := idsIn(c.db.Dialect, "+target", ids, 1)
+	links, err := c.links(ctx, "SELECT source, relation, target FROM entity_relations WHERE "+from+" AND "+to, args...)
 	slices.SortFunc(links, compareLinks)
 	return links, err
 }

@@ -200,7 +200,7 @@ func (c *Catalog) restore(ctx context.Context, tx *store.Tx, v *keptVersion, w W
 	if err != nil {
 		return Restored{}, err
 	}
-	taken, err := readStored(ctx, tx, v.blueprint, v.Identifier, "")
+	taken, err := readStored(ctx, tx, tx.Dialect, v.blueprint, v.Identifier, "")
 	if err != nil {
 		return Restored{}, err
 	}
@@ -333,7 +333,7 @@ func (c *Catalog) pointBack(ctx context.Context, tx *store.Tx, v *keptVersion, r
 		leave(r.blueprint + " has no such relation any more")
 		return nil
 	}
-	old, err := readStored(ctx, tx, r.blueprint, r.identifier, tx.ForUpdate())
+	old, err := readStored(ctx, tx, tx.Dialect, r.blueprint, r.identifier, tx.ForUpdate())
 	if err != nil || old == nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func (c *Catalog) UndoVersion(ctx context.Context, blueprint, identifier string,
 		if err != nil {
 			return err
 		}
-		old, err := readStored(ctx, tx, blueprint, identifier, tx.ForUpdate())
+		old, err := readStored(ctx, tx, tx.Dialect, blueprint, identifier, tx.ForUpdate())
 		if err != nil {
 			return err
 		}

@@ -258,7 +258,7 @@ func (c *Catalog) PropertyHistory(ctx context.Context, blueprint, identifier str
 	if err != nil {
 		return Series{}, err
 	}
-	r, err := readStored(ctx, c.db.Read(), blueprint, identifier, "")
+	r, err := readStored(ctx, c.db.Read(), c.db.Dialect, blueprint, identifier, "")
 	if err != nil {
 		return Series{}, err
 	}

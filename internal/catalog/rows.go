@@ -88,7 +88,7 @@ func decode[T any](raw []byte, into *T, r *stored) error {
 }
 
 // readStored reads one entity with its relations; nil when there is none.
-func readStored(ctx context.Context, q store.Querier, blueprint, identifier, lock string) (*stored, error) {
+func readStored(ctx context.Context, q store.Querier, d store.Dialect, blueprint, identifier, lock string) (*stored, error) {
 	r, err := scanStored(q.QueryRowContext(ctx, "SELECT "+entityColumns+" FROM entities e WHERE e.blueprint = $1 AND e.identifier = $2 AND e.pending = 0"+lock, blueprint, identifier))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil //nolint:nilnil // absence is an answer here
@@ -96,11 +96,11 @@ func readStored(ctx context.Context, q store.Querier, blueprint, identifier, loc
 	if err != nil {
 		return nil, fmt.Errorf("read entity %s: %w", Ref(blueprint, identifier), err)
 	}
-	return r, readRelations(ctx, q, r)
+	return r, readRelations(ctx, q, d, r)
 }
 
 // readRelations fills in the relations of rows, in one query.
-func readRelations(ctx context.Context, q store.Querier, list ...*stored) error {
+func readRelations(ctx context.Context, q store.Querier, d store.Dialect, list ...*stored) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -110,8 +110,9 @@ func readRelations(ctx context.Context, q store.Querier, list ...*stored) error 
 		ids[i], byID[r.id] = r.id, r
 		r.targets = map[string][]int64{}
 	}
+	these, args := idsIn(d, "r.source", ids, 1)
 	rows, err := q.QueryContext(ctx, `SELECT r.source, r.relation, r.target, t.identifier FROM entity_relations r JOIN entities t ON t.id = r.target
-		WHERE r.source IN (`+idList(ids)+`) ORDER BY r.source, r.relation, r.position`)
+		WHERE `+these+` ORDER BY r.source, r.relation, r.position`, args...)
 	if err != nil {
 		return fmt.Errorf("read relations: %w", err)
 	}
@@ -142,6 +143,18 @@ func idList(ids []int64) string {
 		b = strconv.AppendInt(b, id, 10)
 	}
 	return string(b)
+}
+
+// idsIn is a condition that column is one of ids. PostgreSQL gets them as one
+// parameter: it plans each new text of a statement, SQLite compiles all anyway.
+func idsIn(d store.Dialect, column string, ids []int64, arg int) (string, []any) {
+	if d == store.SQLite {
+		return column + " IN (" + idList(ids) + ")", nil
+	}
+	if len(ids) == 1 {
+		return column + " = $" + strconv.Itoa(arg), []any{ids[0]}
+	}
+	return column + " = ANY($" + strconv.Itoa(arg) + ")", []any{ids}
 }
 
 // among is a condition that column is one of values, as one parameter so that

@@ -172,12 +172,13 @@ func (s *search) fetch(ctx context.Context, hits []hit) (Page, error) {
 	}
 	b := s.builder()
 	condition, args, _ := s.where.SQL(b.dialect, s.l.fields, s.env, 1)
-	rows, err := s.c.db.Read().QueryContext(ctx, "SELECT "+entityColumns+" FROM entities e WHERE e.id IN ("+idList(ids)+") AND e.pending = 0 AND "+condition, args...)
+	these, more := idsIn(b.dialect, "e.id", ids, len(args)+1)
+	rows, err := s.c.db.Read().QueryContext(ctx, "SELECT "+entityColumns+" FROM entities e WHERE "+these+" AND e.pending = 0 AND "+condition, append(args, more...)...)
 	list, err := store.All(rows, err, scanStored)
 	if err != nil {
 		return page, err
 	}
-	if err := readRelations(ctx, s.c.db.Read(), list...); err != nil {
+	if err := readRelations(ctx, s.c.db.Read(), s.c.db.Dialect, list...); err != nil {
 		return page, err
 	}
 	slices.SortFunc(list, func(a, b *stored) int { return slices.Index(ids, a.id) - slices.Index(ids, b.id) })
