@@ -15,7 +15,7 @@ import (
 	"github.com/cedar-policy/cedar-go/x/exp/ast"
 )
 
-//go:embed builtin/*.cedar
+//go:embed builtin
 var builtinFiles embed.FS
 
 // idForm is what a policy may be called.
