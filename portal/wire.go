@@ -64,9 +64,9 @@ type parts struct {
 	runs       *run.Engine
 	forge      *forge.Builtin
 	runtime    *runtime.Process
-	flags      *flag.Projects
 	flagKeys   *key.Keys
 	flagUsage  *flagusage.Store
+	flags      *flag.Flags
 	secrets    *secret.Slots
 	vault      *secret.Vault
 	hooks      *hook.Hooks
@@ -122,9 +122,9 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 	p.insights = insight.New(p.db, p.now)
 	p.views = view.Open(p.db, p.audit, p.now)
 	p.notices = notify.New(p.db, p.now)
-	p.flags = flag.New(p.db, p.audit, p.now)
 	p.flagKeys = key.New(p.db, p.audit, p.now)
 	p.flagUsage = flagusage.Open(p.db, p.now, instance+"-"+uuid.NewString())
+	p.flags = flag.Open(flag.Deps{DB: p.db, Audit: p.audit, Catalog: p.catalog, Log: p.log, Now: p.now, Environments: p.flagEnvironments})
 	p.secrets = secret.New(p.db, p.audit, p.now)
 	sealer, err := secret.OpenSealer(c.dataDir, c.secretKey)
 	if err != nil {
@@ -157,7 +157,7 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 		ServiceEnv: func(string, string) map[string]string { return map[string]string{"OFREP_ENDPOINT": p.address()} },
 	})
 	p.contracts = golden.Contract(golden.Deps{
-		Forge: p.forge, Catalog: p.catalog, Runtime: p.runtime, Flags: p.flags, Secrets: p.secrets,
+		Forge: p.forge, Catalog: p.catalog, Runtime: p.runtime, Flags: p.flags.Projects, Secrets: p.secrets,
 		Environments: p.environments, CIRepository: ciRepository, GitOpsRepository: gitopsRepository,
 	})
 	if err := p.runs.RegisterSteps(p.webhookStep().Type, p.deriveStep().Type); err != nil {
@@ -253,7 +253,7 @@ func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*
 		DB: p.db, Audit: p.audit, Auth: p.auth, Runs: p.runs, Forge: p.forge, Catalog: p.catalog, Sources: p.sources, Runtime: p.runtime,
 		Migrations: p.migrations,
 		Contracts:  p.contracts, Insights: p.insights, Views: p.views,
-		FlagKeys: p.flagKeys, FlagUsage: p.flagUsage,
+		Flags: p.flags, FlagKeys: p.flagKeys, FlagUsage: p.flagUsage,
 		Automation: p.automation,
 		Vault:      p.vault, Hooks: p.hooks, Changes: p.changes, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,
 	}, api.Options{
@@ -289,6 +289,16 @@ func (p *parts) environments(ctx context.Context) ([]golden.Environment, error) 
 		return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
 	})
 	return out, nil
+}
+
+// flagEnvironments are the organisation's as flags know them.
+func (p *parts) flagEnvironments(ctx context.Context) ([]flag.EnvironmentInfo, error) {
+	all, err := p.environments(ctx)
+	out := make([]flag.EnvironmentInfo, 0, len(all))
+	for _, e := range all {
+		out = append(out, flag.EnvironmentInfo{ID: e.ID, Kind: e.Kind})
+	}
+	return out, err
 }
 
 // devEnvironments are those that the process runtime serves.

@@ -20,6 +20,7 @@ import (
 	"sphera/internal/automation"
 	"sphera/internal/catalog"
 	"sphera/internal/change"
+	"sphera/internal/flag"
 	"sphera/internal/flag/key"
 	"sphera/internal/flag/usage"
 	"sphera/internal/forge"
@@ -57,6 +58,7 @@ type Deps struct {
 	Contracts  *golden.Contracts
 	Insights   *insight.Insights
 	Views      *view.Views
+	Flags      *flag.Flags
 	Vault      *secret.Vault
 	Hooks      *hook.Hooks
 	Changes    *change.Changes
@@ -108,6 +110,7 @@ type API struct {
 	views      *view.Views
 	flagKeys   *key.Keys
 	flagUses   *usage.Store
+	flags      *flag.Flags
 	log        *slog.Logger
 	now        func() time.Time
 	o          Options
@@ -134,7 +137,7 @@ func New(d Deps, o Options) (*API, error) {
 	}
 	a := &API{
 		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, sources: d.Sources, runtime: d.Runtime, automation: d.Automation,
-		contracts: d.Contracts, insights: d.Insights, views: d.Views, flagKeys: d.FlagKeys, flagUses: d.FlagUsage, log: d.Log, now: d.Now, o: o,
+		contracts: d.Contracts, insights: d.Insights, views: d.Views, flags: d.Flags, flagKeys: d.FlagKeys, flagUses: d.FlagUsage, log: d.Log, now: d.Now, o: o,
 	}
 	a.port = portapi.New(portapi.Deps{
 		DB: d.DB, Audit: d.Audit, Auth: d.Auth, Catalog: d.Catalog, Sources: d.Sources, Migrations: d.Migrations, Log: d.Log, Now: d.Now, Version: o.Version,

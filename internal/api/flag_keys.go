@@ -32,7 +32,8 @@ func (a *API) flagKeysObject(r *http.Request) (auth.Object, error) {
 	return o, nil
 }
 
-type flagProjectPath struct {
+// FlagProjectPath is the path of a flag project.
+type FlagProjectPath struct {
 	Project string `path:"project" maxLength:"100"`
 }
 
@@ -66,7 +67,7 @@ type rotateFlagKeyInput struct {
 	}
 }
 
-func (a *API) listFlagKeys(ctx context.Context, in *flagProjectPath) (*flagKeysAnswer, error) {
+func (a *API) listFlagKeys(ctx context.Context, in *FlagProjectPath) (*flagKeysAnswer, error) {
 	if _, err := a.flagKeys.Service(ctx, in.Project); err != nil {
 		return nil, err
 	}

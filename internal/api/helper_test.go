@@ -130,8 +130,14 @@ func start(t *testing.T, db *store.DB, o Options) *harness {
 			t.Error(err)
 		}
 	})
+	d.Flags = flag.Open(flag.Deps{
+		DB: db, Audit: events, Catalog: d.Catalog, Log: log, Now: time.Now,
+		Environments: func(context.Context) ([]flag.EnvironmentInfo, error) {
+			return []flag.EnvironmentInfo{{ID: "dev", Kind: "dev"}, {ID: "staging", Kind: "staging"}, {ID: "production", Kind: "production"}}, nil
+		},
+	})
 	d.Contracts = golden.Contract(golden.Deps{
-		Forge: d.Forge, Catalog: d.Catalog, Runtime: d.Runtime, Flags: flag.New(db, events, time.Now), Secrets: secret.New(db, events, time.Now),
+		Forge: d.Forge, Catalog: d.Catalog, Runtime: d.Runtime, Flags: d.Flags.Projects, Secrets: secret.New(db, events, time.Now),
 		Environments: func(context.Context) ([]golden.Environment, error) { return nil, nil },
 	})
 	if err := d.Runs.Register(h.waitHere(t)); err != nil {

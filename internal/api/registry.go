@@ -11,6 +11,7 @@ import (
 	"sphera/action"
 	"sphera/internal/catalog"
 	"sphera/internal/change"
+	"sphera/internal/flag"
 	"sphera/internal/forge"
 	"sphera/internal/hook"
 	"sphera/internal/integration"
@@ -57,6 +58,39 @@ func newRegistry() *registry {
 			reflect.TypeFor[hook.Refusal]():         "WebhookRefusal",
 			reflect.TypeFor[change.Delivery]():      "ChangeDelivery",
 			reflect.TypeFor[integration.Metric]():   "IntegrationMetric",
+			reflect.TypeFor[flag.Settings]():        "FlagSettings",
+			reflect.TypeFor[flag.Variation]():       "FlagVariation",
+			reflect.TypeFor[flag.Weight]():          "FlagWeight",
+			reflect.TypeFor[flag.RampStep]():        "FlagRampStep",
+			reflect.TypeFor[flag.Ramp]():            "FlagRamp",
+			reflect.TypeFor[flag.Serve]():           "FlagServe",
+			reflect.TypeFor[flag.Condition]():       "FlagCondition",
+			reflect.TypeFor[flag.Rule]():            "FlagRule",
+			reflect.TypeFor[flag.Target]():          "FlagTarget",
+			reflect.TypeFor[flag.Prerequisite]():    "FlagPrerequisite",
+			reflect.TypeFor[flag.Scheduled]():       "FlagScheduled",
+			reflect.TypeFor[flag.Setting]():         "FlagSetting",
+			reflect.TypeFor[flag.Environment]():     "FlagEnvironment",
+			reflect.TypeFor[flag.Segment]():         "FlagSegment",
+			reflect.TypeFor[flag.Change]():          "FlagChange",
+			reflect.TypeFor[flag.Count]():           "FlagCount",
+			reflect.TypeFor[flag.Sample]():          "FlagSample",
+			reflect.TypeFor[flag.SampleChange]():    "FlagSampleChange",
+			reflect.TypeFor[flag.Population]():      "FlagPopulation",
+			reflect.TypeFor[flag.Preview]():         "FlagPreview",
+			reflect.TypeFor[flag.Proposal]():        "FlagProposal",
+			reflect.TypeFor[flag.ScheduleEntry]():   "FlagScheduleEntry",
+			reflect.TypeFor[flag.Reference]():       "FlagReference",
+			reflect.TypeFor[flag.Evidence]():        "FlagEvidence",
+			reflect.TypeFor[flag.Evaluated]():       "FlagEvaluated",
+			reflect.TypeFor[flag.Project]():         "FlagProject",
+			reflect.TypeFor[flag.ProjectSettings](): "FlagProjectSettings",
+			reflect.TypeFor[flag.Outcome]():         "FlagOutcome",
+			reflect.TypeFor[flag.PathStep]():        "FlagPathStep",
+			reflect.TypeFor[flag.ImportReport]():    "FlagImportReport",
+			reflect.TypeFor[flag.Evaluation]():      "FlagEvaluation",
+			reflect.TypeFor[flag.Edit]():            "FlagEdit",
+			reflect.TypeFor[flag.Promotion]():       "FlagPromotion",
 			reflect.TypeFor[integration.Example]():  "KindExample",
 		},
 		enums: map[reflect.Type][]any{

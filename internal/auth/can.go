@@ -43,6 +43,11 @@ func ruleFor(verb string) (rule, bool) {
 			id: "infrastructure-shapes-catalog", everything: admins,
 			alternative: "Run the import with --dry-run to see what it would do, and send the files to somebody with the role.",
 		}, true
+	case "flag.approve":
+		return rule{
+			id: "another-person-approves-flags", everything: deciders, owned: []string{Developer}, notAuthor: true,
+			alternative: "Ask somebody else of the owning team to approve it.",
+		}, true
 	case "page.write", "workflow.write", "integration.read", "integration.write", "secret.read", "secret.write":
 		return rule{
 			id: "infrastructure-shapes-portal", everything: admins,

@@ -44,6 +44,7 @@ func matrix() map[string]map[string]string {
 		"source.decide":     {"viewer": "", "developer": "", "maintainer": "", "infrastructure": all, "administrator": all},
 		"flag.read":         {"viewer": all, "developer": all, "maintainer": all, "infrastructure": all, "administrator": all},
 		"flag.write":        {"viewer": "", "developer": "o", "maintainer": "o", "infrastructure": all, "administrator": all},
+		"flag.approve":      {"viewer": "", "developer": "o", "maintainer": "oxn", "infrastructure": "oxn", "administrator": "oxn"},
 		"policy.read":       {"viewer": "", "developer": "", "maintainer": all, "infrastructure": all, "administrator": all},
 		"policy.write":      {"viewer": "", "developer": "", "maintainer": "", "infrastructure": "", "administrator": all},
 		"policy.confirm":    {"viewer": "", "developer": "", "maintainer": "", "infrastructure": "", "administrator": "oxn"},

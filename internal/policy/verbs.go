@@ -52,6 +52,7 @@ func Verbs() []Verb {
 		{"user.write", "manage users, teams and credentials of machines", []string{TypeAccount, TypePortal}},
 		{"flag.read", "see feature flags", []string{TypeFlag, TypePortal}},
 		{"flag.write", "change feature flags", []string{TypeFlag, TypePortal}},
+		{"flag.approve", "let a change of a feature flag pass", []string{TypeFlag}},
 		{"flag.keys", "make and end keys of the flag server", []string{TypeFlag, TypeEntity, TypePortal}},
 		{"flag.relays", "look after relays of the flag server", []string{TypeFlag, TypePortal}},
 		{"policy.read", "see policies and their history", []string{TypePolicy, TypePortal}},
