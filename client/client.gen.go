@@ -17,6 +17,150 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for BulkFlagsInputBodyDo.
+const (
+	BulkFlagsInputBodyDoArchive BulkFlagsInputBodyDo = "archive"
+	BulkFlagsInputBodyDoOff     BulkFlagsInputBodyDo = "off"
+	BulkFlagsInputBodyDoOn      BulkFlagsInputBodyDo = "on"
+)
+
+// Valid indicates whether the value is a known member of the BulkFlagsInputBodyDo enum.
+func (e BulkFlagsInputBodyDo) Valid() bool {
+	switch e {
+	case BulkFlagsInputBodyDoArchive:
+		return true
+	case BulkFlagsInputBodyDoOff:
+		return true
+	case BulkFlagsInputBodyDoOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FlagKind.
+const (
+	FlagKindExperiment  FlagKind = "experiment"
+	FlagKindKillSwitch  FlagKind = "kill-switch"
+	FlagKindOperational FlagKind = "operational"
+	FlagKindPermission  FlagKind = "permission"
+	FlagKindRelease     FlagKind = "release"
+)
+
+// Valid indicates whether the value is a known member of the FlagKind enum.
+func (e FlagKind) Valid() bool {
+	switch e {
+	case FlagKindExperiment:
+		return true
+	case FlagKindKillSwitch:
+		return true
+	case FlagKindOperational:
+		return true
+	case FlagKindPermission:
+		return true
+	case FlagKindRelease:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FlagType.
+const (
+	FlagTypeBoolean FlagType = "boolean"
+	FlagTypeNumber  FlagType = "number"
+	FlagTypeObject  FlagType = "object"
+	FlagTypeString  FlagType = "string"
+)
+
+// Valid indicates whether the value is a known member of the FlagType enum.
+func (e FlagType) Valid() bool {
+	switch e {
+	case FlagTypeBoolean:
+		return true
+	case FlagTypeNumber:
+		return true
+	case FlagTypeObject:
+		return true
+	case FlagTypeString:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FlagConditionOperator.
+const (
+	FlagConditionOperatorAfter      FlagConditionOperator = "after"
+	FlagConditionOperatorAtLeast    FlagConditionOperator = "atLeast"
+	FlagConditionOperatorAtMost     FlagConditionOperator = "atMost"
+	FlagConditionOperatorBefore     FlagConditionOperator = "before"
+	FlagConditionOperatorContains   FlagConditionOperator = "contains"
+	FlagConditionOperatorEndsWith   FlagConditionOperator = "endsWith"
+	FlagConditionOperatorExists     FlagConditionOperator = "exists"
+	FlagConditionOperatorGreater    FlagConditionOperator = "greater"
+	FlagConditionOperatorIs         FlagConditionOperator = "is"
+	FlagConditionOperatorLess       FlagConditionOperator = "less"
+	FlagConditionOperatorRaw        FlagConditionOperator = "raw"
+	FlagConditionOperatorSegment    FlagConditionOperator = "segment"
+	FlagConditionOperatorStartsWith FlagConditionOperator = "startsWith"
+	FlagConditionOperatorVersion    FlagConditionOperator = "version"
+)
+
+// Valid indicates whether the value is a known member of the FlagConditionOperator enum.
+func (e FlagConditionOperator) Valid() bool {
+	switch e {
+	case FlagConditionOperatorAfter:
+		return true
+	case FlagConditionOperatorAtLeast:
+		return true
+	case FlagConditionOperatorAtMost:
+		return true
+	case FlagConditionOperatorBefore:
+		return true
+	case FlagConditionOperatorContains:
+		return true
+	case FlagConditionOperatorEndsWith:
+		return true
+	case FlagConditionOperatorExists:
+		return true
+	case FlagConditionOperatorGreater:
+		return true
+	case FlagConditionOperatorIs:
+		return true
+	case FlagConditionOperatorLess:
+		return true
+	case FlagConditionOperatorRaw:
+		return true
+	case FlagConditionOperatorSegment:
+		return true
+	case FlagConditionOperatorStartsWith:
+		return true
+	case FlagConditionOperatorVersion:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FlagProjectSettingsBucketing.
+const (
+	N2 FlagProjectSettingsBucketing = 2
+	N3 FlagProjectSettingsBucketing = 3
+)
+
+// Valid indicates whether the value is a known member of the FlagProjectSettingsBucketing enum.
+func (e FlagProjectSettingsBucketing) Valid() bool {
+	switch e {
+	case N2:
+		return true
+	case N3:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ItemState.
 const (
 	ItemStateDeleted   ItemState = "deleted"
@@ -86,6 +230,57 @@ func (e MergeInputMethod) Valid() bool {
 	case Merge:
 		return true
 	case Squash:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewFlagKind.
+const (
+	NewFlagKindExperiment  NewFlagKind = "experiment"
+	NewFlagKindKillSwitch  NewFlagKind = "kill-switch"
+	NewFlagKindOperational NewFlagKind = "operational"
+	NewFlagKindPermission  NewFlagKind = "permission"
+	NewFlagKindRelease     NewFlagKind = "release"
+)
+
+// Valid indicates whether the value is a known member of the NewFlagKind enum.
+func (e NewFlagKind) Valid() bool {
+	switch e {
+	case NewFlagKindExperiment:
+		return true
+	case NewFlagKindKillSwitch:
+		return true
+	case NewFlagKindOperational:
+		return true
+	case NewFlagKindPermission:
+		return true
+	case NewFlagKindRelease:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewFlagType.
+const (
+	NewFlagTypeBoolean NewFlagType = "boolean"
+	NewFlagTypeNumber  NewFlagType = "number"
+	NewFlagTypeObject  NewFlagType = "object"
+	NewFlagTypeString  NewFlagType = "string"
+)
+
+// Valid indicates whether the value is a known member of the NewFlagType enum.
+func (e NewFlagType) Valid() bool {
+	switch e {
+	case NewFlagTypeBoolean:
+		return true
+	case NewFlagTypeNumber:
+		return true
+	case NewFlagTypeObject:
+		return true
+	case NewFlagTypeString:
 		return true
 	default:
 		return false
@@ -164,6 +359,57 @@ func (e PullRequestState) Valid() bool {
 	case PullRequestStateMerged:
 		return true
 	case PullRequestStateOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PutFlagInputBodyKind.
+const (
+	PutFlagInputBodyKindExperiment  PutFlagInputBodyKind = "experiment"
+	PutFlagInputBodyKindKillSwitch  PutFlagInputBodyKind = "kill-switch"
+	PutFlagInputBodyKindOperational PutFlagInputBodyKind = "operational"
+	PutFlagInputBodyKindPermission  PutFlagInputBodyKind = "permission"
+	PutFlagInputBodyKindRelease     PutFlagInputBodyKind = "release"
+)
+
+// Valid indicates whether the value is a known member of the PutFlagInputBodyKind enum.
+func (e PutFlagInputBodyKind) Valid() bool {
+	switch e {
+	case PutFlagInputBodyKindExperiment:
+		return true
+	case PutFlagInputBodyKindKillSwitch:
+		return true
+	case PutFlagInputBodyKindOperational:
+		return true
+	case PutFlagInputBodyKindPermission:
+		return true
+	case PutFlagInputBodyKindRelease:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PutFlagInputBodyType.
+const (
+	PutFlagInputBodyTypeBoolean PutFlagInputBodyType = "boolean"
+	PutFlagInputBodyTypeNumber  PutFlagInputBodyType = "number"
+	PutFlagInputBodyTypeObject  PutFlagInputBodyType = "object"
+	PutFlagInputBodyTypeString  PutFlagInputBodyType = "string"
+)
+
+// Valid indicates whether the value is a known member of the PutFlagInputBodyType enum.
+func (e PutFlagInputBodyType) Valid() bool {
+	switch e {
+	case PutFlagInputBodyTypeBoolean:
+		return true
+	case PutFlagInputBodyTypeNumber:
+		return true
+	case PutFlagInputBodyTypeObject:
+		return true
+	case PutFlagInputBodyTypeString:
 		return true
 	default:
 		return false
@@ -512,6 +758,105 @@ func (e ConvertFilesParamsFormat) Valid() bool {
 	case ConvertFilesParamsFormatCsv:
 		return true
 	case ConvertFilesParamsFormatPort:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListProjectFlagsParamsState.
+const (
+	ListProjectFlagsParamsStateArchived ListProjectFlagsParamsState = "archived"
+	ListProjectFlagsParamsStateOff      ListProjectFlagsParamsState = "off"
+	ListProjectFlagsParamsStateOn       ListProjectFlagsParamsState = "on"
+	ListProjectFlagsParamsStatePartial  ListProjectFlagsParamsState = "partial"
+)
+
+// Valid indicates whether the value is a known member of the ListProjectFlagsParamsState enum.
+func (e ListProjectFlagsParamsState) Valid() bool {
+	switch e {
+	case ListProjectFlagsParamsStateArchived:
+		return true
+	case ListProjectFlagsParamsStateOff:
+		return true
+	case ListProjectFlagsParamsStateOn:
+		return true
+	case ListProjectFlagsParamsStatePartial:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListFlagProposalsParamsState.
+const (
+	ListFlagProposalsParamsStateApproved ListFlagProposalsParamsState = "approved"
+	ListFlagProposalsParamsStateDeclined ListFlagProposalsParamsState = "declined"
+	ListFlagProposalsParamsStateOpen     ListFlagProposalsParamsState = "open"
+	ListFlagProposalsParamsStateOutdated ListFlagProposalsParamsState = "outdated"
+)
+
+// Valid indicates whether the value is a known member of the ListFlagProposalsParamsState enum.
+func (e ListFlagProposalsParamsState) Valid() bool {
+	switch e {
+	case ListFlagProposalsParamsStateApproved:
+		return true
+	case ListFlagProposalsParamsStateDeclined:
+		return true
+	case ListFlagProposalsParamsStateOpen:
+		return true
+	case ListFlagProposalsParamsStateOutdated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListFlagsParamsKind.
+const (
+	ListFlagsParamsKindExperiment  ListFlagsParamsKind = "experiment"
+	ListFlagsParamsKindKillSwitch  ListFlagsParamsKind = "kill-switch"
+	ListFlagsParamsKindOperational ListFlagsParamsKind = "operational"
+	ListFlagsParamsKindPermission  ListFlagsParamsKind = "permission"
+	ListFlagsParamsKindRelease     ListFlagsParamsKind = "release"
+)
+
+// Valid indicates whether the value is a known member of the ListFlagsParamsKind enum.
+func (e ListFlagsParamsKind) Valid() bool {
+	switch e {
+	case ListFlagsParamsKindExperiment:
+		return true
+	case ListFlagsParamsKindKillSwitch:
+		return true
+	case ListFlagsParamsKindOperational:
+		return true
+	case ListFlagsParamsKindPermission:
+		return true
+	case ListFlagsParamsKindRelease:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListFlagsParamsState.
+const (
+	ListFlagsParamsStateArchived ListFlagsParamsState = "archived"
+	ListFlagsParamsStateOff      ListFlagsParamsState = "off"
+	ListFlagsParamsStateOn       ListFlagsParamsState = "on"
+	ListFlagsParamsStatePartial  ListFlagsParamsState = "partial"
+)
+
+// Valid indicates whether the value is a known member of the ListFlagsParamsState enum.
+func (e ListFlagsParamsState) Valid() bool {
+	switch e {
+	case ListFlagsParamsStateArchived:
+		return true
+	case ListFlagsParamsStateOff:
+		return true
+	case ListFlagsParamsStateOn:
+		return true
+	case ListFlagsParamsStatePartial:
 		return true
 	default:
 		return false
@@ -887,6 +1232,14 @@ type AppsAnswer struct {
 	Ok bool `json:"ok"`
 }
 
+// ArchiveInputBody defines model for ArchiveInputBody.
+type ArchiveInputBody struct {
+	Reason *string `json:"reason,omitempty"`
+
+	// Version The one that the flag was read with
+	Version int64 `json:"version"`
+}
+
 // AuditAnswer defines model for AuditAnswer.
 type AuditAnswer struct {
 	Events []Event `json:"events"`
@@ -1146,6 +1499,17 @@ type BulkFailure struct {
 	Message    string    `json:"message"`
 }
 
+// BulkFlagsInputBody defines model for BulkFlagsInputBody.
+type BulkFlagsInputBody struct {
+	Do          BulkFlagsInputBodyDo `json:"do"`
+	Environment *string              `json:"environment,omitempty"`
+	Flags       []FlagNamed          `json:"flags"`
+	Reason      *string              `json:"reason,omitempty"`
+}
+
+// BulkFlagsInputBodyDo defines model for BulkFlagsInputBody.Do.
+type BulkFlagsInputBodyDo string
+
 // BulkInput defines model for BulkInput.
 type BulkInput struct {
 	Entities []NewEntity `json:"entities"`
@@ -1286,6 +1650,14 @@ type ClientCount struct {
 	Count  int64  `json:"count"`
 }
 
+// CloneInputBody defines model for CloneInputBody.
+type CloneInputBody struct {
+	Key string `json:"key"`
+
+	// Project The same project when absent
+	Project *string `json:"project,omitempty"`
+}
+
 // Comment defines model for Comment.
 type Comment struct {
 	At   time.Time `json:"at"`
@@ -1359,6 +1731,12 @@ type CountAnswer struct {
 
 	// Ok Always true
 	Ok bool `json:"ok"`
+}
+
+// DecideProposalInputBody defines model for DecideProposalInputBody.
+type DecideProposalInputBody struct {
+	Approve bool    `json:"approve"`
+	Comment *string `json:"comment,omitempty"`
 }
 
 // DecisionInput defines model for DecisionInput.
@@ -1754,12 +2132,514 @@ type Finding struct {
 	Problem string  `json:"problem"`
 }
 
+// Flag defines model for Flag.
+type Flag struct {
+	ArchivedAt    *time.Time        `json:"archivedAt,omitempty"`
+	ClientVisible *bool             `json:"clientVisible,omitempty"`
+	CreatedAt     time.Time         `json:"createdAt"`
+	CreatedBy     string            `json:"createdBy"`
+	Description   *string           `json:"description,omitempty"`
+	Environments  []FlagEnvironment `json:"environments"`
+	Key           string            `json:"key"`
+	Kind          *FlagKind         `json:"kind,omitempty"`
+	LifetimeDays  *int64            `json:"lifetimeDays,omitempty"`
+
+	// Owner The team that looks after it; empty is the service's
+	Owner     *string   `json:"owner,omitempty"`
+	Permanent *bool     `json:"permanent,omitempty"`
+	Project   string    `json:"project"`
+	Salt      string    `json:"salt"`
+	Service   string    `json:"service"`
+	Stale     bool      `json:"stale"`
+	Tags      *[]string `json:"tags,omitempty"`
+	Title     *string   `json:"title,omitempty"`
+
+	// Type boolean when absent
+	Type      *FlagType `json:"type,omitempty"`
+	UpdatedAt time.Time `json:"updatedAt"`
+
+	// Variations In the order in which shares are laid out; a growing share keeps who has it when it is the first or the last
+	Variations *[]FlagVariation `json:"variations,omitempty"`
+	Version    int64            `json:"version"`
+}
+
+// FlagKind defines model for Flag.Kind.
+type FlagKind string
+
+// FlagType boolean when absent
+type FlagType string
+
+// FlagAnswer defines model for FlagAnswer.
+type FlagAnswer struct {
+	Flag Flag `json:"flag"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// FlagBulkAnswer defines model for FlagBulkAnswer.
+type FlagBulkAnswer struct {
+	// Ok Always true
+	Ok      bool             `json:"ok"`
+	Results []FlagBulkResult `json:"results"`
+}
+
+// FlagBulkResult defines model for FlagBulkResult.
+type FlagBulkResult struct {
+	Error   *string `json:"error,omitempty"`
+	Key     string  `json:"key"`
+	Message *string `json:"message,omitempty"`
+	Ok      bool    `json:"ok"`
+	Project string  `json:"project"`
+}
+
+// FlagChange defines model for FlagChange.
+type FlagChange struct {
+	After          interface{} `json:"after,omitempty"`
+	ApprovedBy     *string     `json:"approvedBy,omitempty"`
+	ApprovedByName *string     `json:"approvedByName,omitempty"`
+	At             time.Time   `json:"at"`
+	Author         string      `json:"author"`
+	AuthorName     string      `json:"authorName"`
+	Before         interface{} `json:"before,omitempty"`
+	Diff           []string    `json:"diff"`
+	Environment    string      `json:"environment"`
+	Reason         string      `json:"reason"`
+	Verb           string      `json:"verb"`
+	Version        int64       `json:"version"`
+}
+
+// FlagCondition defines model for FlagCondition.
+type FlagCondition struct {
+	// Attribute A path such as account.plan
+	Attribute *string               `json:"attribute,omitempty"`
+	Not       *bool                 `json:"not,omitempty"`
+	Operator  FlagConditionOperator `json:"operator"`
+
+	// Raw JSONLogic, with the operator raw
+	Raw     interface{}    `json:"raw,omitempty"`
+	Segment *string        `json:"segment,omitempty"`
+	Values  *[]interface{} `json:"values,omitempty"`
+}
+
+// FlagConditionOperator defines model for FlagCondition.Operator.
+type FlagConditionOperator string
+
+// FlagCount defines model for FlagCount.
+type FlagCount struct {
+	Count     int64  `json:"count"`
+	Variation string `json:"variation"`
+}
+
+// FlagEdit defines model for FlagEdit.
+type FlagEdit struct {
+	Default       *string             `json:"default,omitempty"`
+	Off           *string             `json:"off,omitempty"`
+	On            *bool               `json:"on,omitempty"`
+	Prerequisites *[]FlagPrerequisite `json:"prerequisites,omitempty"`
+	Propose       *bool               `json:"propose,omitempty"`
+	Reason        *string             `json:"reason,omitempty"`
+	Rules         *[]FlagRule         `json:"rules,omitempty"`
+	Schedule      *[]FlagScheduled    `json:"schedule,omitempty"`
+	Serve         *FlagServe          `json:"serve,omitempty"`
+	Targets       *[]FlagTarget       `json:"targets,omitempty"`
+	Version       int64               `json:"version"`
+}
+
+// FlagEditAnswer defines model for FlagEditAnswer.
+type FlagEditAnswer struct {
+	Flag Flag `json:"flag"`
+
+	// Ok Always true
+	Ok       bool          `json:"ok"`
+	Proposal *FlagProposal `json:"proposal,omitempty"`
+}
+
+// FlagEnvironment defines model for FlagEnvironment.
+type FlagEnvironment struct {
+	Default       *string             `json:"default,omitempty"`
+	Environment   string              `json:"environment"`
+	Kind          string              `json:"kind"`
+	LastEvaluated *time.Time          `json:"lastEvaluated,omitempty"`
+	NextChange    *time.Time          `json:"nextChange,omitempty"`
+	Off           *string             `json:"off,omitempty"`
+	On            bool                `json:"on"`
+	Prerequisites *[]FlagPrerequisite `json:"prerequisites,omitempty"`
+	Proposal      *string             `json:"proposal,omitempty"`
+	Rules         *[]FlagRule         `json:"rules,omitempty"`
+	Schedule      *[]FlagScheduled    `json:"schedule,omitempty"`
+	Serve         *FlagServe          `json:"serve,omitempty"`
+	Shares        []FlagWeight        `json:"shares"`
+	Summary       string              `json:"summary"`
+	Targets       *[]FlagTarget       `json:"targets,omitempty"`
+	UpdatedAt     *time.Time          `json:"updatedAt,omitempty"`
+	UpdatedBy     *string             `json:"updatedBy,omitempty"`
+	UpdatedByName *string             `json:"updatedByName,omitempty"`
+	Version       int64               `json:"version"`
+}
+
+// FlagEvaluateAnswer defines model for FlagEvaluateAnswer.
+type FlagEvaluateAnswer struct {
+	At time.Time `json:"at"`
+
+	// Ok Always true
+	Ok       bool          `json:"ok"`
+	Outcomes []FlagOutcome `json:"outcomes"`
+}
+
+// FlagEvaluated defines model for FlagEvaluated.
+type FlagEvaluated struct {
+	At          *time.Time `json:"at,omitempty"`
+	Environment string     `json:"environment"`
+	Subscribers int64      `json:"subscribers"`
+}
+
+// FlagEvaluation defines model for FlagEvaluation.
+type FlagEvaluation struct {
+	At          *time.Time             `json:"at,omitempty"`
+	Change      *Patch                 `json:"change,omitempty"`
+	Context     map[string]interface{} `json:"context"`
+	Environment string                 `json:"environment"`
+	Flag        *string                `json:"flag,omitempty"`
+}
+
+// FlagEvidence defines model for FlagEvidence.
+type FlagEvidence struct {
+	Cautions    []string        `json:"cautions"`
+	Evaluated   []FlagEvaluated `json:"evaluated"`
+	Flag        string          `json:"flag"`
+	Kind        string          `json:"kind"`
+	Owner       string          `json:"owner"`
+	Project     string          `json:"project"`
+	Reasons     []string        `json:"reasons"`
+	References  []FlagReference `json:"references"`
+	Since       time.Time       `json:"since"`
+	Subscribers int64           `json:"subscribers"`
+	Title       string          `json:"title"`
+	Variation   *string         `json:"variation,omitempty"`
+}
+
+// FlagHistoryAnswer defines model for FlagHistoryAnswer.
+type FlagHistoryAnswer struct {
+	Changes []FlagChange `json:"changes"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// FlagImportReport defines model for FlagImportReport.
+type FlagImportReport struct {
+	Created  []string `json:"created"`
+	Problems []string `json:"problems"`
+	Raw      []string `json:"raw"`
+	Same     []string `json:"same"`
+	Updated  []string `json:"updated"`
+}
+
 // FlagKeysAnswer defines model for FlagKeysAnswer.
 type FlagKeysAnswer struct {
 	Keys []Key `json:"keys"`
 
 	// Ok Always true
 	Ok bool `json:"ok"`
+}
+
+// FlagNamed defines model for FlagNamed.
+type FlagNamed struct {
+	Key     string `json:"key"`
+	Project string `json:"project"`
+
+	// Version That of the environment, or of the flag to archive
+	Version int64 `json:"version"`
+}
+
+// FlagOutcome defines model for FlagOutcome.
+type FlagOutcome struct {
+	Error     *string        `json:"error,omitempty"`
+	ErrorCode *string        `json:"errorCode,omitempty"`
+	Flag      string         `json:"flag"`
+	Path      []FlagPathStep `json:"path"`
+	Reason    string         `json:"reason"`
+	Value     interface{}    `json:"value,omitempty"`
+	Variation string         `json:"variation"`
+}
+
+// FlagPathStep defines model for FlagPathStep.
+type FlagPathStep struct {
+	Bucket  *int64  `json:"bucket,omitempty"`
+	Depth   int64   `json:"depth"`
+	Of      *int64  `json:"of,omitempty"`
+	Outcome string  `json:"outcome"`
+	Rule    *string `json:"rule,omitempty"`
+	Text    string  `json:"text"`
+}
+
+// FlagPopulation defines model for FlagPopulation.
+type FlagPopulation struct {
+	After     []FlagCount `json:"after"`
+	Attribute string      `json:"attribute"`
+	Before    []FlagCount `json:"before"`
+	Changed   int64       `json:"changed"`
+	Known     int64       `json:"known"`
+	Source    string      `json:"source"`
+}
+
+// FlagPrerequisite defines model for FlagPrerequisite.
+type FlagPrerequisite struct {
+	Flag       string    `json:"flag"`
+	Variations *[]string `json:"variations,omitempty"`
+}
+
+// FlagPreview defines model for FlagPreview.
+type FlagPreview struct {
+	// Definition The flag as flagd reads it
+	Definition    interface{}        `json:"definition"`
+	Diff          []string           `json:"diff"`
+	NeedsApproval bool               `json:"needsApproval"`
+	Population    FlagPopulation     `json:"population"`
+	Raise         int64              `json:"raise"`
+	Samples       []FlagSampleChange `json:"samples"`
+	Summary       string             `json:"summary"`
+	Warnings      []string           `json:"warnings"`
+	Why           *string            `json:"why,omitempty"`
+}
+
+// FlagProject defines model for FlagProject.
+type FlagProject struct {
+	CreatedAt time.Time `json:"createdAt"`
+	CreatedBy string    `json:"createdBy"`
+	Key       string    `json:"key"`
+	RunID     *string   `json:"runId,omitempty"`
+	Service   string    `json:"service"`
+}
+
+// FlagProjectAnswer defines model for FlagProjectAnswer.
+type FlagProjectAnswer struct {
+	// Ok Always true
+	Ok       bool                `json:"ok"`
+	Project  FlagProject         `json:"project"`
+	Settings FlagProjectSettings `json:"settings"`
+}
+
+// FlagProjectSettings defines model for FlagProjectSettings.
+type FlagProjectSettings struct {
+	Bucketing           *FlagProjectSettingsBucketing `json:"bucketing,omitempty"`
+	MaxStep             int64                         `json:"maxStep"`
+	PopulationAttribute *string                       `json:"populationAttribute,omitempty"`
+	PopulationBlueprint *string                       `json:"populationBlueprint,omitempty"`
+	Samples             *[]FlagSample                 `json:"samples,omitempty"`
+	StaleDays           int64                         `json:"staleDays"`
+	Version             int64                         `json:"version"`
+}
+
+// FlagProjectSettingsBucketing defines model for FlagProjectSettings.Bucketing.
+type FlagProjectSettingsBucketing int64
+
+// FlagProjectsAnswer defines model for FlagProjectsAnswer.
+type FlagProjectsAnswer struct {
+	// Ok Always true
+	Ok       bool          `json:"ok"`
+	Projects []FlagProject `json:"projects"`
+}
+
+// FlagPromoteAnswer defines model for FlagPromoteAnswer.
+type FlagPromoteAnswer struct {
+	Flag Flag `json:"flag"`
+
+	// Ok Always true
+	Ok       bool          `json:"ok"`
+	Preview  FlagPreview   `json:"preview"`
+	Proposal *FlagProposal `json:"proposal,omitempty"`
+}
+
+// FlagPromotion defines model for FlagPromotion.
+type FlagPromotion struct {
+	DryRun  *bool   `json:"dryRun,omitempty"`
+	From    string  `json:"from"`
+	Propose *bool   `json:"propose,omitempty"`
+	Reason  *string `json:"reason,omitempty"`
+	To      string  `json:"to"`
+	Version int64   `json:"version"`
+}
+
+// FlagProposal defines model for FlagProposal.
+type FlagProposal struct {
+	Author        string     `json:"author"`
+	AuthorName    string     `json:"authorName"`
+	BaseVersion   int64      `json:"baseVersion"`
+	Comment       *string    `json:"comment,omitempty"`
+	CreatedAt     time.Time  `json:"createdAt"`
+	DecidedAt     *time.Time `json:"decidedAt,omitempty"`
+	DecidedBy     *string    `json:"decidedBy,omitempty"`
+	DecidedByName *string    `json:"decidedByName,omitempty"`
+	Diff          []string   `json:"diff"`
+	Environment   string     `json:"environment"`
+	Flag          string     `json:"flag"`
+	ID            string     `json:"id"`
+	Project       string     `json:"project"`
+	Reason        string     `json:"reason"`
+	State         string     `json:"state"`
+	Why           string     `json:"why"`
+}
+
+// FlagProposalAnswer defines model for FlagProposalAnswer.
+type FlagProposalAnswer struct {
+	// Ok Always true
+	Ok       bool         `json:"ok"`
+	Proposal FlagProposal `json:"proposal"`
+}
+
+// FlagProposalsAnswer defines model for FlagProposalsAnswer.
+type FlagProposalsAnswer struct {
+	// Ok Always true
+	Ok        bool           `json:"ok"`
+	Proposals []FlagProposal `json:"proposals"`
+}
+
+// FlagRamp defines model for FlagRamp.
+type FlagRamp struct {
+	Linear    *bool          `json:"linear,omitempty"`
+	Steps     []FlagRampStep `json:"steps"`
+	Variation string         `json:"variation"`
+}
+
+// FlagRampStep defines model for FlagRampStep.
+type FlagRampStep struct {
+	At     time.Time `json:"at"`
+	Weight int64     `json:"weight"`
+}
+
+// FlagReference defines model for FlagReference.
+type FlagReference struct {
+	Line       int64  `json:"line"`
+	Path       string `json:"path"`
+	Repository string `json:"repository"`
+	Sha        string `json:"sha"`
+	Text       string `json:"text"`
+}
+
+// FlagReferencesAnswer defines model for FlagReferencesAnswer.
+type FlagReferencesAnswer struct {
+	// Ok Always true
+	Ok         bool            `json:"ok"`
+	References []FlagReference `json:"references"`
+}
+
+// FlagRule defines model for FlagRule.
+type FlagRule struct {
+	Conditions []FlagCondition `json:"conditions"`
+	ID         *string         `json:"id,omitempty"`
+	Name       *string         `json:"name,omitempty"`
+	Serve      FlagServe       `json:"serve"`
+}
+
+// FlagSample defines model for FlagSample.
+type FlagSample struct {
+	Context map[string]interface{} `json:"context"`
+	Name    string                 `json:"name"`
+}
+
+// FlagSampleChange defines model for FlagSampleChange.
+type FlagSampleChange struct {
+	After   string `json:"after"`
+	Before  string `json:"before"`
+	Changed bool   `json:"changed"`
+	Name    string `json:"name"`
+}
+
+// FlagScheduleAnswer defines model for FlagScheduleAnswer.
+type FlagScheduleAnswer struct {
+	Entries []FlagScheduleEntry `json:"entries"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// FlagScheduleEntry defines model for FlagScheduleEntry.
+type FlagScheduleEntry struct {
+	At          time.Time `json:"at"`
+	By          string    `json:"by"`
+	ByName      string    `json:"byName"`
+	Environment string    `json:"environment"`
+	Flag        string    `json:"flag"`
+	Note        string    `json:"note"`
+	Project     string    `json:"project"`
+	What        string    `json:"what"`
+}
+
+// FlagScheduled defines model for FlagScheduled.
+type FlagScheduled struct {
+	At    time.Time  `json:"at"`
+	Note  *string    `json:"note,omitempty"`
+	On    *bool      `json:"on,omitempty"`
+	Serve *FlagServe `json:"serve,omitempty"`
+}
+
+// FlagSegment defines model for FlagSegment.
+type FlagSegment struct {
+	Any         bool            `json:"any"`
+	Conditions  []FlagCondition `json:"conditions"`
+	Description string          `json:"description"`
+	Key         string          `json:"key"`
+	Project     string          `json:"project"`
+	Title       string          `json:"title"`
+	UpdatedAt   time.Time       `json:"updatedAt"`
+	UpdatedBy   string          `json:"updatedBy"`
+	UsedBy      []string        `json:"usedBy"`
+	Version     int64           `json:"version"`
+}
+
+// FlagSegmentAnswer defines model for FlagSegmentAnswer.
+type FlagSegmentAnswer struct {
+	// Ok Always true
+	Ok      bool        `json:"ok"`
+	Segment FlagSegment `json:"segment"`
+}
+
+// FlagSegmentsAnswer defines model for FlagSegmentsAnswer.
+type FlagSegmentsAnswer struct {
+	// Ok Always true
+	Ok       bool          `json:"ok"`
+	Segments []FlagSegment `json:"segments"`
+}
+
+// FlagServe defines model for FlagServe.
+type FlagServe struct {
+	By        *string   `json:"by,omitempty"`
+	Otherwise *string   `json:"otherwise,omitempty"`
+	Ramp      *FlagRamp `json:"ramp,omitempty"`
+
+	// Raw JSONLogic that gives a variation's name
+	Raw       interface{}   `json:"raw,omitempty"`
+	Variation *string       `json:"variation,omitempty"`
+	Weights   *[]FlagWeight `json:"weights,omitempty"`
+}
+
+// FlagSetting defines model for FlagSetting.
+type FlagSetting struct {
+	Default       *string             `json:"default,omitempty"`
+	Off           *string             `json:"off,omitempty"`
+	On            bool                `json:"on"`
+	Prerequisites *[]FlagPrerequisite `json:"prerequisites,omitempty"`
+	Rules         *[]FlagRule         `json:"rules,omitempty"`
+	Schedule      *[]FlagScheduled    `json:"schedule,omitempty"`
+	Serve         *FlagServe          `json:"serve,omitempty"`
+	Targets       *[]FlagTarget       `json:"targets,omitempty"`
+}
+
+// FlagStaleAnswer defines model for FlagStaleAnswer.
+type FlagStaleAnswer struct {
+	Flags []FlagEvidence `json:"flags"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// FlagTarget defines model for FlagTarget.
+type FlagTarget struct {
+	Attribute *string  `json:"attribute,omitempty"`
+	Values    []string `json:"values"`
+	Variation string   `json:"variation"`
 }
 
 // FlagTotal defines model for FlagTotal.
@@ -1784,6 +2664,28 @@ type FlagUsageAnswer struct {
 	// Ok Always true
 	Ok    bool  `json:"ok"`
 	Usage Usage `json:"usage"`
+}
+
+// FlagVariation defines model for FlagVariation.
+type FlagVariation struct {
+	Description *string     `json:"description,omitempty"`
+	Name        string      `json:"name"`
+	Value       interface{} `json:"value"`
+}
+
+// FlagWeight defines model for FlagWeight.
+type FlagWeight struct {
+	Variation string `json:"variation"`
+	Weight    int64  `json:"weight"`
+}
+
+// FlagsAnswer defines model for FlagsAnswer.
+type FlagsAnswer struct {
+	Flags []Flag  `json:"flags"`
+	Next  *string `json:"next,omitempty"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
 }
 
 // FolderAnswer defines model for FolderAnswer.
@@ -1909,6 +2811,22 @@ type ImpactRow struct {
 	Required   bool    `json:"required"`
 	Title      string  `json:"title"`
 	Via        string  `json:"via"`
+}
+
+// ImportFlagsAnswer defines model for ImportFlagsAnswer.
+type ImportFlagsAnswer struct {
+	// Ok Always true
+	Ok     bool             `json:"ok"`
+	Report FlagImportReport `json:"report"`
+}
+
+// ImportFlagsInputBody defines model for ImportFlagsInputBody.
+type ImportFlagsInputBody struct {
+	// Definition A flagd definition as text
+	Definition  string  `json:"definition"`
+	DryRun      *bool   `json:"dryRun,omitempty"`
+	Environment string  `json:"environment"`
+	Reason      *string `json:"reason,omitempty"`
 }
 
 // ImportItem defines model for ImportItem.
@@ -2258,6 +3176,35 @@ type NewEntity struct {
 	Title      *string                 `json:"title,omitempty"`
 }
 
+// NewFlag defines model for NewFlag.
+type NewFlag struct {
+	ClientVisible *bool                   `json:"clientVisible,omitempty"`
+	Description   *string                 `json:"description,omitempty"`
+	Environments  *map[string]FlagSetting `json:"environments,omitempty"`
+	Key           string                  `json:"key"`
+	Kind          *NewFlagKind            `json:"kind,omitempty"`
+	LifetimeDays  *int64                  `json:"lifetimeDays,omitempty"`
+
+	// Owner The team that looks after it; empty is the service's
+	Owner     *string   `json:"owner,omitempty"`
+	Permanent *bool     `json:"permanent,omitempty"`
+	Reason    *string   `json:"reason,omitempty"`
+	Tags      *[]string `json:"tags,omitempty"`
+	Title     *string   `json:"title,omitempty"`
+
+	// Type boolean when absent
+	Type *NewFlagType `json:"type,omitempty"`
+
+	// Variations In the order in which shares are laid out; a growing share keeps who has it when it is the first or the last
+	Variations *[]FlagVariation `json:"variations,omitempty"`
+}
+
+// NewFlagKind defines model for NewFlag.Kind.
+type NewFlagKind string
+
+// NewFlagType boolean when absent
+type NewFlagType string
+
 // NewFlagKeyAnswer defines model for NewFlagKeyAnswer.
 type NewFlagKeyAnswer struct {
 	Key Key `json:"key"`
@@ -2267,6 +3214,14 @@ type NewFlagKeyAnswer struct {
 
 	// Secret The key itself. It is not kept and not shown again
 	Secret string `json:"secret"`
+}
+
+// NewFlagProjectInputBody defines model for NewFlagProjectInputBody.
+type NewFlagProjectInputBody struct {
+	Key string `json:"key"`
+
+	// Service The entity of blueprint Component that the flags belong to
+	Service string `json:"service"`
 }
 
 // NewFlagRelayInputBody defines model for NewFlagRelayInputBody.
@@ -2329,6 +3284,17 @@ type NewSecret struct {
 
 	// SecretValue Never answered
 	SecretValue string `json:"secretValue"`
+}
+
+// NewSegment defines model for NewSegment.
+type NewSegment struct {
+	Any         *bool           `json:"any,omitempty"`
+	Conditions  []FlagCondition `json:"conditions"`
+	Description *string         `json:"description,omitempty"`
+	Key         string          `json:"key"`
+	Reason      *string         `json:"reason,omitempty"`
+	Title       *string         `json:"title,omitempty"`
+	Version     *int64          `json:"version,omitempty"`
 }
 
 // NewStatus defines model for NewStatus.
@@ -2500,6 +3466,18 @@ type PartChange struct {
 	Part   string      `json:"part"`
 }
 
+// Patch defines model for Patch.
+type Patch struct {
+	Default       *string             `json:"default,omitempty"`
+	Off           *string             `json:"off,omitempty"`
+	On            *bool               `json:"on,omitempty"`
+	Prerequisites *[]FlagPrerequisite `json:"prerequisites,omitempty"`
+	Rules         *[]FlagRule         `json:"rules,omitempty"`
+	Schedule      *[]FlagScheduled    `json:"schedule,omitempty"`
+	Serve         *FlagServe          `json:"serve,omitempty"`
+	Targets       *[]FlagTarget       `json:"targets,omitempty"`
+}
+
 // PathAnswer defines model for PathAnswer.
 type PathAnswer struct {
 	Complete bool  `json:"complete"`
@@ -2627,6 +3605,28 @@ type PreviewAnswer struct {
 	Preview BlueprintPreview `json:"preview"`
 }
 
+// PreviewFlagAnswer defines model for PreviewFlagAnswer.
+type PreviewFlagAnswer struct {
+	// Ok Always true
+	Ok      bool        `json:"ok"`
+	Preview FlagPreview `json:"preview"`
+}
+
+// PreviewFlagInputBody defines model for PreviewFlagInputBody.
+type PreviewFlagInputBody struct {
+	Default       *string             `json:"default,omitempty"`
+	Off           *string             `json:"off,omitempty"`
+	On            *bool               `json:"on,omitempty"`
+	Prerequisites *[]FlagPrerequisite `json:"prerequisites,omitempty"`
+	Rules         *[]FlagRule         `json:"rules,omitempty"`
+
+	// Samples Besides those of the project
+	Samples  *[]FlagSample    `json:"samples,omitempty"`
+	Schedule *[]FlagScheduled `json:"schedule,omitempty"`
+	Serve    *FlagServe       `json:"serve,omitempty"`
+	Targets  *[]FlagTarget    `json:"targets,omitempty"`
+}
+
 // ProcessChange defines model for ProcessChange.
 type ProcessChange struct {
 	Address     string `json:"address"`
@@ -2697,6 +3697,36 @@ type PullsAnswer struct {
 	Ok           bool          `json:"ok"`
 	PullRequests []PullRequest `json:"pullRequests"`
 }
+
+// PutFlagInputBody defines model for PutFlagInputBody.
+type PutFlagInputBody struct {
+	ClientVisible *bool                 `json:"clientVisible,omitempty"`
+	Description   *string               `json:"description,omitempty"`
+	Kind          *PutFlagInputBodyKind `json:"kind,omitempty"`
+	LifetimeDays  *int64                `json:"lifetimeDays,omitempty"`
+
+	// Owner The team that looks after it; empty is the service's
+	Owner     *string   `json:"owner,omitempty"`
+	Permanent *bool     `json:"permanent,omitempty"`
+	Reason    *string   `json:"reason,omitempty"`
+	Tags      *[]string `json:"tags,omitempty"`
+	Title     *string   `json:"title,omitempty"`
+
+	// Type boolean when absent
+	Type *PutFlagInputBodyType `json:"type,omitempty"`
+
+	// Variations In the order in which shares are laid out; a growing share keeps who has it when it is the first or the last
+	Variations *[]FlagVariation `json:"variations,omitempty"`
+
+	// Version The one that the flag was read with
+	Version int64 `json:"version"`
+}
+
+// PutFlagInputBodyKind defines model for PutFlagInputBody.Kind.
+type PutFlagInputBodyKind string
+
+// PutFlagInputBodyType boolean when absent
+type PutFlagInputBodyType string
 
 // RenameInput defines model for RenameInput.
 type RenameInput struct {
@@ -2781,6 +3811,11 @@ type RepositoryChange struct {
 	Repository string       `json:"repository"`
 }
 
+// RestoreInputBody defines model for RestoreInputBody.
+type RestoreInputBody struct {
+	Reason *string `json:"reason,omitempty"`
+}
+
 // RestoredAnswer defines model for RestoredAnswer.
 type RestoredAnswer struct {
 	Entity Entity `json:"entity"`
@@ -2813,6 +3848,17 @@ type ResyncAnswer struct {
 // ResyncRequest defines model for ResyncRequest.
 type ResyncRequest struct {
 	UpdatedAt string `json:"updatedAt"`
+}
+
+// RevertInputBody defines model for RevertInputBody.
+type RevertInputBody struct {
+	// Current The version that the flag, or its environment, was read with
+	Current int64   `json:"current"`
+	Propose *bool   `json:"propose,omitempty"`
+	Reason  *string `json:"reason,omitempty"`
+
+	// Version The change that is taken back
+	Version int64 `json:"version"`
 }
 
 // Review defines model for Review.
@@ -4230,6 +5276,45 @@ type SearchAllEntitiesParams struct {
 	From *string `form:"from,omitempty" json:"from,omitempty"`
 }
 
+// ListFlagProjectsParams defines parameters for ListFlagProjects.
+type ListFlagProjectsParams struct {
+	// From The next of the page before
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// Limit Entries per page
+	Limit   *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+	Service *string `form:"service,omitempty" json:"service,omitempty"`
+}
+
+// ExportFlagsParams defines parameters for ExportFlags.
+type ExportFlagsParams struct {
+	// Environment The environment
+	Environment *string `form:"environment,omitempty" json:"environment,omitempty"`
+}
+
+// ListProjectFlagsParams defines parameters for ListProjectFlags.
+type ListProjectFlagsParams struct {
+	// From The next of the page before
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// Limit Entries per page
+	Limit *int64                       `form:"limit,omitempty" json:"limit,omitempty"`
+	State *ListProjectFlagsParamsState `form:"state,omitempty" json:"state,omitempty"`
+	Q     *string                      `form:"q,omitempty" json:"q,omitempty"`
+}
+
+// ListProjectFlagsParamsState defines parameters for ListProjectFlags.
+type ListProjectFlagsParamsState string
+
+// GetFlagHistoryParams defines parameters for GetFlagHistory.
+type GetFlagHistoryParams struct {
+	Environment *string `form:"environment,omitempty" json:"environment,omitempty"`
+
+	// From Changes before this version
+	From  *int64 `form:"from,omitempty" json:"from,omitempty"`
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // GetFlagUsageParams defines parameters for GetFlagUsage.
 type GetFlagUsageParams struct {
 	Environment string `form:"environment" json:"environment"`
@@ -4238,10 +5323,62 @@ type GetFlagUsageParams struct {
 	Hours *int64 `form:"hours,omitempty" json:"hours,omitempty"`
 }
 
+// ListFlagProposalsParams defines parameters for ListFlagProposals.
+type ListFlagProposalsParams struct {
+	State *ListFlagProposalsParamsState `form:"state,omitempty" json:"state,omitempty"`
+}
+
+// ListFlagProposalsParamsState defines parameters for ListFlagProposals.
+type ListFlagProposalsParamsState string
+
+// DeleteFlagSegmentParams defines parameters for DeleteFlagSegment.
+type DeleteFlagSegmentParams struct {
+	Version *int64 `form:"version,omitempty" json:"version,omitempty"`
+}
+
 // ListFlagUsageParams defines parameters for ListFlagUsage.
 type ListFlagUsageParams struct {
 	// Environment All when absent
 	Environment *string `form:"environment,omitempty" json:"environment,omitempty"`
+}
+
+// ListFlagsParams defines parameters for ListFlags.
+type ListFlagsParams struct {
+	// From The next of the page before
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// Limit Entries per page
+	Limit   *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+	Project *string `form:"project,omitempty" json:"project,omitempty"`
+
+	// Environment State is judged there
+	Environment *string              `form:"environment,omitempty" json:"environment,omitempty"`
+	Owner       *string              `form:"owner,omitempty" json:"owner,omitempty"`
+	Kind        *ListFlagsParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// State All that are not archived when absent
+	State *ListFlagsParamsState `form:"state,omitempty" json:"state,omitempty"`
+	Tag   *string               `form:"tag,omitempty" json:"tag,omitempty"`
+	Stale *bool                 `form:"stale,omitempty" json:"stale,omitempty"`
+
+	// Q Text in key, title or description
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+}
+
+// ListFlagsParamsKind defines parameters for ListFlags.
+type ListFlagsParamsKind string
+
+// ListFlagsParamsState defines parameters for ListFlags.
+type ListFlagsParamsState string
+
+// ListFlagScheduleParams defines parameters for ListFlagSchedule.
+type ListFlagScheduleParams struct {
+	Project *string `form:"project,omitempty" json:"project,omitempty"`
+}
+
+// ListStaleFlagsParams defines parameters for ListStaleFlags.
+type ListStaleFlagsParams struct {
+	Project *string `form:"project,omitempty" json:"project,omitempty"`
 }
 
 // ListUnknownFlagsParams defines parameters for ListUnknownFlags.
@@ -4766,14 +5903,62 @@ type ListPropertiesHistoryJSONRequestBody = HistoryInput
 // SearchAllEntitiesJSONRequestBody defines body for SearchAllEntities for application/json ContentType.
 type SearchAllEntitiesJSONRequestBody SearchAllEntitiesJSONBody
 
+// CreateFlagProjectJSONRequestBody defines body for CreateFlagProject for application/json ContentType.
+type CreateFlagProjectJSONRequestBody = NewFlagProjectInputBody
+
+// PutFlagProjectJSONRequestBody defines body for PutFlagProject for application/json ContentType.
+type PutFlagProjectJSONRequestBody = FlagProjectSettings
+
+// EvaluateFlagsJSONRequestBody defines body for EvaluateFlags for application/json ContentType.
+type EvaluateFlagsJSONRequestBody = FlagEvaluation
+
+// CreateFlagJSONRequestBody defines body for CreateFlag for application/json ContentType.
+type CreateFlagJSONRequestBody = NewFlag
+
+// PutFlagJSONRequestBody defines body for PutFlag for application/json ContentType.
+type PutFlagJSONRequestBody = PutFlagInputBody
+
+// ArchiveFlagJSONRequestBody defines body for ArchiveFlag for application/json ContentType.
+type ArchiveFlagJSONRequestBody = ArchiveInputBody
+
+// CloneFlagJSONRequestBody defines body for CloneFlag for application/json ContentType.
+type CloneFlagJSONRequestBody = CloneInputBody
+
+// PutFlagEnvironmentJSONRequestBody defines body for PutFlagEnvironment for application/json ContentType.
+type PutFlagEnvironmentJSONRequestBody = FlagEdit
+
+// PreviewFlagJSONRequestBody defines body for PreviewFlag for application/json ContentType.
+type PreviewFlagJSONRequestBody = PreviewFlagInputBody
+
+// PromoteFlagJSONRequestBody defines body for PromoteFlag for application/json ContentType.
+type PromoteFlagJSONRequestBody = FlagPromotion
+
+// RestoreFlagJSONRequestBody defines body for RestoreFlag for application/json ContentType.
+type RestoreFlagJSONRequestBody = RestoreInputBody
+
+// RevertFlagJSONRequestBody defines body for RevertFlag for application/json ContentType.
+type RevertFlagJSONRequestBody = RevertInputBody
+
+// ImportFlagsJSONRequestBody defines body for ImportFlags for application/json ContentType.
+type ImportFlagsJSONRequestBody = ImportFlagsInputBody
+
 // CreateFlagKeyJSONRequestBody defines body for CreateFlagKey for application/json ContentType.
 type CreateFlagKeyJSONRequestBody = NewKey
 
 // RotateFlagKeyJSONRequestBody defines body for RotateFlagKey for application/json ContentType.
 type RotateFlagKeyJSONRequestBody = RotateFlagKeyInputBody
 
+// DecideFlagProposalJSONRequestBody defines body for DecideFlagProposal for application/json ContentType.
+type DecideFlagProposalJSONRequestBody = DecideProposalInputBody
+
+// PutFlagSegmentJSONRequestBody defines body for PutFlagSegment for application/json ContentType.
+type PutFlagSegmentJSONRequestBody = NewSegment
+
 // CreateFlagRelayJSONRequestBody defines body for CreateFlagRelay for application/json ContentType.
 type CreateFlagRelayJSONRequestBody = NewFlagRelayInputBody
+
+// ChangeFlagsJSONRequestBody defines body for ChangeFlags for application/json ContentType.
+type ChangeFlagsJSONRequestBody = BulkFlagsInputBody
 
 // ImportCatalogJSONRequestBody defines body for ImportCatalog for application/json ContentType.
 type ImportCatalogJSONRequestBody = FilesBody
@@ -8096,10 +9281,234 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/export (the `ExportCatalog` operationId).
 	ExportCatalog(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListFlagProjects List flag projects
+	//
+	// Corresponds with GET /v1/flag-projects (the `ListFlagProjects` operationId).
+	ListFlagProjects(ctx context.Context, params *ListFlagProjectsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateFlagProjectWithBody Create flag project
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/flag-projects (the `CreateFlagProject` operationId).
+	CreateFlagProjectWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateFlagProject Create flag project
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/flag-projects (the `CreateFlagProject` operationId).
+	CreateFlagProject(ctx context.Context, body CreateFlagProjectJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetFlagProject Get flag project
+	//
+	// Corresponds with GET /v1/flag-projects/{project} (the `GetFlagProject` operationId).
+	GetFlagProject(ctx context.Context, project string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutFlagProjectWithBody Put flag project
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/flag-projects/{project} (the `PutFlagProject` operationId).
+	PutFlagProjectWithBody(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutFlagProject Put flag project
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/flag-projects/{project} (the `PutFlagProject` operationId).
+	PutFlagProject(ctx context.Context, project string, body PutFlagProjectJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EvaluateFlagsWithBody Evaluate flags
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/evaluate (the `EvaluateFlags` operationId).
+	EvaluateFlagsWithBody(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EvaluateFlags Evaluate flags
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/evaluate (the `EvaluateFlags` operationId).
+	EvaluateFlags(ctx context.Context, project string, body EvaluateFlagsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExportFlags Export flags
+	//
+	// The flags as flagd reads them.
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/export (the `ExportFlags` operationId).
+	ExportFlags(ctx context.Context, project string, params *ExportFlagsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListProjectFlags List project flags
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/flags (the `ListProjectFlags` operationId).
+	ListProjectFlags(ctx context.Context, project string, params *ListProjectFlagsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateFlagWithBody Create flag
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags (the `CreateFlag` operationId).
+	CreateFlagWithBody(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateFlag Create flag
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags (the `CreateFlag` operationId).
+	CreateFlag(ctx context.Context, project string, body CreateFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteFlag Delete flag
+	//
+	// Corresponds with DELETE /v1/flag-projects/{project}/flags/{key} (the `DeleteFlag` operationId).
+	DeleteFlag(ctx context.Context, project string, key string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetFlag Get flag
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/flags/{key} (the `GetFlag` operationId).
+	GetFlag(ctx context.Context, project string, key string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutFlagWithBody Put flag
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/flag-projects/{project}/flags/{key} (the `PutFlag` operationId).
+	PutFlagWithBody(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutFlag Put flag
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/flag-projects/{project}/flags/{key} (the `PutFlag` operationId).
+	PutFlag(ctx context.Context, project string, key string, body PutFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ArchiveFlagWithBody Archive flag
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/archive (the `ArchiveFlag` operationId).
+	ArchiveFlagWithBody(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ArchiveFlag Archive flag
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/archive (the `ArchiveFlag` operationId).
+	ArchiveFlag(ctx context.Context, project string, key string, body ArchiveFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CloneFlagWithBody Clone flag
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clone (the `CloneFlag` operationId).
+	CloneFlagWithBody(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CloneFlag Clone flag
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clone (the `CloneFlag` operationId).
+	CloneFlag(ctx context.Context, project string, key string, body CloneFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutFlagEnvironmentWithBody Put flag environment
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/flag-projects/{project}/flags/{key}/environments/{env} (the `PutFlagEnvironment` operationId).
+	PutFlagEnvironmentWithBody(ctx context.Context, project string, key string, env string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutFlagEnvironment Put flag environment
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/flag-projects/{project}/flags/{key}/environments/{env} (the `PutFlagEnvironment` operationId).
+	PutFlagEnvironment(ctx context.Context, project string, key string, env string, body PutFlagEnvironmentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewFlagWithBody Preview flag
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/environments/{env}/preview (the `PreviewFlag` operationId).
+	PreviewFlagWithBody(ctx context.Context, project string, key string, env string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewFlag Preview flag
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/environments/{env}/preview (the `PreviewFlag` operationId).
+	PreviewFlag(ctx context.Context, project string, key string, env string, body PreviewFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetFlagHistory Get flag history
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/flags/{key}/history (the `GetFlagHistory` operationId).
+	GetFlagHistory(ctx context.Context, project string, key string, params *GetFlagHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PromoteFlagWithBody Promote flag
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/promote (the `PromoteFlag` operationId).
+	PromoteFlagWithBody(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PromoteFlag Promote flag
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/promote (the `PromoteFlag` operationId).
+	PromoteFlag(ctx context.Context, project string, key string, body PromoteFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetFlagReferences Get flag references
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/flags/{key}/references (the `GetFlagReferences` operationId).
+	GetFlagReferences(ctx context.Context, project string, key string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RestoreFlagWithBody Restore flag
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/restore (the `RestoreFlag` operationId).
+	RestoreFlagWithBody(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RestoreFlag Restore flag
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/restore (the `RestoreFlag` operationId).
+	RestoreFlag(ctx context.Context, project string, key string, body RestoreFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevertFlagWithBody Revert flag
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/revert (the `RevertFlag` operationId).
+	RevertFlagWithBody(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevertFlag Revert flag
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/revert (the `RevertFlag` operationId).
+	RevertFlag(ctx context.Context, project string, key string, body RevertFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetFlagUsage Get flag usage
 	//
 	// Corresponds with GET /v1/flag-projects/{project}/flags/{key}/usage (the `GetFlagUsage` operationId).
 	GetFlagUsage(ctx context.Context, project string, key string, params *GetFlagUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ImportFlagsWithBody Import flags
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/import (the `ImportFlags` operationId).
+	ImportFlagsWithBody(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ImportFlags Import flags
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/import (the `ImportFlags` operationId).
+	ImportFlags(ctx context.Context, project string, body ImportFlagsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListFlagKeys List flag keys
 	//
@@ -8139,6 +9548,49 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/flag-projects/{project}/keys/{id}/rotate (the `RotateFlagKey` operationId).
 	RotateFlagKey(ctx context.Context, project string, id string, body RotateFlagKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListFlagProposals List flag proposals
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/proposals (the `ListFlagProposals` operationId).
+	ListFlagProposals(ctx context.Context, project string, params *ListFlagProposalsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideFlagProposalWithBody Decide flag proposal
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/proposals/{id}/decision (the `DecideFlagProposal` operationId).
+	DecideFlagProposalWithBody(ctx context.Context, project string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideFlagProposal Decide flag proposal
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/proposals/{id}/decision (the `DecideFlagProposal` operationId).
+	DecideFlagProposal(ctx context.Context, project string, id string, body DecideFlagProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListFlagSegments List flag segments
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/segments (the `ListFlagSegments` operationId).
+	ListFlagSegments(ctx context.Context, project string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutFlagSegmentWithBody Put flag segment
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/segments (the `PutFlagSegment` operationId).
+	PutFlagSegmentWithBody(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutFlagSegment Put flag segment
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/segments (the `PutFlagSegment` operationId).
+	PutFlagSegment(ctx context.Context, project string, body PutFlagSegmentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteFlagSegment Delete flag segment
+	//
+	// Corresponds with DELETE /v1/flag-projects/{project}/segments/{key} (the `DeleteFlagSegment` operationId).
+	DeleteFlagSegment(ctx context.Context, project string, key string, params *DeleteFlagSegmentParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListFlagUsage List flag usage
 	//
 	// Corresponds with GET /v1/flag-projects/{project}/usage (the `ListFlagUsage` operationId).
@@ -8167,6 +9619,35 @@ type ClientInterface interface {
 	//
 	// Corresponds with DELETE /v1/flag-relays/{id} (the `RevokeFlagRelay` operationId).
 	RevokeFlagRelay(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListFlags List flags
+	//
+	// Corresponds with GET /v1/flags (the `ListFlags` operationId).
+	ListFlags(ctx context.Context, params *ListFlagsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeFlagsWithBody Change flags
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/flags/bulk (the `ChangeFlags` operationId).
+	ChangeFlagsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeFlags Change flags
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/flags/bulk (the `ChangeFlags` operationId).
+	ChangeFlags(ctx context.Context, body ChangeFlagsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListFlagSchedule List flag schedule
+	//
+	// Corresponds with GET /v1/flags/schedule (the `ListFlagSchedule` operationId).
+	ListFlagSchedule(ctx context.Context, params *ListFlagScheduleParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListStaleFlags List stale flags
+	//
+	// Corresponds with GET /v1/flags/stale (the `ListStaleFlags` operationId).
+	ListStaleFlags(ctx context.Context, params *ListStaleFlagsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListUnknownFlags List unknown flags
 	//
@@ -11767,11 +13248,575 @@ func (c *Client) ExportCatalog(ctx context.Context, reqEditors ...RequestEditorF
 	return c.Client.Do(req)
 }
 
+// ListFlagProjects List flag projects
+//
+// Corresponds with GET /v1/flag-projects (the `ListFlagProjects` operationId).
+func (c *Client) ListFlagProjects(ctx context.Context, params *ListFlagProjectsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListFlagProjectsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateFlagProjectWithBody Create flag project
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/flag-projects (the `CreateFlagProject` operationId).
+func (c *Client) CreateFlagProjectWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFlagProjectRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateFlagProject Create flag project
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/flag-projects (the `CreateFlagProject` operationId).
+func (c *Client) CreateFlagProject(ctx context.Context, body CreateFlagProjectJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFlagProjectRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetFlagProject Get flag project
+//
+// Corresponds with GET /v1/flag-projects/{project} (the `GetFlagProject` operationId).
+func (c *Client) GetFlagProject(ctx context.Context, project string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetFlagProjectRequest(c.Server, project)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutFlagProjectWithBody Put flag project
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/flag-projects/{project} (the `PutFlagProject` operationId).
+func (c *Client) PutFlagProjectWithBody(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutFlagProjectRequestWithBody(c.Server, project, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutFlagProject Put flag project
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/flag-projects/{project} (the `PutFlagProject` operationId).
+func (c *Client) PutFlagProject(ctx context.Context, project string, body PutFlagProjectJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutFlagProjectRequest(c.Server, project, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EvaluateFlagsWithBody Evaluate flags
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/evaluate (the `EvaluateFlags` operationId).
+func (c *Client) EvaluateFlagsWithBody(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEvaluateFlagsRequestWithBody(c.Server, project, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EvaluateFlags Evaluate flags
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/evaluate (the `EvaluateFlags` operationId).
+func (c *Client) EvaluateFlags(ctx context.Context, project string, body EvaluateFlagsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEvaluateFlagsRequest(c.Server, project, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExportFlags Export flags
+//
+// The flags as flagd reads them.
+//
+// Corresponds with GET /v1/flag-projects/{project}/export (the `ExportFlags` operationId).
+func (c *Client) ExportFlags(ctx context.Context, project string, params *ExportFlagsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportFlagsRequest(c.Server, project, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListProjectFlags List project flags
+//
+// Corresponds with GET /v1/flag-projects/{project}/flags (the `ListProjectFlags` operationId).
+func (c *Client) ListProjectFlags(ctx context.Context, project string, params *ListProjectFlagsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListProjectFlagsRequest(c.Server, project, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateFlagWithBody Create flag
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags (the `CreateFlag` operationId).
+func (c *Client) CreateFlagWithBody(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFlagRequestWithBody(c.Server, project, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateFlag Create flag
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags (the `CreateFlag` operationId).
+func (c *Client) CreateFlag(ctx context.Context, project string, body CreateFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFlagRequest(c.Server, project, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteFlag Delete flag
+//
+// Corresponds with DELETE /v1/flag-projects/{project}/flags/{key} (the `DeleteFlag` operationId).
+func (c *Client) DeleteFlag(ctx context.Context, project string, key string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteFlagRequest(c.Server, project, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetFlag Get flag
+//
+// Corresponds with GET /v1/flag-projects/{project}/flags/{key} (the `GetFlag` operationId).
+func (c *Client) GetFlag(ctx context.Context, project string, key string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetFlagRequest(c.Server, project, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutFlagWithBody Put flag
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/flag-projects/{project}/flags/{key} (the `PutFlag` operationId).
+func (c *Client) PutFlagWithBody(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutFlagRequestWithBody(c.Server, project, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutFlag Put flag
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/flag-projects/{project}/flags/{key} (the `PutFlag` operationId).
+func (c *Client) PutFlag(ctx context.Context, project string, key string, body PutFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutFlagRequest(c.Server, project, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ArchiveFlagWithBody Archive flag
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/archive (the `ArchiveFlag` operationId).
+func (c *Client) ArchiveFlagWithBody(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewArchiveFlagRequestWithBody(c.Server, project, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ArchiveFlag Archive flag
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/archive (the `ArchiveFlag` operationId).
+func (c *Client) ArchiveFlag(ctx context.Context, project string, key string, body ArchiveFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewArchiveFlagRequest(c.Server, project, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CloneFlagWithBody Clone flag
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clone (the `CloneFlag` operationId).
+func (c *Client) CloneFlagWithBody(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCloneFlagRequestWithBody(c.Server, project, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CloneFlag Clone flag
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clone (the `CloneFlag` operationId).
+func (c *Client) CloneFlag(ctx context.Context, project string, key string, body CloneFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCloneFlagRequest(c.Server, project, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutFlagEnvironmentWithBody Put flag environment
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/flag-projects/{project}/flags/{key}/environments/{env} (the `PutFlagEnvironment` operationId).
+func (c *Client) PutFlagEnvironmentWithBody(ctx context.Context, project string, key string, env string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutFlagEnvironmentRequestWithBody(c.Server, project, key, env, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutFlagEnvironment Put flag environment
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/flag-projects/{project}/flags/{key}/environments/{env} (the `PutFlagEnvironment` operationId).
+func (c *Client) PutFlagEnvironment(ctx context.Context, project string, key string, env string, body PutFlagEnvironmentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutFlagEnvironmentRequest(c.Server, project, key, env, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewFlagWithBody Preview flag
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/environments/{env}/preview (the `PreviewFlag` operationId).
+func (c *Client) PreviewFlagWithBody(ctx context.Context, project string, key string, env string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewFlagRequestWithBody(c.Server, project, key, env, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewFlag Preview flag
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/environments/{env}/preview (the `PreviewFlag` operationId).
+func (c *Client) PreviewFlag(ctx context.Context, project string, key string, env string, body PreviewFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewFlagRequest(c.Server, project, key, env, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetFlagHistory Get flag history
+//
+// Corresponds with GET /v1/flag-projects/{project}/flags/{key}/history (the `GetFlagHistory` operationId).
+func (c *Client) GetFlagHistory(ctx context.Context, project string, key string, params *GetFlagHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetFlagHistoryRequest(c.Server, project, key, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PromoteFlagWithBody Promote flag
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/promote (the `PromoteFlag` operationId).
+func (c *Client) PromoteFlagWithBody(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPromoteFlagRequestWithBody(c.Server, project, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PromoteFlag Promote flag
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/promote (the `PromoteFlag` operationId).
+func (c *Client) PromoteFlag(ctx context.Context, project string, key string, body PromoteFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPromoteFlagRequest(c.Server, project, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetFlagReferences Get flag references
+//
+// Corresponds with GET /v1/flag-projects/{project}/flags/{key}/references (the `GetFlagReferences` operationId).
+func (c *Client) GetFlagReferences(ctx context.Context, project string, key string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetFlagReferencesRequest(c.Server, project, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RestoreFlagWithBody Restore flag
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/restore (the `RestoreFlag` operationId).
+func (c *Client) RestoreFlagWithBody(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRestoreFlagRequestWithBody(c.Server, project, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RestoreFlag Restore flag
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/restore (the `RestoreFlag` operationId).
+func (c *Client) RestoreFlag(ctx context.Context, project string, key string, body RestoreFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRestoreFlagRequest(c.Server, project, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevertFlagWithBody Revert flag
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/revert (the `RevertFlag` operationId).
+func (c *Client) RevertFlagWithBody(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevertFlagRequestWithBody(c.Server, project, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevertFlag Revert flag
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/revert (the `RevertFlag` operationId).
+func (c *Client) RevertFlag(ctx context.Context, project string, key string, body RevertFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevertFlagRequest(c.Server, project, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetFlagUsage Get flag usage
 //
 // Corresponds with GET /v1/flag-projects/{project}/flags/{key}/usage (the `GetFlagUsage` operationId).
 func (c *Client) GetFlagUsage(ctx context.Context, project string, key string, params *GetFlagUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetFlagUsageRequest(c.Server, project, key, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ImportFlagsWithBody Import flags
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/import (the `ImportFlags` operationId).
+func (c *Client) ImportFlagsWithBody(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportFlagsRequestWithBody(c.Server, project, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ImportFlags Import flags
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/import (the `ImportFlags` operationId).
+func (c *Client) ImportFlags(ctx context.Context, project string, body ImportFlagsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportFlagsRequest(c.Server, project, body)
 	if err != nil {
 		return nil, err
 	}
@@ -11880,6 +13925,119 @@ func (c *Client) RotateFlagKey(ctx context.Context, project string, id string, b
 	return c.Client.Do(req)
 }
 
+// ListFlagProposals List flag proposals
+//
+// Corresponds with GET /v1/flag-projects/{project}/proposals (the `ListFlagProposals` operationId).
+func (c *Client) ListFlagProposals(ctx context.Context, project string, params *ListFlagProposalsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListFlagProposalsRequest(c.Server, project, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideFlagProposalWithBody Decide flag proposal
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/proposals/{id}/decision (the `DecideFlagProposal` operationId).
+func (c *Client) DecideFlagProposalWithBody(ctx context.Context, project string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideFlagProposalRequestWithBody(c.Server, project, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideFlagProposal Decide flag proposal
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/proposals/{id}/decision (the `DecideFlagProposal` operationId).
+func (c *Client) DecideFlagProposal(ctx context.Context, project string, id string, body DecideFlagProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideFlagProposalRequest(c.Server, project, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListFlagSegments List flag segments
+//
+// Corresponds with GET /v1/flag-projects/{project}/segments (the `ListFlagSegments` operationId).
+func (c *Client) ListFlagSegments(ctx context.Context, project string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListFlagSegmentsRequest(c.Server, project)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutFlagSegmentWithBody Put flag segment
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/segments (the `PutFlagSegment` operationId).
+func (c *Client) PutFlagSegmentWithBody(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutFlagSegmentRequestWithBody(c.Server, project, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutFlagSegment Put flag segment
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/segments (the `PutFlagSegment` operationId).
+func (c *Client) PutFlagSegment(ctx context.Context, project string, body PutFlagSegmentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutFlagSegmentRequest(c.Server, project, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteFlagSegment Delete flag segment
+//
+// Corresponds with DELETE /v1/flag-projects/{project}/segments/{key} (the `DeleteFlagSegment` operationId).
+func (c *Client) DeleteFlagSegment(ctx context.Context, project string, key string, params *DeleteFlagSegmentParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteFlagSegmentRequest(c.Server, project, key, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListFlagUsage List flag usage
 //
 // Corresponds with GET /v1/flag-projects/{project}/usage (the `ListFlagUsage` operationId).
@@ -11949,6 +14107,85 @@ func (c *Client) CreateFlagRelay(ctx context.Context, body CreateFlagRelayJSONRe
 // Corresponds with DELETE /v1/flag-relays/{id} (the `RevokeFlagRelay` operationId).
 func (c *Client) RevokeFlagRelay(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRevokeFlagRelayRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListFlags List flags
+//
+// Corresponds with GET /v1/flags (the `ListFlags` operationId).
+func (c *Client) ListFlags(ctx context.Context, params *ListFlagsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListFlagsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeFlagsWithBody Change flags
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/flags/bulk (the `ChangeFlags` operationId).
+func (c *Client) ChangeFlagsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeFlagsRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeFlags Change flags
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/flags/bulk (the `ChangeFlags` operationId).
+func (c *Client) ChangeFlags(ctx context.Context, body ChangeFlagsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeFlagsRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListFlagSchedule List flag schedule
+//
+// Corresponds with GET /v1/flags/schedule (the `ListFlagSchedule` operationId).
+func (c *Client) ListFlagSchedule(ctx context.Context, params *ListFlagScheduleParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListFlagScheduleRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListStaleFlags List stale flags
+//
+// Corresponds with GET /v1/flags/stale (the `ListStaleFlags` operationId).
+func (c *Client) ListStaleFlags(ctx context.Context, params *ListStaleFlagsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListStaleFlagsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -21131,6 +23368,1118 @@ func NewExportCatalogRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewListFlagProjectsRequest constructs an http.Request for the ListFlagProjects method
+func NewListFlagProjectsRequest(server string, params *ListFlagProjectsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Service != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "service", *params.Service, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateFlagProjectRequest calls the generic CreateFlagProject builder with application/json body
+func NewCreateFlagProjectRequest(server string, body CreateFlagProjectJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateFlagProjectRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateFlagProjectRequestWithBody constructs an http.Request for the CreateFlagProject method, with any body, and a specified content type
+func NewCreateFlagProjectRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetFlagProjectRequest constructs an http.Request for the GetFlagProject method
+func NewGetFlagProjectRequest(server string, project string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutFlagProjectRequest calls the generic PutFlagProject builder with application/json body
+func NewPutFlagProjectRequest(server string, project string, body PutFlagProjectJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutFlagProjectRequestWithBody(server, project, "application/json", bodyReader)
+}
+
+// NewPutFlagProjectRequestWithBody constructs an http.Request for the PutFlagProject method, with any body, and a specified content type
+func NewPutFlagProjectRequestWithBody(server string, project string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewEvaluateFlagsRequest calls the generic EvaluateFlags builder with application/json body
+func NewEvaluateFlagsRequest(server string, project string, body EvaluateFlagsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewEvaluateFlagsRequestWithBody(server, project, "application/json", bodyReader)
+}
+
+// NewEvaluateFlagsRequestWithBody constructs an http.Request for the EvaluateFlags method, with any body, and a specified content type
+func NewEvaluateFlagsRequestWithBody(server string, project string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/evaluate", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewExportFlagsRequest constructs an http.Request for the ExportFlags method
+func NewExportFlagsRequest(server string, project string, params *ExportFlagsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/export", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Environment != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "environment", *params.Environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListProjectFlagsRequest constructs an http.Request for the ListProjectFlags method
+func NewListProjectFlagsRequest(server string, project string, params *ListProjectFlagsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/flags", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateFlagRequest calls the generic CreateFlag builder with application/json body
+func NewCreateFlagRequest(server string, project string, body CreateFlagJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateFlagRequestWithBody(server, project, "application/json", bodyReader)
+}
+
+// NewCreateFlagRequestWithBody constructs an http.Request for the CreateFlag method, with any body, and a specified content type
+func NewCreateFlagRequestWithBody(server string, project string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/flags", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteFlagRequest constructs an http.Request for the DeleteFlag method
+func NewDeleteFlagRequest(server string, project string, key string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/flags/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetFlagRequest constructs an http.Request for the GetFlag method
+func NewGetFlagRequest(server string, project string, key string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/flags/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutFlagRequest calls the generic PutFlag builder with application/json body
+func NewPutFlagRequest(server string, project string, key string, body PutFlagJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutFlagRequestWithBody(server, project, key, "application/json", bodyReader)
+}
+
+// NewPutFlagRequestWithBody constructs an http.Request for the PutFlag method, with any body, and a specified content type
+func NewPutFlagRequestWithBody(server string, project string, key string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/flags/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewArchiveFlagRequest calls the generic ArchiveFlag builder with application/json body
+func NewArchiveFlagRequest(server string, project string, key string, body ArchiveFlagJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewArchiveFlagRequestWithBody(server, project, key, "application/json", bodyReader)
+}
+
+// NewArchiveFlagRequestWithBody constructs an http.Request for the ArchiveFlag method, with any body, and a specified content type
+func NewArchiveFlagRequestWithBody(server string, project string, key string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/flags/%s/archive", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCloneFlagRequest calls the generic CloneFlag builder with application/json body
+func NewCloneFlagRequest(server string, project string, key string, body CloneFlagJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCloneFlagRequestWithBody(server, project, key, "application/json", bodyReader)
+}
+
+// NewCloneFlagRequestWithBody constructs an http.Request for the CloneFlag method, with any body, and a specified content type
+func NewCloneFlagRequestWithBody(server string, project string, key string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/flags/%s/clone", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPutFlagEnvironmentRequest calls the generic PutFlagEnvironment builder with application/json body
+func NewPutFlagEnvironmentRequest(server string, project string, key string, env string, body PutFlagEnvironmentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutFlagEnvironmentRequestWithBody(server, project, key, env, "application/json", bodyReader)
+}
+
+// NewPutFlagEnvironmentRequestWithBody constructs an http.Request for the PutFlagEnvironment method, with any body, and a specified content type
+func NewPutFlagEnvironmentRequestWithBody(server string, project string, key string, env string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "env", env, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/flags/%s/environments/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPreviewFlagRequest calls the generic PreviewFlag builder with application/json body
+func NewPreviewFlagRequest(server string, project string, key string, env string, body PreviewFlagJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPreviewFlagRequestWithBody(server, project, key, env, "application/json", bodyReader)
+}
+
+// NewPreviewFlagRequestWithBody constructs an http.Request for the PreviewFlag method, with any body, and a specified content type
+func NewPreviewFlagRequestWithBody(server string, project string, key string, env string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "env", env, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/flags/%s/environments/%s/preview", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetFlagHistoryRequest constructs an http.Request for the GetFlagHistory method
+func NewGetFlagHistoryRequest(server string, project string, key string, params *GetFlagHistoryParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/flags/%s/history", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Environment != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "environment", *params.Environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPromoteFlagRequest calls the generic PromoteFlag builder with application/json body
+func NewPromoteFlagRequest(server string, project string, key string, body PromoteFlagJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPromoteFlagRequestWithBody(server, project, key, "application/json", bodyReader)
+}
+
+// NewPromoteFlagRequestWithBody constructs an http.Request for the PromoteFlag method, with any body, and a specified content type
+func NewPromoteFlagRequestWithBody(server string, project string, key string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/flags/%s/promote", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetFlagReferencesRequest constructs an http.Request for the GetFlagReferences method
+func NewGetFlagReferencesRequest(server string, project string, key string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/flags/%s/references", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRestoreFlagRequest calls the generic RestoreFlag builder with application/json body
+func NewRestoreFlagRequest(server string, project string, key string, body RestoreFlagJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRestoreFlagRequestWithBody(server, project, key, "application/json", bodyReader)
+}
+
+// NewRestoreFlagRequestWithBody constructs an http.Request for the RestoreFlag method, with any body, and a specified content type
+func NewRestoreFlagRequestWithBody(server string, project string, key string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/flags/%s/restore", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRevertFlagRequest calls the generic RevertFlag builder with application/json body
+func NewRevertFlagRequest(server string, project string, key string, body RevertFlagJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRevertFlagRequestWithBody(server, project, key, "application/json", bodyReader)
+}
+
+// NewRevertFlagRequestWithBody constructs an http.Request for the RevertFlag method, with any body, and a specified content type
+func NewRevertFlagRequestWithBody(server string, project string, key string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/flags/%s/revert", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetFlagUsageRequest constructs an http.Request for the GetFlagUsage method
 func NewGetFlagUsageRequest(server string, project string, key string, params *GetFlagUsageParams) (*http.Request, error) {
 	var err error
@@ -21203,6 +24552,53 @@ func NewGetFlagUsageRequest(server string, project string, key string, params *G
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewImportFlagsRequest calls the generic ImportFlags builder with application/json body
+func NewImportFlagsRequest(server string, project string, body ImportFlagsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewImportFlagsRequestWithBody(server, project, "application/json", bodyReader)
+}
+
+// NewImportFlagsRequestWithBody constructs an http.Request for the ImportFlags method, with any body, and a specified content type
+func NewImportFlagsRequestWithBody(server string, project string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/import", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -21383,6 +24779,270 @@ func NewRotateFlagKeyRequestWithBody(server string, project string, id string, c
 	return req, nil
 }
 
+// NewListFlagProposalsRequest constructs an http.Request for the ListFlagProposals method
+func NewListFlagProposalsRequest(server string, project string, params *ListFlagProposalsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/proposals", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDecideFlagProposalRequest calls the generic DecideFlagProposal builder with application/json body
+func NewDecideFlagProposalRequest(server string, project string, id string, body DecideFlagProposalJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDecideFlagProposalRequestWithBody(server, project, id, "application/json", bodyReader)
+}
+
+// NewDecideFlagProposalRequestWithBody constructs an http.Request for the DecideFlagProposal method, with any body, and a specified content type
+func NewDecideFlagProposalRequestWithBody(server string, project string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/proposals/%s/decision", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListFlagSegmentsRequest constructs an http.Request for the ListFlagSegments method
+func NewListFlagSegmentsRequest(server string, project string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/segments", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutFlagSegmentRequest calls the generic PutFlagSegment builder with application/json body
+func NewPutFlagSegmentRequest(server string, project string, body PutFlagSegmentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutFlagSegmentRequestWithBody(server, project, "application/json", bodyReader)
+}
+
+// NewPutFlagSegmentRequestWithBody constructs an http.Request for the PutFlagSegment method, with any body, and a specified content type
+func NewPutFlagSegmentRequestWithBody(server string, project string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/segments", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteFlagSegmentRequest constructs an http.Request for the DeleteFlagSegment method
+func NewDeleteFlagSegmentRequest(server string, project string, key string, params *DeleteFlagSegmentParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/segments/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Version != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "version", *params.Version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListFlagUsageRequest constructs an http.Request for the ListFlagUsage method
 func NewListFlagUsageRequest(server string, project string, params *ListFlagUsageParams) (*http.Request, error) {
 	var err error
@@ -21538,6 +25198,316 @@ func NewRevokeFlagRelayRequest(server string, id string) (*http.Request, error) 
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListFlagsRequest constructs an http.Request for the ListFlags method
+func NewListFlagsRequest(server string, params *ListFlagsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flags")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Project != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "project", *params.Project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Environment != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "environment", *params.Environment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Owner != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "owner", *params.Owner, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Kind != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "kind", *params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Tag != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "tag", *params.Tag, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Stale != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "stale", *params.Stale, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewChangeFlagsRequest calls the generic ChangeFlags builder with application/json body
+func NewChangeFlagsRequest(server string, body ChangeFlagsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangeFlagsRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewChangeFlagsRequestWithBody constructs an http.Request for the ChangeFlags method, with any body, and a specified content type
+func NewChangeFlagsRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flags/bulk")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListFlagScheduleRequest constructs an http.Request for the ListFlagSchedule method
+func NewListFlagScheduleRequest(server string, params *ListFlagScheduleParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flags/schedule")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Project != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "project", *params.Project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListStaleFlagsRequest constructs an http.Request for the ListStaleFlags method
+func NewListStaleFlagsRequest(server string, params *ListStaleFlagsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flags/stale")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Project != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "project", *params.Project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -29615,12 +33585,252 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/export (the `ExportCatalog` operationId).
 	ExportCatalogWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ExportCatalogResponse, error)
 
+	// ListFlagProjectsWithResponse List flag projects
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flag-projects (the `ListFlagProjects` operationId).
+	ListFlagProjectsWithResponse(ctx context.Context, params *ListFlagProjectsParams, reqEditors ...RequestEditorFn) (*ListFlagProjectsResponse, error)
+
+	// CreateFlagProjectWithBodyWithResponse Create flag project
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects (the `CreateFlagProject` operationId).
+	CreateFlagProjectWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFlagProjectResponse, error)
+
+	// CreateFlagProjectWithResponse Create flag project
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects (the `CreateFlagProject` operationId).
+	CreateFlagProjectWithResponse(ctx context.Context, body CreateFlagProjectJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFlagProjectResponse, error)
+
+	// GetFlagProjectWithResponse Get flag project
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flag-projects/{project} (the `GetFlagProject` operationId).
+	GetFlagProjectWithResponse(ctx context.Context, project string, reqEditors ...RequestEditorFn) (*GetFlagProjectResponse, error)
+
+	// PutFlagProjectWithBodyWithResponse Put flag project
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/flag-projects/{project} (the `PutFlagProject` operationId).
+	PutFlagProjectWithBodyWithResponse(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutFlagProjectResponse, error)
+
+	// PutFlagProjectWithResponse Put flag project
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/flag-projects/{project} (the `PutFlagProject` operationId).
+	PutFlagProjectWithResponse(ctx context.Context, project string, body PutFlagProjectJSONRequestBody, reqEditors ...RequestEditorFn) (*PutFlagProjectResponse, error)
+
+	// EvaluateFlagsWithBodyWithResponse Evaluate flags
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/evaluate (the `EvaluateFlags` operationId).
+	EvaluateFlagsWithBodyWithResponse(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EvaluateFlagsResponse, error)
+
+	// EvaluateFlagsWithResponse Evaluate flags
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/evaluate (the `EvaluateFlags` operationId).
+	EvaluateFlagsWithResponse(ctx context.Context, project string, body EvaluateFlagsJSONRequestBody, reqEditors ...RequestEditorFn) (*EvaluateFlagsResponse, error)
+
+	// ExportFlagsWithResponse Export flags
+	//
+	// The flags as flagd reads them.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/export (the `ExportFlags` operationId).
+	ExportFlagsWithResponse(ctx context.Context, project string, params *ExportFlagsParams, reqEditors ...RequestEditorFn) (*ExportFlagsResponse, error)
+
+	// ListProjectFlagsWithResponse List project flags
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/flags (the `ListProjectFlags` operationId).
+	ListProjectFlagsWithResponse(ctx context.Context, project string, params *ListProjectFlagsParams, reqEditors ...RequestEditorFn) (*ListProjectFlagsResponse, error)
+
+	// CreateFlagWithBodyWithResponse Create flag
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags (the `CreateFlag` operationId).
+	CreateFlagWithBodyWithResponse(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFlagResponse, error)
+
+	// CreateFlagWithResponse Create flag
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags (the `CreateFlag` operationId).
+	CreateFlagWithResponse(ctx context.Context, project string, body CreateFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFlagResponse, error)
+
+	// DeleteFlagWithResponse Delete flag
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/flag-projects/{project}/flags/{key} (the `DeleteFlag` operationId).
+	DeleteFlagWithResponse(ctx context.Context, project string, key string, reqEditors ...RequestEditorFn) (*DeleteFlagResponse, error)
+
+	// GetFlagWithResponse Get flag
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/flags/{key} (the `GetFlag` operationId).
+	GetFlagWithResponse(ctx context.Context, project string, key string, reqEditors ...RequestEditorFn) (*GetFlagResponse, error)
+
+	// PutFlagWithBodyWithResponse Put flag
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/flag-projects/{project}/flags/{key} (the `PutFlag` operationId).
+	PutFlagWithBodyWithResponse(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutFlagResponse, error)
+
+	// PutFlagWithResponse Put flag
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/flag-projects/{project}/flags/{key} (the `PutFlag` operationId).
+	PutFlagWithResponse(ctx context.Context, project string, key string, body PutFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*PutFlagResponse, error)
+
+	// ArchiveFlagWithBodyWithResponse Archive flag
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/archive (the `ArchiveFlag` operationId).
+	ArchiveFlagWithBodyWithResponse(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ArchiveFlagResponse, error)
+
+	// ArchiveFlagWithResponse Archive flag
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/archive (the `ArchiveFlag` operationId).
+	ArchiveFlagWithResponse(ctx context.Context, project string, key string, body ArchiveFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*ArchiveFlagResponse, error)
+
+	// CloneFlagWithBodyWithResponse Clone flag
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clone (the `CloneFlag` operationId).
+	CloneFlagWithBodyWithResponse(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloneFlagResponse, error)
+
+	// CloneFlagWithResponse Clone flag
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clone (the `CloneFlag` operationId).
+	CloneFlagWithResponse(ctx context.Context, project string, key string, body CloneFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*CloneFlagResponse, error)
+
+	// PutFlagEnvironmentWithBodyWithResponse Put flag environment
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/flag-projects/{project}/flags/{key}/environments/{env} (the `PutFlagEnvironment` operationId).
+	PutFlagEnvironmentWithBodyWithResponse(ctx context.Context, project string, key string, env string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutFlagEnvironmentResponse, error)
+
+	// PutFlagEnvironmentWithResponse Put flag environment
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/flag-projects/{project}/flags/{key}/environments/{env} (the `PutFlagEnvironment` operationId).
+	PutFlagEnvironmentWithResponse(ctx context.Context, project string, key string, env string, body PutFlagEnvironmentJSONRequestBody, reqEditors ...RequestEditorFn) (*PutFlagEnvironmentResponse, error)
+
+	// PreviewFlagWithBodyWithResponse Preview flag
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/environments/{env}/preview (the `PreviewFlag` operationId).
+	PreviewFlagWithBodyWithResponse(ctx context.Context, project string, key string, env string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewFlagResponse, error)
+
+	// PreviewFlagWithResponse Preview flag
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/environments/{env}/preview (the `PreviewFlag` operationId).
+	PreviewFlagWithResponse(ctx context.Context, project string, key string, env string, body PreviewFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewFlagResponse, error)
+
+	// GetFlagHistoryWithResponse Get flag history
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/flags/{key}/history (the `GetFlagHistory` operationId).
+	GetFlagHistoryWithResponse(ctx context.Context, project string, key string, params *GetFlagHistoryParams, reqEditors ...RequestEditorFn) (*GetFlagHistoryResponse, error)
+
+	// PromoteFlagWithBodyWithResponse Promote flag
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/promote (the `PromoteFlag` operationId).
+	PromoteFlagWithBodyWithResponse(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PromoteFlagResponse, error)
+
+	// PromoteFlagWithResponse Promote flag
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/promote (the `PromoteFlag` operationId).
+	PromoteFlagWithResponse(ctx context.Context, project string, key string, body PromoteFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*PromoteFlagResponse, error)
+
+	// GetFlagReferencesWithResponse Get flag references
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/flags/{key}/references (the `GetFlagReferences` operationId).
+	GetFlagReferencesWithResponse(ctx context.Context, project string, key string, reqEditors ...RequestEditorFn) (*GetFlagReferencesResponse, error)
+
+	// RestoreFlagWithBodyWithResponse Restore flag
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/restore (the `RestoreFlag` operationId).
+	RestoreFlagWithBodyWithResponse(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RestoreFlagResponse, error)
+
+	// RestoreFlagWithResponse Restore flag
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/restore (the `RestoreFlag` operationId).
+	RestoreFlagWithResponse(ctx context.Context, project string, key string, body RestoreFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*RestoreFlagResponse, error)
+
+	// RevertFlagWithBodyWithResponse Revert flag
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/revert (the `RevertFlag` operationId).
+	RevertFlagWithBodyWithResponse(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RevertFlagResponse, error)
+
+	// RevertFlagWithResponse Revert flag
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/revert (the `RevertFlag` operationId).
+	RevertFlagWithResponse(ctx context.Context, project string, key string, body RevertFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*RevertFlagResponse, error)
+
 	// GetFlagUsageWithResponse Get flag usage
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/flag-projects/{project}/flags/{key}/usage (the `GetFlagUsage` operationId).
 	GetFlagUsageWithResponse(ctx context.Context, project string, key string, params *GetFlagUsageParams, reqEditors ...RequestEditorFn) (*GetFlagUsageResponse, error)
+
+	// ImportFlagsWithBodyWithResponse Import flags
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/import (the `ImportFlags` operationId).
+	ImportFlagsWithBodyWithResponse(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportFlagsResponse, error)
+
+	// ImportFlagsWithResponse Import flags
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/import (the `ImportFlags` operationId).
+	ImportFlagsWithResponse(ctx context.Context, project string, body ImportFlagsJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportFlagsResponse, error)
 
 	// ListFlagKeysWithResponse List flag keys
 	//
@@ -29664,6 +33874,55 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/flag-projects/{project}/keys/{id}/rotate (the `RotateFlagKey` operationId).
 	RotateFlagKeyWithResponse(ctx context.Context, project string, id string, body RotateFlagKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateFlagKeyResponse, error)
 
+	// ListFlagProposalsWithResponse List flag proposals
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/proposals (the `ListFlagProposals` operationId).
+	ListFlagProposalsWithResponse(ctx context.Context, project string, params *ListFlagProposalsParams, reqEditors ...RequestEditorFn) (*ListFlagProposalsResponse, error)
+
+	// DecideFlagProposalWithBodyWithResponse Decide flag proposal
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/proposals/{id}/decision (the `DecideFlagProposal` operationId).
+	DecideFlagProposalWithBodyWithResponse(ctx context.Context, project string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideFlagProposalResponse, error)
+
+	// DecideFlagProposalWithResponse Decide flag proposal
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/proposals/{id}/decision (the `DecideFlagProposal` operationId).
+	DecideFlagProposalWithResponse(ctx context.Context, project string, id string, body DecideFlagProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideFlagProposalResponse, error)
+
+	// ListFlagSegmentsWithResponse List flag segments
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flag-projects/{project}/segments (the `ListFlagSegments` operationId).
+	ListFlagSegmentsWithResponse(ctx context.Context, project string, reqEditors ...RequestEditorFn) (*ListFlagSegmentsResponse, error)
+
+	// PutFlagSegmentWithBodyWithResponse Put flag segment
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/segments (the `PutFlagSegment` operationId).
+	PutFlagSegmentWithBodyWithResponse(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutFlagSegmentResponse, error)
+
+	// PutFlagSegmentWithResponse Put flag segment
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/segments (the `PutFlagSegment` operationId).
+	PutFlagSegmentWithResponse(ctx context.Context, project string, body PutFlagSegmentJSONRequestBody, reqEditors ...RequestEditorFn) (*PutFlagSegmentResponse, error)
+
+	// DeleteFlagSegmentWithResponse Delete flag segment
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/flag-projects/{project}/segments/{key} (the `DeleteFlagSegment` operationId).
+	DeleteFlagSegmentWithResponse(ctx context.Context, project string, key string, params *DeleteFlagSegmentParams, reqEditors ...RequestEditorFn) (*DeleteFlagSegmentResponse, error)
+
 	// ListFlagUsageWithResponse List flag usage
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -29698,6 +33957,41 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with DELETE /v1/flag-relays/{id} (the `RevokeFlagRelay` operationId).
 	RevokeFlagRelayWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeFlagRelayResponse, error)
+
+	// ListFlagsWithResponse List flags
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flags (the `ListFlags` operationId).
+	ListFlagsWithResponse(ctx context.Context, params *ListFlagsParams, reqEditors ...RequestEditorFn) (*ListFlagsResponse, error)
+
+	// ChangeFlagsWithBodyWithResponse Change flags
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flags/bulk (the `ChangeFlags` operationId).
+	ChangeFlagsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeFlagsResponse, error)
+
+	// ChangeFlagsWithResponse Change flags
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flags/bulk (the `ChangeFlags` operationId).
+	ChangeFlagsWithResponse(ctx context.Context, body ChangeFlagsJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeFlagsResponse, error)
+
+	// ListFlagScheduleWithResponse List flag schedule
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flags/schedule (the `ListFlagSchedule` operationId).
+	ListFlagScheduleWithResponse(ctx context.Context, params *ListFlagScheduleParams, reqEditors ...RequestEditorFn) (*ListFlagScheduleResponse, error)
+
+	// ListStaleFlagsWithResponse List stale flags
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flags/stale (the `ListStaleFlags` operationId).
+	ListStaleFlagsWithResponse(ctx context.Context, params *ListStaleFlagsParams, reqEditors ...RequestEditorFn) (*ListStaleFlagsResponse, error)
 
 	// ListUnknownFlagsWithResponse List unknown flags
 	//
@@ -35803,6 +40097,966 @@ func (r ExportCatalogResponse) ContentType() string {
 	return ""
 }
 
+type ListFlagProjectsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagProjectsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListFlagProjectsResponse) GetJSON200() *FlagProjectsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListFlagProjectsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListFlagProjectsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListFlagProjectsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListFlagProjectsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListFlagProjectsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateFlagProjectResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *FlagProjectAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateFlagProjectResponse) GetJSON201() *FlagProjectAnswer {
+	return r.JSON201
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateFlagProjectResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateFlagProjectResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateFlagProjectResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateFlagProjectResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateFlagProjectResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetFlagProjectResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagProjectAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetFlagProjectResponse) GetJSON200() *FlagProjectAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetFlagProjectResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetFlagProjectResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetFlagProjectResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetFlagProjectResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetFlagProjectResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutFlagProjectResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagProjectAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutFlagProjectResponse) GetJSON200() *FlagProjectAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PutFlagProjectResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutFlagProjectResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutFlagProjectResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutFlagProjectResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutFlagProjectResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EvaluateFlagsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagEvaluateAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EvaluateFlagsResponse) GetJSON200() *FlagEvaluateAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r EvaluateFlagsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EvaluateFlagsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EvaluateFlagsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EvaluateFlagsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EvaluateFlagsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ExportFlagsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *string
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ExportFlagsResponse) GetJSON200() *string {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ExportFlagsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ExportFlagsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExportFlagsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExportFlagsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExportFlagsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListProjectFlagsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListProjectFlagsResponse) GetJSON200() *FlagsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListProjectFlagsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListProjectFlagsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListProjectFlagsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListProjectFlagsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListProjectFlagsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateFlagResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *FlagAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateFlagResponse) GetJSON201() *FlagAnswer {
+	return r.JSON201
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateFlagResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateFlagResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateFlagResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateFlagResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateFlagResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteFlagResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteFlagResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeleteFlagResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteFlagResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteFlagResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteFlagResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteFlagResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetFlagResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetFlagResponse) GetJSON200() *FlagAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetFlagResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetFlagResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetFlagResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetFlagResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetFlagResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutFlagResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutFlagResponse) GetJSON200() *FlagAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PutFlagResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutFlagResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutFlagResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutFlagResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutFlagResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ArchiveFlagResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ArchiveFlagResponse) GetJSON200() *FlagAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ArchiveFlagResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ArchiveFlagResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ArchiveFlagResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ArchiveFlagResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ArchiveFlagResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CloneFlagResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *FlagAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CloneFlagResponse) GetJSON201() *FlagAnswer {
+	return r.JSON201
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CloneFlagResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CloneFlagResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CloneFlagResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CloneFlagResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CloneFlagResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutFlagEnvironmentResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagEditAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutFlagEnvironmentResponse) GetJSON200() *FlagEditAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PutFlagEnvironmentResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutFlagEnvironmentResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutFlagEnvironmentResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutFlagEnvironmentResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutFlagEnvironmentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PreviewFlagResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PreviewFlagAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PreviewFlagResponse) GetJSON200() *PreviewFlagAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PreviewFlagResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PreviewFlagResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PreviewFlagResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PreviewFlagResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PreviewFlagResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetFlagHistoryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagHistoryAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetFlagHistoryResponse) GetJSON200() *FlagHistoryAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetFlagHistoryResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetFlagHistoryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetFlagHistoryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetFlagHistoryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetFlagHistoryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PromoteFlagResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagPromoteAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PromoteFlagResponse) GetJSON200() *FlagPromoteAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PromoteFlagResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PromoteFlagResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PromoteFlagResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PromoteFlagResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PromoteFlagResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetFlagReferencesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagReferencesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetFlagReferencesResponse) GetJSON200() *FlagReferencesAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetFlagReferencesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetFlagReferencesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetFlagReferencesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetFlagReferencesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetFlagReferencesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RestoreFlagResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RestoreFlagResponse) GetJSON200() *FlagAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RestoreFlagResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RestoreFlagResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RestoreFlagResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RestoreFlagResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RestoreFlagResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevertFlagResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagEditAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RevertFlagResponse) GetJSON200() *FlagEditAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RevertFlagResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevertFlagResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevertFlagResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevertFlagResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevertFlagResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetFlagUsageResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -35845,6 +41099,54 @@ func (r GetFlagUsageResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetFlagUsageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ImportFlagsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ImportFlagsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ImportFlagsResponse) GetJSON200() *ImportFlagsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ImportFlagsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ImportFlagsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ImportFlagsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ImportFlagsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ImportFlagsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -36043,6 +41345,246 @@ func (r RotateFlagKeyResponse) ContentType() string {
 	return ""
 }
 
+type ListFlagProposalsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagProposalsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListFlagProposalsResponse) GetJSON200() *FlagProposalsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListFlagProposalsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListFlagProposalsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListFlagProposalsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListFlagProposalsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListFlagProposalsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DecideFlagProposalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *FlagProposalAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r DecideFlagProposalResponse) GetJSON202() *FlagProposalAnswer {
+	return r.JSON202
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DecideFlagProposalResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DecideFlagProposalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DecideFlagProposalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DecideFlagProposalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DecideFlagProposalResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListFlagSegmentsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagSegmentsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListFlagSegmentsResponse) GetJSON200() *FlagSegmentsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListFlagSegmentsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListFlagSegmentsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListFlagSegmentsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListFlagSegmentsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListFlagSegmentsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutFlagSegmentResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagSegmentAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutFlagSegmentResponse) GetJSON200() *FlagSegmentAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PutFlagSegmentResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutFlagSegmentResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutFlagSegmentResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutFlagSegmentResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutFlagSegmentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteFlagSegmentResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteFlagSegmentResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeleteFlagSegmentResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteFlagSegmentResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteFlagSegmentResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteFlagSegmentResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteFlagSegmentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListFlagUsageResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -36229,6 +41771,198 @@ func (r RevokeFlagRelayResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RevokeFlagRelayResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListFlagsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListFlagsResponse) GetJSON200() *FlagsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListFlagsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListFlagsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListFlagsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListFlagsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListFlagsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ChangeFlagsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagBulkAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ChangeFlagsResponse) GetJSON200() *FlagBulkAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ChangeFlagsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ChangeFlagsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ChangeFlagsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChangeFlagsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChangeFlagsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListFlagScheduleResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagScheduleAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListFlagScheduleResponse) GetJSON200() *FlagScheduleAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListFlagScheduleResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListFlagScheduleResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListFlagScheduleResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListFlagScheduleResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListFlagScheduleResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListStaleFlagsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagStaleAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListStaleFlagsResponse) GetJSON200() *FlagStaleAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListStaleFlagsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListStaleFlagsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListStaleFlagsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListStaleFlagsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListStaleFlagsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -45302,6 +51036,424 @@ func (c *ClientWithResponses) ExportCatalogWithResponse(ctx context.Context, req
 	return ParseExportCatalogResponse(rsp)
 }
 
+// ListFlagProjectsWithResponse List flag projects
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flag-projects (the `ListFlagProjects` operationId).
+func (c *ClientWithResponses) ListFlagProjectsWithResponse(ctx context.Context, params *ListFlagProjectsParams, reqEditors ...RequestEditorFn) (*ListFlagProjectsResponse, error) {
+	rsp, err := c.ListFlagProjects(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListFlagProjectsResponse(rsp)
+}
+
+// CreateFlagProjectWithBodyWithResponse Create flag project
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects (the `CreateFlagProject` operationId).
+func (c *ClientWithResponses) CreateFlagProjectWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFlagProjectResponse, error) {
+	rsp, err := c.CreateFlagProjectWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateFlagProjectResponse(rsp)
+}
+
+// CreateFlagProjectWithResponse Create flag project
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects (the `CreateFlagProject` operationId).
+func (c *ClientWithResponses) CreateFlagProjectWithResponse(ctx context.Context, body CreateFlagProjectJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFlagProjectResponse, error) {
+	rsp, err := c.CreateFlagProject(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateFlagProjectResponse(rsp)
+}
+
+// GetFlagProjectWithResponse Get flag project
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flag-projects/{project} (the `GetFlagProject` operationId).
+func (c *ClientWithResponses) GetFlagProjectWithResponse(ctx context.Context, project string, reqEditors ...RequestEditorFn) (*GetFlagProjectResponse, error) {
+	rsp, err := c.GetFlagProject(ctx, project, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetFlagProjectResponse(rsp)
+}
+
+// PutFlagProjectWithBodyWithResponse Put flag project
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/flag-projects/{project} (the `PutFlagProject` operationId).
+func (c *ClientWithResponses) PutFlagProjectWithBodyWithResponse(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutFlagProjectResponse, error) {
+	rsp, err := c.PutFlagProjectWithBody(ctx, project, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutFlagProjectResponse(rsp)
+}
+
+// PutFlagProjectWithResponse Put flag project
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/flag-projects/{project} (the `PutFlagProject` operationId).
+func (c *ClientWithResponses) PutFlagProjectWithResponse(ctx context.Context, project string, body PutFlagProjectJSONRequestBody, reqEditors ...RequestEditorFn) (*PutFlagProjectResponse, error) {
+	rsp, err := c.PutFlagProject(ctx, project, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutFlagProjectResponse(rsp)
+}
+
+// EvaluateFlagsWithBodyWithResponse Evaluate flags
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/evaluate (the `EvaluateFlags` operationId).
+func (c *ClientWithResponses) EvaluateFlagsWithBodyWithResponse(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EvaluateFlagsResponse, error) {
+	rsp, err := c.EvaluateFlagsWithBody(ctx, project, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEvaluateFlagsResponse(rsp)
+}
+
+// EvaluateFlagsWithResponse Evaluate flags
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/evaluate (the `EvaluateFlags` operationId).
+func (c *ClientWithResponses) EvaluateFlagsWithResponse(ctx context.Context, project string, body EvaluateFlagsJSONRequestBody, reqEditors ...RequestEditorFn) (*EvaluateFlagsResponse, error) {
+	rsp, err := c.EvaluateFlags(ctx, project, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEvaluateFlagsResponse(rsp)
+}
+
+// ExportFlagsWithResponse Export flags
+//
+// The flags as flagd reads them.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flag-projects/{project}/export (the `ExportFlags` operationId).
+func (c *ClientWithResponses) ExportFlagsWithResponse(ctx context.Context, project string, params *ExportFlagsParams, reqEditors ...RequestEditorFn) (*ExportFlagsResponse, error) {
+	rsp, err := c.ExportFlags(ctx, project, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExportFlagsResponse(rsp)
+}
+
+// ListProjectFlagsWithResponse List project flags
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flag-projects/{project}/flags (the `ListProjectFlags` operationId).
+func (c *ClientWithResponses) ListProjectFlagsWithResponse(ctx context.Context, project string, params *ListProjectFlagsParams, reqEditors ...RequestEditorFn) (*ListProjectFlagsResponse, error) {
+	rsp, err := c.ListProjectFlags(ctx, project, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListProjectFlagsResponse(rsp)
+}
+
+// CreateFlagWithBodyWithResponse Create flag
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags (the `CreateFlag` operationId).
+func (c *ClientWithResponses) CreateFlagWithBodyWithResponse(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFlagResponse, error) {
+	rsp, err := c.CreateFlagWithBody(ctx, project, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateFlagResponse(rsp)
+}
+
+// CreateFlagWithResponse Create flag
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags (the `CreateFlag` operationId).
+func (c *ClientWithResponses) CreateFlagWithResponse(ctx context.Context, project string, body CreateFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFlagResponse, error) {
+	rsp, err := c.CreateFlag(ctx, project, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateFlagResponse(rsp)
+}
+
+// DeleteFlagWithResponse Delete flag
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/flag-projects/{project}/flags/{key} (the `DeleteFlag` operationId).
+func (c *ClientWithResponses) DeleteFlagWithResponse(ctx context.Context, project string, key string, reqEditors ...RequestEditorFn) (*DeleteFlagResponse, error) {
+	rsp, err := c.DeleteFlag(ctx, project, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteFlagResponse(rsp)
+}
+
+// GetFlagWithResponse Get flag
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flag-projects/{project}/flags/{key} (the `GetFlag` operationId).
+func (c *ClientWithResponses) GetFlagWithResponse(ctx context.Context, project string, key string, reqEditors ...RequestEditorFn) (*GetFlagResponse, error) {
+	rsp, err := c.GetFlag(ctx, project, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetFlagResponse(rsp)
+}
+
+// PutFlagWithBodyWithResponse Put flag
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/flag-projects/{project}/flags/{key} (the `PutFlag` operationId).
+func (c *ClientWithResponses) PutFlagWithBodyWithResponse(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutFlagResponse, error) {
+	rsp, err := c.PutFlagWithBody(ctx, project, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutFlagResponse(rsp)
+}
+
+// PutFlagWithResponse Put flag
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/flag-projects/{project}/flags/{key} (the `PutFlag` operationId).
+func (c *ClientWithResponses) PutFlagWithResponse(ctx context.Context, project string, key string, body PutFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*PutFlagResponse, error) {
+	rsp, err := c.PutFlag(ctx, project, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutFlagResponse(rsp)
+}
+
+// ArchiveFlagWithBodyWithResponse Archive flag
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/archive (the `ArchiveFlag` operationId).
+func (c *ClientWithResponses) ArchiveFlagWithBodyWithResponse(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ArchiveFlagResponse, error) {
+	rsp, err := c.ArchiveFlagWithBody(ctx, project, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseArchiveFlagResponse(rsp)
+}
+
+// ArchiveFlagWithResponse Archive flag
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/archive (the `ArchiveFlag` operationId).
+func (c *ClientWithResponses) ArchiveFlagWithResponse(ctx context.Context, project string, key string, body ArchiveFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*ArchiveFlagResponse, error) {
+	rsp, err := c.ArchiveFlag(ctx, project, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseArchiveFlagResponse(rsp)
+}
+
+// CloneFlagWithBodyWithResponse Clone flag
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clone (the `CloneFlag` operationId).
+func (c *ClientWithResponses) CloneFlagWithBodyWithResponse(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CloneFlagResponse, error) {
+	rsp, err := c.CloneFlagWithBody(ctx, project, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCloneFlagResponse(rsp)
+}
+
+// CloneFlagWithResponse Clone flag
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clone (the `CloneFlag` operationId).
+func (c *ClientWithResponses) CloneFlagWithResponse(ctx context.Context, project string, key string, body CloneFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*CloneFlagResponse, error) {
+	rsp, err := c.CloneFlag(ctx, project, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCloneFlagResponse(rsp)
+}
+
+// PutFlagEnvironmentWithBodyWithResponse Put flag environment
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/flag-projects/{project}/flags/{key}/environments/{env} (the `PutFlagEnvironment` operationId).
+func (c *ClientWithResponses) PutFlagEnvironmentWithBodyWithResponse(ctx context.Context, project string, key string, env string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutFlagEnvironmentResponse, error) {
+	rsp, err := c.PutFlagEnvironmentWithBody(ctx, project, key, env, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutFlagEnvironmentResponse(rsp)
+}
+
+// PutFlagEnvironmentWithResponse Put flag environment
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/flag-projects/{project}/flags/{key}/environments/{env} (the `PutFlagEnvironment` operationId).
+func (c *ClientWithResponses) PutFlagEnvironmentWithResponse(ctx context.Context, project string, key string, env string, body PutFlagEnvironmentJSONRequestBody, reqEditors ...RequestEditorFn) (*PutFlagEnvironmentResponse, error) {
+	rsp, err := c.PutFlagEnvironment(ctx, project, key, env, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutFlagEnvironmentResponse(rsp)
+}
+
+// PreviewFlagWithBodyWithResponse Preview flag
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/environments/{env}/preview (the `PreviewFlag` operationId).
+func (c *ClientWithResponses) PreviewFlagWithBodyWithResponse(ctx context.Context, project string, key string, env string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewFlagResponse, error) {
+	rsp, err := c.PreviewFlagWithBody(ctx, project, key, env, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewFlagResponse(rsp)
+}
+
+// PreviewFlagWithResponse Preview flag
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/environments/{env}/preview (the `PreviewFlag` operationId).
+func (c *ClientWithResponses) PreviewFlagWithResponse(ctx context.Context, project string, key string, env string, body PreviewFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewFlagResponse, error) {
+	rsp, err := c.PreviewFlag(ctx, project, key, env, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewFlagResponse(rsp)
+}
+
+// GetFlagHistoryWithResponse Get flag history
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flag-projects/{project}/flags/{key}/history (the `GetFlagHistory` operationId).
+func (c *ClientWithResponses) GetFlagHistoryWithResponse(ctx context.Context, project string, key string, params *GetFlagHistoryParams, reqEditors ...RequestEditorFn) (*GetFlagHistoryResponse, error) {
+	rsp, err := c.GetFlagHistory(ctx, project, key, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetFlagHistoryResponse(rsp)
+}
+
+// PromoteFlagWithBodyWithResponse Promote flag
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/promote (the `PromoteFlag` operationId).
+func (c *ClientWithResponses) PromoteFlagWithBodyWithResponse(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PromoteFlagResponse, error) {
+	rsp, err := c.PromoteFlagWithBody(ctx, project, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePromoteFlagResponse(rsp)
+}
+
+// PromoteFlagWithResponse Promote flag
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/promote (the `PromoteFlag` operationId).
+func (c *ClientWithResponses) PromoteFlagWithResponse(ctx context.Context, project string, key string, body PromoteFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*PromoteFlagResponse, error) {
+	rsp, err := c.PromoteFlag(ctx, project, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePromoteFlagResponse(rsp)
+}
+
+// GetFlagReferencesWithResponse Get flag references
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flag-projects/{project}/flags/{key}/references (the `GetFlagReferences` operationId).
+func (c *ClientWithResponses) GetFlagReferencesWithResponse(ctx context.Context, project string, key string, reqEditors ...RequestEditorFn) (*GetFlagReferencesResponse, error) {
+	rsp, err := c.GetFlagReferences(ctx, project, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetFlagReferencesResponse(rsp)
+}
+
+// RestoreFlagWithBodyWithResponse Restore flag
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/restore (the `RestoreFlag` operationId).
+func (c *ClientWithResponses) RestoreFlagWithBodyWithResponse(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RestoreFlagResponse, error) {
+	rsp, err := c.RestoreFlagWithBody(ctx, project, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRestoreFlagResponse(rsp)
+}
+
+// RestoreFlagWithResponse Restore flag
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/restore (the `RestoreFlag` operationId).
+func (c *ClientWithResponses) RestoreFlagWithResponse(ctx context.Context, project string, key string, body RestoreFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*RestoreFlagResponse, error) {
+	rsp, err := c.RestoreFlag(ctx, project, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRestoreFlagResponse(rsp)
+}
+
+// RevertFlagWithBodyWithResponse Revert flag
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/revert (the `RevertFlag` operationId).
+func (c *ClientWithResponses) RevertFlagWithBodyWithResponse(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RevertFlagResponse, error) {
+	rsp, err := c.RevertFlagWithBody(ctx, project, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevertFlagResponse(rsp)
+}
+
+// RevertFlagWithResponse Revert flag
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/revert (the `RevertFlag` operationId).
+func (c *ClientWithResponses) RevertFlagWithResponse(ctx context.Context, project string, key string, body RevertFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*RevertFlagResponse, error) {
+	rsp, err := c.RevertFlag(ctx, project, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevertFlagResponse(rsp)
+}
+
 // GetFlagUsageWithResponse Get flag usage
 //
 // Returns a wrapper object for the known response body format(s).
@@ -45313,6 +51465,32 @@ func (c *ClientWithResponses) GetFlagUsageWithResponse(ctx context.Context, proj
 		return nil, err
 	}
 	return ParseGetFlagUsageResponse(rsp)
+}
+
+// ImportFlagsWithBodyWithResponse Import flags
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/import (the `ImportFlags` operationId).
+func (c *ClientWithResponses) ImportFlagsWithBodyWithResponse(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportFlagsResponse, error) {
+	rsp, err := c.ImportFlagsWithBody(ctx, project, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportFlagsResponse(rsp)
+}
+
+// ImportFlagsWithResponse Import flags
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/import (the `ImportFlags` operationId).
+func (c *ClientWithResponses) ImportFlagsWithResponse(ctx context.Context, project string, body ImportFlagsJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportFlagsResponse, error) {
+	rsp, err := c.ImportFlags(ctx, project, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportFlagsResponse(rsp)
 }
 
 // ListFlagKeysWithResponse List flag keys
@@ -45393,6 +51571,97 @@ func (c *ClientWithResponses) RotateFlagKeyWithResponse(ctx context.Context, pro
 	return ParseRotateFlagKeyResponse(rsp)
 }
 
+// ListFlagProposalsWithResponse List flag proposals
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flag-projects/{project}/proposals (the `ListFlagProposals` operationId).
+func (c *ClientWithResponses) ListFlagProposalsWithResponse(ctx context.Context, project string, params *ListFlagProposalsParams, reqEditors ...RequestEditorFn) (*ListFlagProposalsResponse, error) {
+	rsp, err := c.ListFlagProposals(ctx, project, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListFlagProposalsResponse(rsp)
+}
+
+// DecideFlagProposalWithBodyWithResponse Decide flag proposal
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/proposals/{id}/decision (the `DecideFlagProposal` operationId).
+func (c *ClientWithResponses) DecideFlagProposalWithBodyWithResponse(ctx context.Context, project string, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideFlagProposalResponse, error) {
+	rsp, err := c.DecideFlagProposalWithBody(ctx, project, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideFlagProposalResponse(rsp)
+}
+
+// DecideFlagProposalWithResponse Decide flag proposal
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/proposals/{id}/decision (the `DecideFlagProposal` operationId).
+func (c *ClientWithResponses) DecideFlagProposalWithResponse(ctx context.Context, project string, id string, body DecideFlagProposalJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideFlagProposalResponse, error) {
+	rsp, err := c.DecideFlagProposal(ctx, project, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideFlagProposalResponse(rsp)
+}
+
+// ListFlagSegmentsWithResponse List flag segments
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flag-projects/{project}/segments (the `ListFlagSegments` operationId).
+func (c *ClientWithResponses) ListFlagSegmentsWithResponse(ctx context.Context, project string, reqEditors ...RequestEditorFn) (*ListFlagSegmentsResponse, error) {
+	rsp, err := c.ListFlagSegments(ctx, project, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListFlagSegmentsResponse(rsp)
+}
+
+// PutFlagSegmentWithBodyWithResponse Put flag segment
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/segments (the `PutFlagSegment` operationId).
+func (c *ClientWithResponses) PutFlagSegmentWithBodyWithResponse(ctx context.Context, project string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutFlagSegmentResponse, error) {
+	rsp, err := c.PutFlagSegmentWithBody(ctx, project, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutFlagSegmentResponse(rsp)
+}
+
+// PutFlagSegmentWithResponse Put flag segment
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/segments (the `PutFlagSegment` operationId).
+func (c *ClientWithResponses) PutFlagSegmentWithResponse(ctx context.Context, project string, body PutFlagSegmentJSONRequestBody, reqEditors ...RequestEditorFn) (*PutFlagSegmentResponse, error) {
+	rsp, err := c.PutFlagSegment(ctx, project, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutFlagSegmentResponse(rsp)
+}
+
+// DeleteFlagSegmentWithResponse Delete flag segment
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/flag-projects/{project}/segments/{key} (the `DeleteFlagSegment` operationId).
+func (c *ClientWithResponses) DeleteFlagSegmentWithResponse(ctx context.Context, project string, key string, params *DeleteFlagSegmentParams, reqEditors ...RequestEditorFn) (*DeleteFlagSegmentResponse, error) {
+	rsp, err := c.DeleteFlagSegment(ctx, project, key, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteFlagSegmentResponse(rsp)
+}
+
 // ListFlagUsageWithResponse List flag usage
 //
 // Returns a wrapper object for the known response body format(s).
@@ -45456,6 +51725,71 @@ func (c *ClientWithResponses) RevokeFlagRelayWithResponse(ctx context.Context, i
 		return nil, err
 	}
 	return ParseRevokeFlagRelayResponse(rsp)
+}
+
+// ListFlagsWithResponse List flags
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flags (the `ListFlags` operationId).
+func (c *ClientWithResponses) ListFlagsWithResponse(ctx context.Context, params *ListFlagsParams, reqEditors ...RequestEditorFn) (*ListFlagsResponse, error) {
+	rsp, err := c.ListFlags(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListFlagsResponse(rsp)
+}
+
+// ChangeFlagsWithBodyWithResponse Change flags
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flags/bulk (the `ChangeFlags` operationId).
+func (c *ClientWithResponses) ChangeFlagsWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangeFlagsResponse, error) {
+	rsp, err := c.ChangeFlagsWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeFlagsResponse(rsp)
+}
+
+// ChangeFlagsWithResponse Change flags
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flags/bulk (the `ChangeFlags` operationId).
+func (c *ClientWithResponses) ChangeFlagsWithResponse(ctx context.Context, body ChangeFlagsJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeFlagsResponse, error) {
+	rsp, err := c.ChangeFlags(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangeFlagsResponse(rsp)
+}
+
+// ListFlagScheduleWithResponse List flag schedule
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flags/schedule (the `ListFlagSchedule` operationId).
+func (c *ClientWithResponses) ListFlagScheduleWithResponse(ctx context.Context, params *ListFlagScheduleParams, reqEditors ...RequestEditorFn) (*ListFlagScheduleResponse, error) {
+	rsp, err := c.ListFlagSchedule(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListFlagScheduleResponse(rsp)
+}
+
+// ListStaleFlagsWithResponse List stale flags
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flags/stale (the `ListStaleFlags` operationId).
+func (c *ClientWithResponses) ListStaleFlagsWithResponse(ctx context.Context, params *ListStaleFlagsParams, reqEditors ...RequestEditorFn) (*ListStaleFlagsResponse, error) {
+	rsp, err := c.ListStaleFlags(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListStaleFlagsResponse(rsp)
 }
 
 // ListUnknownFlagsWithResponse List unknown flags
@@ -51321,6 +57655,666 @@ func ParseExportCatalogResponse(rsp *http.Response) (*ExportCatalogResponse, err
 	return response, nil
 }
 
+// ParseListFlagProjectsResponse parses an HTTP response from a ListFlagProjectsWithResponse call
+func ParseListFlagProjectsResponse(rsp *http.Response) (*ListFlagProjectsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListFlagProjectsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagProjectsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateFlagProjectResponse parses an HTTP response from a CreateFlagProjectWithResponse call
+func ParseCreateFlagProjectResponse(rsp *http.Response) (*CreateFlagProjectResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateFlagProjectResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest FlagProjectAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetFlagProjectResponse parses an HTTP response from a GetFlagProjectWithResponse call
+func ParseGetFlagProjectResponse(rsp *http.Response) (*GetFlagProjectResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetFlagProjectResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagProjectAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutFlagProjectResponse parses an HTTP response from a PutFlagProjectWithResponse call
+func ParsePutFlagProjectResponse(rsp *http.Response) (*PutFlagProjectResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutFlagProjectResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagProjectAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseEvaluateFlagsResponse parses an HTTP response from a EvaluateFlagsWithResponse call
+func ParseEvaluateFlagsResponse(rsp *http.Response) (*EvaluateFlagsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EvaluateFlagsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagEvaluateAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseExportFlagsResponse parses an HTTP response from a ExportFlagsWithResponse call
+func ParseExportFlagsResponse(rsp *http.Response) (*ExportFlagsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExportFlagsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest string
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListProjectFlagsResponse parses an HTTP response from a ListProjectFlagsWithResponse call
+func ParseListProjectFlagsResponse(rsp *http.Response) (*ListProjectFlagsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListProjectFlagsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateFlagResponse parses an HTTP response from a CreateFlagWithResponse call
+func ParseCreateFlagResponse(rsp *http.Response) (*CreateFlagResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateFlagResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest FlagAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteFlagResponse parses an HTTP response from a DeleteFlagWithResponse call
+func ParseDeleteFlagResponse(rsp *http.Response) (*DeleteFlagResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteFlagResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetFlagResponse parses an HTTP response from a GetFlagWithResponse call
+func ParseGetFlagResponse(rsp *http.Response) (*GetFlagResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetFlagResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutFlagResponse parses an HTTP response from a PutFlagWithResponse call
+func ParsePutFlagResponse(rsp *http.Response) (*PutFlagResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutFlagResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseArchiveFlagResponse parses an HTTP response from a ArchiveFlagWithResponse call
+func ParseArchiveFlagResponse(rsp *http.Response) (*ArchiveFlagResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ArchiveFlagResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCloneFlagResponse parses an HTTP response from a CloneFlagWithResponse call
+func ParseCloneFlagResponse(rsp *http.Response) (*CloneFlagResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CloneFlagResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest FlagAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutFlagEnvironmentResponse parses an HTTP response from a PutFlagEnvironmentWithResponse call
+func ParsePutFlagEnvironmentResponse(rsp *http.Response) (*PutFlagEnvironmentResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutFlagEnvironmentResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagEditAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePreviewFlagResponse parses an HTTP response from a PreviewFlagWithResponse call
+func ParsePreviewFlagResponse(rsp *http.Response) (*PreviewFlagResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PreviewFlagResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PreviewFlagAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetFlagHistoryResponse parses an HTTP response from a GetFlagHistoryWithResponse call
+func ParseGetFlagHistoryResponse(rsp *http.Response) (*GetFlagHistoryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetFlagHistoryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagHistoryAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePromoteFlagResponse parses an HTTP response from a PromoteFlagWithResponse call
+func ParsePromoteFlagResponse(rsp *http.Response) (*PromoteFlagResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PromoteFlagResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagPromoteAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetFlagReferencesResponse parses an HTTP response from a GetFlagReferencesWithResponse call
+func ParseGetFlagReferencesResponse(rsp *http.Response) (*GetFlagReferencesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetFlagReferencesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagReferencesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRestoreFlagResponse parses an HTTP response from a RestoreFlagWithResponse call
+func ParseRestoreFlagResponse(rsp *http.Response) (*RestoreFlagResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RestoreFlagResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevertFlagResponse parses an HTTP response from a RevertFlagWithResponse call
+func ParseRevertFlagResponse(rsp *http.Response) (*RevertFlagResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevertFlagResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagEditAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetFlagUsageResponse parses an HTTP response from a GetFlagUsageWithResponse call
 func ParseGetFlagUsageResponse(rsp *http.Response) (*GetFlagUsageResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -51337,6 +58331,39 @@ func ParseGetFlagUsageResponse(rsp *http.Response) (*GetFlagUsageResponse, error
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest FlagUsageAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseImportFlagsResponse parses an HTTP response from a ImportFlagsWithResponse call
+func ParseImportFlagsResponse(rsp *http.Response) (*ImportFlagsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ImportFlagsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ImportFlagsAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -51486,6 +58513,171 @@ func ParseRotateFlagKeyResponse(rsp *http.Response) (*RotateFlagKeyResponse, err
 	return response, nil
 }
 
+// ParseListFlagProposalsResponse parses an HTTP response from a ListFlagProposalsWithResponse call
+func ParseListFlagProposalsResponse(rsp *http.Response) (*ListFlagProposalsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListFlagProposalsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagProposalsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDecideFlagProposalResponse parses an HTTP response from a DecideFlagProposalWithResponse call
+func ParseDecideFlagProposalResponse(rsp *http.Response) (*DecideFlagProposalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DecideFlagProposalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest FlagProposalAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListFlagSegmentsResponse parses an HTTP response from a ListFlagSegmentsWithResponse call
+func ParseListFlagSegmentsResponse(rsp *http.Response) (*ListFlagSegmentsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListFlagSegmentsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagSegmentsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutFlagSegmentResponse parses an HTTP response from a PutFlagSegmentWithResponse call
+func ParsePutFlagSegmentResponse(rsp *http.Response) (*PutFlagSegmentResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutFlagSegmentResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagSegmentAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteFlagSegmentResponse parses an HTTP response from a DeleteFlagSegmentWithResponse call
+func ParseDeleteFlagSegmentResponse(rsp *http.Response) (*DeleteFlagSegmentResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteFlagSegmentResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListFlagUsageResponse parses an HTTP response from a ListFlagUsageWithResponse call
 func ParseListFlagUsageResponse(rsp *http.Response) (*ListFlagUsageResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -51601,6 +58793,138 @@ func ParseRevokeFlagRelayResponse(rsp *http.Response) (*RevokeFlagRelayResponse,
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListFlagsResponse parses an HTTP response from a ListFlagsWithResponse call
+func ParseListFlagsResponse(rsp *http.Response) (*ListFlagsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListFlagsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseChangeFlagsResponse parses an HTTP response from a ChangeFlagsWithResponse call
+func ParseChangeFlagsResponse(rsp *http.Response) (*ChangeFlagsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChangeFlagsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagBulkAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListFlagScheduleResponse parses an HTTP response from a ListFlagScheduleWithResponse call
+func ParseListFlagScheduleResponse(rsp *http.Response) (*ListFlagScheduleResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListFlagScheduleResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagScheduleAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListStaleFlagsResponse parses an HTTP response from a ListStaleFlagsWithResponse call
+func ParseListStaleFlagsResponse(rsp *http.Response) (*ListStaleFlagsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListStaleFlagsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagStaleAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

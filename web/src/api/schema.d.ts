@@ -1355,6 +1355,269 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/flag-projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List flag projects */
+        get: operations["listFlagProjects"];
+        put?: never;
+        /** Create flag project */
+        post: operations["createFlagProject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get flag project */
+        get: operations["getFlagProject"];
+        /** Put flag project */
+        put: operations["putFlagProject"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/evaluate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Evaluate flags */
+        post: operations["evaluateFlags"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export flags
+         * @description The flags as flagd reads them.
+         */
+        get: operations["exportFlags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/flags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List project flags */
+        get: operations["listProjectFlags"];
+        put?: never;
+        /** Create flag */
+        post: operations["createFlag"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/flags/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get flag */
+        get: operations["getFlag"];
+        /** Put flag */
+        put: operations["putFlag"];
+        post?: never;
+        /** Delete flag */
+        delete: operations["deleteFlag"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/flags/{key}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Archive flag */
+        post: operations["archiveFlag"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/flags/{key}/clone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Clone flag */
+        post: operations["cloneFlag"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/flags/{key}/environments/{env}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Put flag environment */
+        put: operations["putFlagEnvironment"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/flags/{key}/environments/{env}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Preview flag */
+        post: operations["previewFlag"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/flags/{key}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get flag history */
+        get: operations["getFlagHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/flags/{key}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Promote flag */
+        post: operations["promoteFlag"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/flags/{key}/references": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get flag references */
+        get: operations["getFlagReferences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/flags/{key}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Restore flag */
+        post: operations["restoreFlag"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/flags/{key}/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Revert flag */
+        post: operations["revertFlag"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/flag-projects/{project}/flags/{key}/usage": {
         parameters: {
             query?: never;
@@ -1366,6 +1629,23 @@ export interface paths {
         get: operations["getFlagUsage"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Import flags */
+        post: operations["importFlags"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1424,6 +1704,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/flag-projects/{project}/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List flag proposals */
+        get: operations["listFlagProposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/proposals/{id}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Decide flag proposal */
+        post: operations["decideFlagProposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/segments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List flag segments */
+        get: operations["listFlagSegments"];
+        put?: never;
+        /** Put flag segment */
+        post: operations["putFlagSegment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flag-projects/{project}/segments/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete flag segment */
+        delete: operations["deleteFlagSegment"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/flag-projects/{project}/usage": {
         parameters: {
             query?: never;
@@ -1471,6 +1820,74 @@ export interface paths {
         post?: never;
         /** Revoke flag relay */
         delete: operations["revokeFlagRelay"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List flags */
+        get: operations["listFlags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flags/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change flags */
+        post: operations["changeFlags"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flags/schedule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List flag schedule */
+        get: operations["listFlagSchedule"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/flags/stale": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List stale flags */
+        get: operations["listStaleFlags"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -3622,6 +4039,14 @@ export interface components {
             /** @description Always true */
             ok: boolean;
         };
+        ArchiveInputBody: {
+            reason?: string;
+            /**
+             * Format: int64
+             * @description The one that the flag was read with
+             */
+            version: number;
+        };
         AuditAnswer: {
             events: components["schemas"]["Event"][];
             next?: string;
@@ -3862,6 +4287,13 @@ export interface components {
             identifier: string;
             message: string;
         };
+        BulkFlagsInputBody: {
+            /** @enum {string} */
+            do: "on" | "off" | "archive";
+            environment?: string;
+            flags: components["schemas"]["FlagNamed"][];
+            reason?: string;
+        };
         BulkInput: {
             entities: components["schemas"]["NewEntity"][];
         };
@@ -3991,6 +4423,11 @@ export interface components {
             /** Format: int64 */
             count: number;
         };
+        CloneInputBody: {
+            key: string;
+            /** @description The same project when absent */
+            project?: string;
+        };
         Comment: {
             /** Format: date-time */
             at: string;
@@ -4051,6 +4488,10 @@ export interface components {
             count: number;
             /** @description Always true */
             ok: boolean;
+        };
+        DecideProposalInputBody: {
+            approve: boolean;
+            comment?: string;
         };
         DecisionInput: {
             approve: boolean;
@@ -4380,10 +4821,447 @@ export interface components {
             path?: string;
             problem: string;
         };
+        Flag: {
+            /** Format: date-time */
+            archivedAt?: string;
+            clientVisible?: boolean;
+            /** Format: date-time */
+            createdAt: string;
+            createdBy: string;
+            description?: string;
+            environments: components["schemas"]["FlagEnvironment"][];
+            key: string;
+            /** @enum {string} */
+            kind?: "release" | "experiment" | "operational" | "kill-switch" | "permission";
+            /** Format: int64 */
+            lifetimeDays?: number;
+            /** @description The team that looks after it; empty is the service's */
+            owner?: string;
+            permanent?: boolean;
+            project: string;
+            salt: string;
+            service: string;
+            stale: boolean;
+            tags?: string[];
+            title?: string;
+            /**
+             * @description boolean when absent
+             * @enum {string}
+             */
+            type?: "boolean" | "string" | "number" | "object";
+            /** Format: date-time */
+            updatedAt: string;
+            /** @description In the order in which shares are laid out; a growing share keeps who has it when it is the first or the last */
+            variations?: components["schemas"]["FlagVariation"][];
+            /** Format: int64 */
+            version: number;
+        };
+        FlagAnswer: {
+            flag: components["schemas"]["Flag"];
+            /** @description Always true */
+            ok: boolean;
+        };
+        FlagBulkAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            results: components["schemas"]["FlagBulkResult"][];
+        };
+        FlagBulkResult: {
+            error?: string;
+            key: string;
+            message?: string;
+            ok: boolean;
+            project: string;
+        };
+        FlagChange: {
+            after?: unknown;
+            approvedBy?: string;
+            approvedByName?: string;
+            /** Format: date-time */
+            at: string;
+            author: string;
+            authorName: string;
+            before?: unknown;
+            diff: string[];
+            environment: string;
+            reason: string;
+            verb: string;
+            /** Format: int64 */
+            version: number;
+        };
+        FlagCondition: {
+            /** @description A path such as account.plan */
+            attribute?: string;
+            not?: boolean;
+            /** @enum {string} */
+            operator: "is" | "contains" | "startsWith" | "endsWith" | "greater" | "atLeast" | "less" | "atMost" | "exists" | "version" | "after" | "before" | "segment" | "raw";
+            /** @description JSONLogic, with the operator raw */
+            raw?: unknown;
+            segment?: string;
+            values?: unknown[];
+        };
+        FlagCount: {
+            /** Format: int64 */
+            count: number;
+            variation: string;
+        };
+        FlagEdit: {
+            default?: string;
+            off?: string;
+            on?: boolean;
+            prerequisites?: components["schemas"]["FlagPrerequisite"][];
+            propose?: boolean;
+            reason?: string;
+            rules?: components["schemas"]["FlagRule"][];
+            schedule?: components["schemas"]["FlagScheduled"][];
+            serve?: components["schemas"]["FlagServe"];
+            targets?: components["schemas"]["FlagTarget"][];
+            /** Format: int64 */
+            version: number;
+        };
+        FlagEditAnswer: {
+            flag: components["schemas"]["Flag"];
+            /** @description Always true */
+            ok: boolean;
+            proposal?: components["schemas"]["FlagProposal"];
+        };
+        FlagEnvironment: {
+            default?: string;
+            environment: string;
+            kind: string;
+            /** Format: date-time */
+            lastEvaluated?: string;
+            /** Format: date-time */
+            nextChange?: string;
+            off?: string;
+            on: boolean;
+            prerequisites?: components["schemas"]["FlagPrerequisite"][];
+            proposal?: string;
+            rules?: components["schemas"]["FlagRule"][];
+            schedule?: components["schemas"]["FlagScheduled"][];
+            serve?: components["schemas"]["FlagServe"];
+            shares: components["schemas"]["FlagWeight"][];
+            summary: string;
+            targets?: components["schemas"]["FlagTarget"][];
+            /** Format: date-time */
+            updatedAt?: string;
+            updatedBy?: string;
+            updatedByName?: string;
+            /** Format: int64 */
+            version: number;
+        };
+        FlagEvaluateAnswer: {
+            /** Format: date-time */
+            at: string;
+            /** @description Always true */
+            ok: boolean;
+            outcomes: components["schemas"]["FlagOutcome"][];
+        };
+        FlagEvaluated: {
+            /** Format: date-time */
+            at?: string;
+            environment: string;
+            /** Format: int64 */
+            subscribers: number;
+        };
+        FlagEvaluation: {
+            /** Format: date-time */
+            at?: string;
+            change?: components["schemas"]["Patch"];
+            context: {
+                [key: string]: unknown;
+            };
+            environment: string;
+            flag?: string;
+        };
+        FlagEvidence: {
+            cautions: string[];
+            evaluated: components["schemas"]["FlagEvaluated"][];
+            flag: string;
+            kind: string;
+            owner: string;
+            project: string;
+            reasons: string[];
+            references: components["schemas"]["FlagReference"][];
+            /** Format: date-time */
+            since: string;
+            /** Format: int64 */
+            subscribers: number;
+            title: string;
+            variation?: string;
+        };
+        FlagHistoryAnswer: {
+            changes: components["schemas"]["FlagChange"][];
+            /** @description Always true */
+            ok: boolean;
+        };
+        FlagImportReport: {
+            created: string[];
+            problems: string[];
+            raw: string[];
+            same: string[];
+            updated: string[];
+        };
         FlagKeysAnswer: {
             keys: components["schemas"]["Key"][];
             /** @description Always true */
             ok: boolean;
+        };
+        FlagNamed: {
+            key: string;
+            project: string;
+            /**
+             * Format: int64
+             * @description That of the environment, or of the flag to archive
+             */
+            version: number;
+        };
+        FlagOutcome: {
+            error?: string;
+            errorCode?: string;
+            flag: string;
+            path: components["schemas"]["FlagPathStep"][];
+            reason: string;
+            value?: unknown;
+            variation: string;
+        };
+        FlagPathStep: {
+            /** Format: int64 */
+            bucket?: number;
+            /** Format: int64 */
+            depth: number;
+            /** Format: int64 */
+            of?: number;
+            outcome: string;
+            rule?: string;
+            text: string;
+        };
+        FlagPopulation: {
+            after: components["schemas"]["FlagCount"][];
+            attribute: string;
+            before: components["schemas"]["FlagCount"][];
+            /** Format: int64 */
+            changed: number;
+            /** Format: int64 */
+            known: number;
+            source: string;
+        };
+        FlagPrerequisite: {
+            flag: string;
+            variations?: string[];
+        };
+        FlagPreview: {
+            /** @description The flag as flagd reads it */
+            definition: unknown;
+            diff: string[];
+            needsApproval: boolean;
+            population: components["schemas"]["FlagPopulation"];
+            /** Format: int64 */
+            raise: number;
+            samples: components["schemas"]["FlagSampleChange"][];
+            summary: string;
+            warnings: string[];
+            why?: string;
+        };
+        FlagProject: {
+            /** Format: date-time */
+            createdAt: string;
+            createdBy: string;
+            key: string;
+            runId?: string;
+            service: string;
+        };
+        FlagProjectAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            project: components["schemas"]["FlagProject"];
+            settings: components["schemas"]["FlagProjectSettings"];
+        };
+        FlagProjectSettings: {
+            /**
+             * Format: int64
+             * @enum {integer}
+             */
+            bucketing?: 2 | 3;
+            /** Format: int64 */
+            maxStep: number;
+            populationAttribute?: string;
+            populationBlueprint?: string;
+            samples?: components["schemas"]["FlagSample"][];
+            /** Format: int64 */
+            staleDays: number;
+            /** Format: int64 */
+            version: number;
+        };
+        FlagProjectsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            projects: components["schemas"]["FlagProject"][];
+        };
+        FlagPromoteAnswer: {
+            flag: components["schemas"]["Flag"];
+            /** @description Always true */
+            ok: boolean;
+            preview: components["schemas"]["FlagPreview"];
+            proposal?: components["schemas"]["FlagProposal"];
+        };
+        FlagPromotion: {
+            dryRun?: boolean;
+            from: string;
+            propose?: boolean;
+            reason?: string;
+            to: string;
+            /** Format: int64 */
+            version: number;
+        };
+        FlagProposal: {
+            author: string;
+            authorName: string;
+            /** Format: int64 */
+            baseVersion: number;
+            comment?: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            decidedAt?: string;
+            decidedBy?: string;
+            decidedByName?: string;
+            diff: string[];
+            environment: string;
+            flag: string;
+            id: string;
+            project: string;
+            reason: string;
+            state: string;
+            why: string;
+        };
+        FlagProposalAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            proposal: components["schemas"]["FlagProposal"];
+        };
+        FlagProposalsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            proposals: components["schemas"]["FlagProposal"][];
+        };
+        FlagRamp: {
+            linear?: boolean;
+            steps: components["schemas"]["FlagRampStep"][];
+            variation: string;
+        };
+        FlagRampStep: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            weight: number;
+        };
+        FlagReference: {
+            /** Format: int64 */
+            line: number;
+            path: string;
+            repository: string;
+            sha: string;
+            text: string;
+        };
+        FlagReferencesAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            references: components["schemas"]["FlagReference"][];
+        };
+        FlagRule: {
+            conditions: components["schemas"]["FlagCondition"][];
+            id?: string;
+            name?: string;
+            serve: components["schemas"]["FlagServe"];
+        };
+        FlagSample: {
+            context: {
+                [key: string]: unknown;
+            };
+            name: string;
+        };
+        FlagSampleChange: {
+            after: string;
+            before: string;
+            changed: boolean;
+            name: string;
+        };
+        FlagScheduleAnswer: {
+            entries: components["schemas"]["FlagScheduleEntry"][];
+            /** @description Always true */
+            ok: boolean;
+        };
+        FlagScheduleEntry: {
+            /** Format: date-time */
+            at: string;
+            by: string;
+            byName: string;
+            environment: string;
+            flag: string;
+            note: string;
+            project: string;
+            what: string;
+        };
+        FlagScheduled: {
+            /** Format: date-time */
+            at: string;
+            note?: string;
+            on?: boolean;
+            serve?: components["schemas"]["FlagServe"];
+        };
+        FlagSegment: {
+            any: boolean;
+            conditions: components["schemas"]["FlagCondition"][];
+            description: string;
+            key: string;
+            project: string;
+            title: string;
+            /** Format: date-time */
+            updatedAt: string;
+            updatedBy: string;
+            usedBy: string[];
+            /** Format: int64 */
+            version: number;
+        };
+        FlagSegmentAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            segment: components["schemas"]["FlagSegment"];
+        };
+        FlagSegmentsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            segments: components["schemas"]["FlagSegment"][];
+        };
+        FlagServe: {
+            by?: string;
+            otherwise?: string;
+            ramp?: components["schemas"]["FlagRamp"];
+            /** @description JSONLogic that gives a variation's name */
+            raw?: unknown;
+            variation?: string;
+            weights?: components["schemas"]["FlagWeight"][];
+        };
+        FlagSetting: {
+            default?: string;
+            off?: string;
+            on: boolean;
+            prerequisites?: components["schemas"]["FlagPrerequisite"][];
+            rules?: components["schemas"]["FlagRule"][];
+            schedule?: components["schemas"]["FlagScheduled"][];
+            serve?: components["schemas"]["FlagServe"];
+            targets?: components["schemas"]["FlagTarget"][];
+        };
+        FlagStaleAnswer: {
+            flags: components["schemas"]["FlagEvidence"][];
+            /** @description Always true */
+            ok: boolean;
+        };
+        FlagTarget: {
+            attribute?: string;
+            values: string[];
+            variation: string;
         };
         FlagTotal: {
             /**
@@ -4405,6 +5283,22 @@ export interface components {
             /** @description Always true */
             ok: boolean;
             usage: components["schemas"]["Usage"];
+        };
+        FlagVariation: {
+            description?: string;
+            name: string;
+            value: unknown;
+        };
+        FlagWeight: {
+            variation: string;
+            /** Format: int64 */
+            weight: number;
+        };
+        FlagsAnswer: {
+            flags: components["schemas"]["Flag"][];
+            next?: string;
+            /** @description Always true */
+            ok: boolean;
         };
         FolderAnswer: {
             folder: {
@@ -4507,6 +5401,18 @@ export interface components {
             required: boolean;
             title: string;
             via: string;
+        };
+        ImportFlagsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            report: components["schemas"]["FlagImportReport"];
+        };
+        ImportFlagsInputBody: {
+            /** @description A flagd definition as text */
+            definition: string;
+            dryRun?: boolean;
+            environment: string;
+            reason?: string;
         };
         ImportItem: {
             blueprint?: string;
@@ -4797,12 +5703,42 @@ export interface components {
             team?: unknown;
             title?: string | null;
         };
+        NewFlag: {
+            clientVisible?: boolean;
+            description?: string;
+            environments?: {
+                [key: string]: components["schemas"]["FlagSetting"];
+            };
+            key: string;
+            /** @enum {string} */
+            kind?: "release" | "experiment" | "operational" | "kill-switch" | "permission";
+            /** Format: int64 */
+            lifetimeDays?: number;
+            /** @description The team that looks after it; empty is the service's */
+            owner?: string;
+            permanent?: boolean;
+            reason?: string;
+            tags?: string[];
+            title?: string;
+            /**
+             * @description boolean when absent
+             * @enum {string}
+             */
+            type?: "boolean" | "string" | "number" | "object";
+            /** @description In the order in which shares are laid out; a growing share keeps who has it when it is the first or the last */
+            variations?: components["schemas"]["FlagVariation"][];
+        };
         NewFlagKeyAnswer: {
             key: components["schemas"]["Key"];
             /** @description Always true */
             ok: boolean;
             /** @description The key itself. It is not kept and not shown again */
             secret: string;
+        };
+        NewFlagProjectInputBody: {
+            key: string;
+            /** @description The entity of blueprint Component that the flags belong to */
+            service: string;
         };
         NewFlagRelayInputBody: {
             /** @description The one environment it serves; empty for all */
@@ -4849,6 +5785,16 @@ export interface components {
             secretName: string;
             /** @description Never answered */
             secretValue: string;
+        };
+        NewSegment: {
+            any?: boolean;
+            conditions: components["schemas"]["FlagCondition"][];
+            description?: string;
+            key: string;
+            reason?: string;
+            title?: string;
+            /** Format: int64 */
+            version?: number;
         };
         NewStatus: {
             context: string;
@@ -4988,6 +5934,16 @@ export interface components {
             before: unknown;
             part: string;
         };
+        Patch: {
+            default?: string;
+            off?: string;
+            on?: boolean;
+            prerequisites?: components["schemas"]["FlagPrerequisite"][];
+            rules?: components["schemas"]["FlagRule"][];
+            schedule?: components["schemas"]["FlagScheduled"][];
+            serve?: components["schemas"]["FlagServe"];
+            targets?: components["schemas"]["FlagTarget"][];
+        };
         PathAnswer: {
             complete: boolean;
             found: boolean;
@@ -5091,6 +6047,23 @@ export interface components {
             ok: boolean;
             preview: components["schemas"]["BlueprintPreview"];
         };
+        PreviewFlagAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            preview: components["schemas"]["FlagPreview"];
+        };
+        PreviewFlagInputBody: {
+            default?: string;
+            off?: string;
+            on?: boolean;
+            prerequisites?: components["schemas"]["FlagPrerequisite"][];
+            rules?: components["schemas"]["FlagRule"][];
+            /** @description Besides those of the project */
+            samples?: components["schemas"]["FlagSample"][];
+            schedule?: components["schemas"]["FlagScheduled"][];
+            serve?: components["schemas"]["FlagServe"];
+            targets?: components["schemas"]["FlagTarget"][];
+        };
         ProcessChange: {
             address: string;
             command: string;
@@ -5150,6 +6123,32 @@ export interface components {
             /** @description Always true */
             ok: boolean;
             pullRequests: components["schemas"]["PullRequest"][];
+        };
+        PutFlagInputBody: {
+            clientVisible?: boolean;
+            description?: string;
+            /** @enum {string} */
+            kind?: "release" | "experiment" | "operational" | "kill-switch" | "permission";
+            /** Format: int64 */
+            lifetimeDays?: number;
+            /** @description The team that looks after it; empty is the service's */
+            owner?: string;
+            permanent?: boolean;
+            reason?: string;
+            tags?: string[];
+            title?: string;
+            /**
+             * @description boolean when absent
+             * @enum {string}
+             */
+            type?: "boolean" | "string" | "number" | "object";
+            /** @description In the order in which shares are laid out; a growing share keeps who has it when it is the first or the last */
+            variations?: components["schemas"]["FlagVariation"][];
+            /**
+             * Format: int64
+             * @description The one that the flag was read with
+             */
+            version: number;
         };
         RenameInput: {
             newMirrorName?: string;
@@ -5219,6 +6218,9 @@ export interface components {
             message: string;
             repository: string;
         };
+        RestoreInputBody: {
+            reason?: string;
+        };
         RestoredAnswer: {
             entity: components["schemas"]["Entity"];
             /** @description What could not be brought back */
@@ -5240,6 +6242,20 @@ export interface components {
         };
         ResyncRequest: {
             updatedAt: string;
+        };
+        RevertInputBody: {
+            /**
+             * Format: int64
+             * @description The version that the flag, or its environment, was read with
+             */
+            current: number;
+            propose?: boolean;
+            reason?: string;
+            /**
+             * Format: int64
+             * @description The change that is taken back
+             */
+            version: number;
         };
         Review: {
             /** Format: date-time */
@@ -9509,6 +10525,705 @@ export interface operations {
             };
         };
     };
+    listFlagProjects: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before */
+                from?: string;
+                /** @description Entries per page */
+                limit?: number;
+                service?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagProjectsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createFlagProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFlagProjectInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagProjectAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getFlagProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagProjectAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putFlagProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FlagProjectSettings"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagProjectAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    evaluateFlags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FlagEvaluation"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagEvaluateAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    exportFlags: {
+        parameters: {
+            query?: {
+                /** @description The environment */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listProjectFlags: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before */
+                from?: string;
+                /** @description Entries per page */
+                limit?: number;
+                state?: "on" | "off" | "partial" | "archived";
+                q?: string;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createFlag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFlag"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getFlag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putFlag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutFlagInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteFlag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    archiveFlag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ArchiveInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    cloneFlag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloneInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putFlagEnvironment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                key: string;
+                env: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FlagEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagEditAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    previewFlag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                key: string;
+                env: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewFlagInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewFlagAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getFlagHistory: {
+        parameters: {
+            query?: {
+                environment?: string;
+                /** @description Changes before this version */
+                from?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                project: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagHistoryAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    promoteFlag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FlagPromotion"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagPromoteAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getFlagReferences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagReferencesAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    restoreFlag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    revertFlag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevertInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagEditAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     getFlagUsage: {
         parameters: {
             query: {
@@ -9532,6 +11247,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FlagUsageAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    importFlags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportFlagsInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportFlagsAnswer"];
                 };
             };
             /** @description Failure */
@@ -9679,6 +11429,175 @@ export interface operations {
             };
         };
     };
+    listFlagProposals: {
+        parameters: {
+            query?: {
+                state?: "open" | "approved" | "declined" | "outdated";
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagProposalsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    decideFlagProposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideProposalInputBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagProposalAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listFlagSegments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagSegmentsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putFlagSegment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSegment"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagSegmentAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteFlagSegment: {
+        parameters: {
+            query?: {
+                version?: number;
+            };
+            header?: never;
+            path: {
+                project: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     listFlagUsage: {
         parameters: {
             query?: {
@@ -9793,6 +11712,146 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listFlags: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before */
+                from?: string;
+                /** @description Entries per page */
+                limit?: number;
+                project?: string;
+                /** @description State is judged there */
+                environment?: string;
+                owner?: string;
+                kind?: "release" | "experiment" | "operational" | "kill-switch" | "permission";
+                /** @description All that are not archived when absent */
+                state?: "on" | "off" | "partial" | "archived";
+                tag?: string;
+                stale?: boolean;
+                /** @description Text in key, title or description */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    changeFlags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkFlagsInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagBulkAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listFlagSchedule: {
+        parameters: {
+            query?: {
+                project?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagScheduleAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listStaleFlags: {
+        parameters: {
+            query?: {
+                project?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagStaleAnswer"];
                 };
             };
             /** @description Failure */
