@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"sphera/internal/store"
 )
@@ -96,17 +97,32 @@ func (l *Log) Append(ctx context.Context, tx *store.Tx, e Event) error {
 	if err := l.complete(ctx, &e); err != nil {
 		return err
 	}
-	family, _, _ := strings.Cut(e.Verb, ".")
 	err := tx.QueryRowContext(ctx, `INSERT INTO audit_events (at, actor, actor_name, family, verb, object, outcome, run_id, request_id,
 			via, on_behalf_of, address, rule, entity, detail)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING seq`,
-		store.Millis(e.At), e.Actor, e.ActorName, family, e.Verb, e.Object, e.Outcome, e.RunID, e.RequestID,
+		store.Millis(e.At), e.Actor, e.ActorName, Family(e.Verb), e.Verb, e.Object, e.Outcome, e.RunID, e.RequestID,
 		e.Via, e.OnBehalfOf, e.Address, e.Rule, e.Entity, string(e.Detail)).Scan(&e.Seq)
 	if err != nil {
 		return fmt.Errorf("append audit event %s on %s: %w", e.Verb, e.Object, err)
 	}
 	tx.Notify(Topic, e.Object)
 	return nil
+}
+
+// clean takes out of the texts what no database and no JSON keeps as it is, so
+// that what is sealed is what is read again.
+func (e *Event) clean() {
+	for _, text := range []*string{&e.Actor, &e.ActorName, &e.Object, &e.Entity, &e.RunID, &e.RequestID, &e.Via, &e.OnBehalfOf, &e.Address, &e.Rule} {
+		if strings.ContainsRune(*text, 0) || !utf8.ValidString(*text) {
+			*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "\uFFFD"), "\x00", "\uFFFD")
+		}
+	}
+}
+
+// Family is what stands before the dot of a verb.
+func Family(verb string) string {
+	family, _, _ := strings.Cut(verb, ".")
+	return family
 }
 
 func (l *Log) complete(ctx context.Context, e *Event) error {
@@ -126,6 +142,7 @@ func (l *Log) complete(ctx context.Context, e *Event) error {
 		e.ActorName = "Sphera"
 	}
 	e.from(OriginOf(ctx))
+	e.clean()
 	verb, err := l.typed(e)
 	if err != nil {
 		return err
