@@ -218,3 +218,14 @@ func checkpoints(ctx context.Context, q store.Querier, rest string, args ...any)
 	}
 	return list, nil
 }
+
+// Sign signs what is sent to sinks, as base64.
+func (k *Key) Sign(text []byte) string {
+	return base64.StdEncoding.EncodeToString(ed25519.Sign(k.private, text))
+}
+
+// Digest is a short name of some bytes.
+func Digest(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
+}
