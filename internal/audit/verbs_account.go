@@ -4,12 +4,15 @@ package audit
 // with. Passwords, tokens and their hashes are never fields.
 func accountVerbs() map[string]Verb {
 	return map[string]Verb{
-		"auth.login": of("address", "reason"), "auth.logout": of(), "auth.setup": of("email"),
-		"session.delete": of(), "token.create": of("name", "expiresAt"), "token.delete": of(),
-		"user.create": of("email", "roles", "teams"), "user.update": of("status", "roles", "teams", "newPassword"),
-		"user.delete": of("email"), "user.rotate": of(),
+		"auth.login": of("address", "reason", "issuer"), "auth.logout": of("issuer", "by"), "auth.setup": of("email"),
+		"auth.again": of(), "auth.break-glass": of("address"), "auth.exchange": of("trust", "job", "scopes", "reason"),
+		"session.delete": of(), "token.create": of("name", "expiresAt", "scopes"), "token.delete": of(),
+		"user.create": of("email", "roles", "teams"), "user.update": of("status", "roles", "teams", "newPassword", "contractor"),
+		"user.delete": of("email"), "user.rotate": of(), "user.link": of("issuer"), "user.unlink": of("issuer"),
 		"team.create": of(), "team.update": of("name", "before"), "team.delete": of(),
 		"app.create": of("name", "roles"), "app.update": of("name", "enabled", "roles"), "app.rotate": of("name"), "app.delete": of("name"),
+		"service-account.create": of("name", "team", "roles"), "service-account.update": of("name", "owner", "roles", "enabled"), "service-account.delete": of("name"),
+		"service-token.create": of("token", "name", "expiresAt", "scopes"), "service-token.delete": of("token"),
 	}
 }
 

@@ -298,4 +298,3 @@ func (s *Sinks) List(ctx context.Context) ([]Status, error) {
 	}
 	return out, nil
 }
-
