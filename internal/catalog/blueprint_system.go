@@ -45,6 +45,10 @@ func systemBlueprints() []string {
 		`{"identifier":"_rule_result","title":"Rule result","icon":"Scorecards","schema":{"properties":{
 			"result":{"type":"string","title":"Result","enum":["Passed","Not passed"],"enumColors":{"Passed":"green","Not passed":"red"}},
 			"entity":{"type":"string","title":"Entity"},
+			"blueprint":{"type":"string","title":"Blueprint","format":"blueprints"},
+			"scorecard":{"type":"string","title":"Scorecard"},
+			"level":{"type":"string","title":"Level"},
+			"evidence":{"type":"array","title":"What was compared","items":{"type":"object"}},
 			"result_last_change":{"type":"string","title":"Last change","format":"date-time"}},"required":[]},
 			"relations":{"rule":{"title":"Rule","target":"_rule","required":true,"many":false}},
 			"mirrorProperties":{},"calculationProperties":{},"aggregationProperties":{}}`,

@@ -12,6 +12,9 @@ func (c *Catalog) Entity(ctx context.Context, blueprint, identifier string) (Ent
 	if err != nil {
 		return Entity{}, err
 	}
+	if blueprint == resultBlueprint {
+		return c.result(ctx, identifier)
+	}
 	r, err := readStored(ctx, c.db.Read(), c.db.Dialect, blueprint, identifier, "")
 	if err != nil {
 		return Entity{}, err

@@ -96,38 +96,3 @@ func (c *Catalog) After(ctx context.Context, blueprint string, after int64, limi
 	}
 	return out, after, nil
 }
-
-// Owned is an entity by blueprint and identifier.
-type Owned struct {
-	Identifier string `json:"identifier"`
-	Blueprint  string `json:"blueprint"`
-}
-
-// ByDatasource lists the entities whose last writer's User-Agent begins with
-// prefix and ends with suffix.
-func (c *Catalog) ByDatasource(ctx context.Context, prefix, suffix string) ([]Owned, error) {
-	// There are few writers and many entities: the index is read by jumps.
-	rows, err := c.db.Read().QueryContext(ctx, `WITH RECURSIVE d(v) AS (
-		SELECT MIN(datasource) FROM entities WHERE datasource <> ''
-		UNION ALL SELECT (SELECT MIN(datasource) FROM entities WHERE datasource > d.v AND datasource <> '') FROM d WHERE d.v IS NOT NULL)
-		SELECT v FROM d WHERE v IS NOT NULL`)
-	writers, err := store.All(rows, err, scanString)
-	if err != nil {
-		return nil, fmt.Errorf("list datasources: %w", err)
-	}
-	out := []Owned{}
-	for _, writer := range writers {
-		if !strings.HasPrefix(writer, prefix) || !strings.HasSuffix(writer, suffix) {
-			continue
-		}
-		rows, err := c.db.Read().QueryContext(ctx, "SELECT e.identifier, e.blueprint FROM entities e WHERE e.datasource = $1 AND e.datasource <> '' AND e.pending = 0 ORDER BY e.blueprint, e.id", writer)
-		list, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (o Owned, err error) {
-			return o, row.Scan(&o.Identifier, &o.Blueprint)
-		})
-		if err != nil {
-			return nil, fmt.Errorf("list entities of a datasource: %w", err)
-		}
-		out = append(out, list...)
-	}
-	return out, nil
-}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 
 	"sphera/internal/catalog/scorecard"
 	"sphera/internal/fault"
@@ -18,8 +17,8 @@ import (
 // related and listed like everything else. They follow the scorecards
 // (SyncScorecards), with how many entities were tested and passed. Results of
 // rules are not kept as entities: that would be a row for each entity and rule,
-// written again with each of their changes. RuleResults reads them from the
-// entities, where they stand anyway.
+// written again with each of their changes. A search of _rule_result reads them
+// from the entities, where they stand anyway.
 
 const (
 	scorecardBlueprint = "_scorecard"
@@ -199,90 +198,4 @@ func (c *Catalog) dropScorecardEntities(ctx context.Context, wanted map[string]b
 		}
 	}
 	return nil
-}
-
-// RuleResult is the verdict of a rule on an entity, with what was compared.
-type RuleResult struct {
-	Identifier string               `json:"identifier"`
-	Blueprint  string               `json:"blueprint"`
-	Entity     string               `json:"entity"`
-	Scorecard  string               `json:"scorecard"`
-	Rule       string               `json:"rule"`
-	Level      string               `json:"level"`
-	Result     string               `json:"result"`
-	Evidence   []scorecard.Evidence `json:"evidence"`
-}
-
-// RuleResultFilter selects results; empty fields do not filter, but the
-// blueprint has to be named.
-type RuleResultFilter struct {
-	Blueprint, Scorecard, Rule, Result, From string
-	Limit                                    int
-}
-
-// maxLooked is how many entities are looked at for one page.
-const maxLooked = 5000
-
-// RuleResults lists results of rules, by entity. next is empty at the end; a
-// page may be short when the filter fits few.
-func (c *Catalog) RuleResults(ctx context.Context, f RuleResultFilter) (list []RuleResult, next string, err error) {
-	after, err := strconv.ParseInt("0"+f.From, 10, 64)
-	if err != nil {
-		return nil, "", fault.Field("from", "is not a place in this list", "next of an earlier answer")
-	}
-	if _, err := readBlueprint(ctx, c.db.Read(), f.Blueprint, ""); err != nil {
-		return nil, "", err
-	}
-	if f.Limit <= 0 || f.Limit > 1000 {
-		f.Limit = 200
-	}
-	const page = 500
-	for looked := 0; ; looked += page {
-		kept, err := c.resultsAfter(ctx, f.Blueprint, after, page)
-		if err != nil {
-			return nil, "", err
-		}
-		for _, k := range kept {
-			after = k.id
-			list = append(list, f.of(k)...)
-			if len(list) >= f.Limit { // all of an entity stay together
-				return list, strconv.FormatInt(after, 10), nil
-			}
-		}
-		if len(kept) < page {
-			return list, "", nil
-		}
-		if looked >= maxLooked {
-			return list, strconv.FormatInt(after, 10), nil
-		}
-	}
-}
-
-func (f *RuleResultFilter) of(k keptResults) []RuleResult {
-	var out []RuleResult
-	for card, result := range k.results {
-		if f.Scorecard != "" && f.Scorecard != card {
-			continue
-		}
-		for _, r := range result.Rules {
-			verdict := "Not passed"
-			if r.Status == scorecard.Success {
-				verdict = "Passed"
-			}
-			if f.Rule != "" && f.Rule != r.Identifier || f.Result != "" && f.Result != verdict {
-				continue
-			}
-			out = append(out, RuleResult{
-				Identifier: f.Blueprint + ":" + card + ":" + r.Identifier + ":" + k.identifier, Blueprint: f.Blueprint, Entity: k.identifier,
-				Scorecard: card, Rule: r.Identifier, Level: r.Level, Result: verdict, Evidence: r.Evidence,
-			})
-		}
-	}
-	slices.SortFunc(out, func(a, b RuleResult) int {
-		if a.Identifier < b.Identifier {
-			return -1
-		}
-		return 1
-	})
-	return out
 }

@@ -124,17 +124,38 @@ func TestScorecardsAndRulesAreEntities(t *testing.T) {
 		if err != nil || rule.Properties["entities_tested"] != 2.0 || rule.Properties["entities_passed"] != 1.0 || rule.Relations["scorecard"] != "svc:ready" {
 			t.Errorf("rule %+v %+v, %v", rule.Properties, rule.Relations, err)
 		}
-		list, next, err := c.RuleResults(ctx, catalog.RuleResultFilter{Blueprint: "svc", Result: "Not passed"})
-		if err != nil || next != "" || len(list) != 1 || list[0].Identifier != "svc:ready:r2:b" || len(list[0].Evidence) != 1 || list[0].Evidence[0].Actual != 10.0 {
-			t.Errorf("results %+v %q, %v", list, next, err)
+		failed, err := c.Search(ctx, catalog.Query{Blueprint: "_rule_result", Rules: []catalog.Rule{{Property: "result", Operator: "=", Value: "Not passed"}}})
+		if err != nil || failed.Next != "" || len(failed.Entities) != 1 || failed.Entities[0].Identifier != "svc:ready:r2:b" {
+			t.Fatalf("results %+v, %v", failed, err)
 		}
-		first, next, err := c.RuleResults(ctx, catalog.RuleResultFilter{Blueprint: "svc", Limit: 1})
-		if err != nil || len(first) != 2 || next == "" {
-			t.Fatalf("first page %+v %q, %v", first, next, err)
+		evidence, err := json.Marshal(failed.Entities[0].Properties["evidence"])
+		if err != nil || !strings.Contains(string(evidence), `"actual":10`) {
+			t.Errorf("evidence %s, %v", evidence, err)
 		}
-		second, next, err := c.RuleResults(ctx, catalog.RuleResultFilter{Blueprint: "svc", From: next})
-		if err != nil || len(second) != 2 || next != "" || second[0].Entity != "b" {
-			t.Errorf("second page %+v %q, %v", second, next, err)
+		var all []string
+		for from, pages := "", 0; ; pages++ {
+			page, err := c.Search(ctx, catalog.Query{Blueprint: "_rule_result", Limit: 3, From: from})
+			if err != nil || pages > 2 {
+				t.Fatalf("page %d: %+v, %v", pages, page, err)
+			}
+			for _, e := range page.Entities {
+				all = append(all, e.Identifier)
+			}
+			if from = page.Next; from == "" {
+				break
+			}
+		}
+		if got := strings.Join(all, " "); got != "svc:ready:r1:a svc:ready:r2:a svc:ready:r1:b svc:ready:r2:b" {
+			t.Errorf("all results: %s", got)
+		}
+		if one, err := c.Entity(ctx, "_rule_result", "svc:ready:r2:a"); err != nil || one.Properties["result"] != "Passed" || one.Relations["rule"] != "svc:ready:r2" {
+			t.Errorf("one result %+v, %v", one, err)
+		}
+		if _, err := c.Entity(ctx, "_rule_result", "svc:ready:r2:nobody"); !fault.Is(err, fault.NotFound) {
+			t.Errorf("a result of nothing: %v", err)
+		}
+		if _, err := c.Search(ctx, catalog.Query{Blueprint: "_rule_result", From: "x"}); !fault.Is(err, fault.Unprocessable) {
+			t.Errorf("a place that is none: %v", err)
 		}
 		if err := c.DeleteScorecard(ctx, "svc", "ready", "dana"); err != nil {
 			t.Fatal(err)

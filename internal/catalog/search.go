@@ -26,6 +26,9 @@ const (
 // Search returns a page of the entities that fit q. Lists are found with the
 // sets of facets, and walked along the index of their order; docs/adr/0012.
 func (c *Catalog) Search(ctx context.Context, q Query) (Page, error) {
+	if q.Blueprint == resultBlueprint {
+		return c.results(ctx, q)
+	}
 	s, err := c.newSearch(ctx, q)
 	if err != nil {
 		return Page{}, err

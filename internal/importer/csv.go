@@ -325,7 +325,7 @@ func propertyCell(p catalog.Property, cell string) (value any, problem, advice s
 	case "number":
 		n, err := strconv.ParseFloat(strings.TrimSpace(cell), 64)
 		if err != nil || n-n != 0 {
-			return nil, fmt.Sprintf("is %q, which is not a number", short(cell)), "Write digits, with a point before the fraction."
+			return nil, "is text, which is not a number", "Write digits, with a point before the fraction."
 		}
 		return n, "", ""
 	case "boolean":
@@ -335,7 +335,7 @@ func propertyCell(p catalog.Property, cell string) (value any, problem, advice s
 		case "false", "no", "0":
 			return false, "", ""
 		}
-		return nil, fmt.Sprintf("is %q, which is neither true nor false", short(cell)), "Write true or false."
+		return nil, "is text, which is neither true nor false", "Write true or false."
 	case "object":
 		var v map[string]any
 		if err := json.Unmarshal([]byte(cell), &v); err != nil {

@@ -24,7 +24,7 @@ type SweepInput struct {
 
 // SweepAnswer is the entities of a datasource.
 type SweepAnswer struct {
-	Entities []catalog.Owned `json:"entities"`
+	Entities []catalog.Name `json:"entities"`
 }
 
 // SearchAllAnswer is what a query finds in all blueprints.
@@ -116,7 +116,7 @@ func (s *Service) datasourceEntities(ctx context.Context, r *Request) (int, any,
 	if in.Prefix == "" && in.Suffix == "" {
 		return 0, nil, fault.Field("/datasource_prefix", "is empty, and so is datasource_suffix", "the beginning or the end of a User-Agent")
 	}
-	list, err := s.Catalog.ByDatasource(ctx, in.Prefix, in.Suffix)
+	list, err := s.Catalog.OfDatasource(ctx, in.Prefix, in.Suffix)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -153,6 +153,11 @@ func (s *Service) searchAll(ctx context.Context, r *Request) (int, any, error) {
 	page, err := s.Catalog.SearchAll(ctx, where, env, maxSearched, r.Query.Get("from"))
 	if err != nil {
 		return 0, nil, err
+	}
+	if bytes.Contains(r.Body, []byte(`"$datasource"`)) { // some programs ask here what is theirs before they delete
+		if err := s.Sources.Listed(ctx, r.client()); err != nil {
+			return 0, nil, err
+		}
 	}
 	list, err := s.entities(ctx, page.Entities, viewOf(r))
 	if err != nil {

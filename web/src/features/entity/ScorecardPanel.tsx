@@ -1,5 +1,7 @@
 import { Group, Stack, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import type { Entity } from '~/api/types';
+import { scorecardsQuery } from '~/features/builder/scorecard';
 import { humanise } from '~/lib/words';
 import { tc } from '~/strings/catalog';
 import { Pill } from '~/ui/bits';
@@ -22,14 +24,16 @@ const written = (value: unknown) =>
 /** Each scorecard with its level, its rules, and what was compared. */
 export function ScorecardPanel({ entity }: { entity: Entity }) {
   const results = Object.entries(entity.scorecards as Record<string, Result>);
+  const { data: cards } = useQuery({ ...scorecardsQuery(entity.blueprint), enabled: results.length > 0 });
   if (results.length === 0) return null;
   return results.map(([id, result]) => {
     const rules = result.rules ?? [];
+    const card = cards?.find((one) => one.identifier === id);
     const passed = rules.filter((rule) => rule.status === 'SUCCESS').length;
     return (
       <Section
         key={id}
-        title={humanise(id)}
+        title={card?.title || humanise(id)}
         description={tc.history.passed(passed, rules.length)}
         action={
           <Pill tone={passed === rules.length ? 'ok' : 'info'} dot>
@@ -39,7 +43,14 @@ export function ScorecardPanel({ entity }: { entity: Entity }) {
       >
         <Stack gap={8} py={4}>
           {rules.map((rule) => (
-            <Rule key={rule.identifier} rule={rule} />
+            <Rule
+              key={rule.identifier}
+              rule={rule}
+              title={
+                card?.rules?.find((one) => one.identifier === rule.identifier)?.title ||
+                humanise(rule.identifier)
+              }
+            />
           ))}
         </Stack>
       </Section>
@@ -47,7 +58,7 @@ export function ScorecardPanel({ entity }: { entity: Entity }) {
   });
 }
 
-function Rule({ rule }: { rule: RuleResult }) {
+function Rule({ rule, title }: { rule: RuleResult; title: string }) {
   const ok = rule.status === 'SUCCESS';
   const Icon = ok ? IconCircleCheck : IconCircleX;
   return (
@@ -61,7 +72,7 @@ function Rule({ rule }: { rule: RuleResult }) {
       />
       <div style={{ minWidth: 0 }}>
         <Text size="sm">
-          {humanise(rule.identifier)}{' '}
+          {title}{' '}
           <Text span size="xs" className="sph-muted">
             {rule.level}
           </Text>
