@@ -15,6 +15,9 @@ type Snapshot struct {
 	// ETag names the content: the same definition has the same tag in every
 	// replica.
 	ETag string
+	// Bucketing is the generation that Set was compiled with: copies on disk and
+	// in relays are compiled again.
+	Bucketing int
 	// Definition is flagd's JSON.
 	Definition []byte
 	Set        *eval.Set

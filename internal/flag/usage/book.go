@@ -32,7 +32,8 @@ type Outcome struct {
 
 func (o Outcome) String() string { return o.Variation + "|" + o.Reason }
 
-func outcome(text string) Outcome {
+// ParseOutcome is the inverse of String.
+func ParseOutcome(text string) Outcome {
 	at := strings.LastIndexByte(text, '|')
 	if at < 0 {
 		return Outcome{Variation: text}
@@ -79,6 +80,8 @@ type seenKey struct{ project, environment, flag string }
 
 // Book collects counts between flushes. Its methods can be called at once.
 type Book struct {
+	// deltas makes every row be taken once, for a reader that adds.
+	deltas  bool
 	mu      sync.Mutex
 	rows    map[rowKey]*Row
 	changed map[rowKey]bool
@@ -91,6 +94,14 @@ type Book struct {
 // NewBook returns an empty book.
 func NewBook() *Book {
 	return &Book{rows: map[rowKey]*Row{}, changed: map[rowKey]bool{}, unknown: map[unknownKey]*Unknown{}, seen: map[seenKey]time.Time{}, fresh: map[seenKey]time.Time{}}
+}
+
+// NewDeltas returns an empty book whose rows hold only what was counted since
+// the last Take, for a reader that adds them up.
+func NewDeltas() *Book {
+	b := NewBook()
+	b.deltas = true
+	return b
 }
 
 // Add counts n evaluations of flag.
@@ -127,13 +138,28 @@ func (b *Book) Add(p Place, flag string, o Outcome, n int64, at time.Time) {
 	}
 	counts[name] += n
 	b.changed[key] = true
-	if s := (seenKey{p.Project, p.Environment, flag}); at.Sub(b.seen[s]) >= seenEvery {
+	b.touch(p.Project, p.Environment, flag, at)
+}
+
+// Touch remembers that a flag is in use though it was not evaluated: a client
+// was told that its answers still hold.
+func (b *Book) Touch(project, environment, flag string, at time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.touch(project, environment, flag, at)
+}
+
+func (b *Book) touch(project, environment, flag string, at time.Time) {
+	if s := (seenKey{project, environment, flag}); at.Sub(b.seen[s]) >= seenEvery {
 		b.fresh[s] = at
 	}
 }
 
 // Ask counts a question for a flag that does not exist.
-func (b *Book) Ask(p Place, flag string, at time.Time) {
+func (b *Book) Ask(p Place, flag string, at time.Time) { b.AskMany(p, flag, 1, at) }
+
+// AskMany counts n questions.
+func (b *Book) AskMany(p Place, flag string, n int64, at time.Time) {
 	p.Client = clip(p.Client, maxClient)
 	key := unknownKey{p, clip(flag, maxFlagName)}
 	b.mu.Lock()
@@ -148,7 +174,7 @@ func (b *Book) Ask(p Place, flag string, at time.Time) {
 		b.unknown[key] = u
 	}
 	u.LastAt = at
-	u.Asked++
+	u.Asked += n
 }
 
 // Dropped is how many counts did not fit into the bounds.
@@ -189,7 +215,7 @@ func (b *Book) Take(now time.Time) Batch {
 	b.changed = map[rowKey]bool{}
 	over := now.Unix()/60*60 - 60 // clocks of callers may be a bit behind
 	for key := range b.rows {
-		if key.minute < over {
+		if key.minute < over || b.deltas {
 			delete(b.rows, key)
 		}
 	}
@@ -216,12 +242,14 @@ func (b *Book) Return(batch Batch) {
 	defer b.mu.Unlock()
 	for _, row := range batch.Rows {
 		key := rowKey{row.Place, row.Minute}
-		if b.rows[key] == nil {
-			if len(b.rows) >= maxRows {
-				b.dropped++
-				continue
-			}
+		switch here := b.rows[key]; {
+		case here == nil && len(b.rows) >= maxRows:
+			b.dropped++
+			continue
+		case here == nil:
 			b.rows[key] = &row
+		case b.deltas:
+			merge(here.Counts, row.Counts)
 		}
 		b.changed[key] = true
 	}
@@ -237,6 +265,17 @@ func (b *Book) Return(batch Batch) {
 		key := seenKey{s.Project, s.Environment, s.Flag}
 		if b.fresh[key].Before(s.At) {
 			b.fresh[key] = s.At
+		}
+	}
+}
+
+func merge(into, from map[string]map[string]int64) {
+	for flag, list := range from {
+		if into[flag] == nil {
+			into[flag] = map[string]int64{}
+		}
+		for name, n := range list {
+			into[flag][name] += n
 		}
 	}
 }

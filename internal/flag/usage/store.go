@@ -166,7 +166,7 @@ func (s *Store) Flag(ctx context.Context, project, environment, flag string, hou
 		return Usage{}, err
 	}
 	for at, n := range points {
-		o := outcome(at.name)
+		o := ParseOutcome(at.name)
 		out.Points = append(out.Points, Point{At: time.Unix(at.at, 0).UTC(), Variation: o.Variation, Reason: o.Reason, Count: n})
 	}
 	slices.SortFunc(out.Points, func(a, b Point) int {

@@ -78,14 +78,7 @@ func take(ctx context.Context, tx *store.Tx, into *Row, span, before int64) (int
 		return counts, json.Unmarshal([]byte(text), &counts)
 	})
 	for _, counts := range list {
-		for flag, outcomes := range counts {
-			if into.Counts[flag] == nil {
-				into.Counts[flag] = map[string]int64{}
-			}
-			for name, n := range outcomes {
-				into.Counts[flag][name] += n
-			}
-		}
+		merge(into.Counts, counts)
 	}
 	return len(list), err
 }
