@@ -37,11 +37,13 @@ type config struct {
 	trustedOrigins  []string
 	allowPrivate    bool
 	stopAfter       time.Duration
+	signin          signinConfig
 }
 
 const configFlag = "config"
 
 func (c *config) flags(f *pflag.FlagSet) {
+	c.signin.flags(f)
 	f.String(configFlag, "", "YAML or JSON file with options by the names of the flags")
 	f.StringVar(&c.listen, "listen", "127.0.0.1:8080", "address to listen on")
 	f.StringVar(&c.publicURL, "public-url", "", "address people reach the portal at (default http://LISTEN)")

@@ -176,6 +176,7 @@ func (a *app) listen(ctx context.Context, c *config, p *parts, with prepared) er
 	group.Go(func() error { return p.changes.Work(working) })
 	group.Go(func() error { return p.flags.Work(working) })
 	group.Go(func() error { return p.automation.Work(working) })
+	group.Go(func() error { return p.signin.Run(working) })
 	group.Go(func() error { return p.followVerdicts(working) })
 	group.Go(func() error { return p.followScorecards(working) })
 	group.Go(func() error {

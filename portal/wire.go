@@ -29,6 +29,7 @@ import (
 	"sphera/internal/insight"
 	"sphera/internal/migration"
 	"sphera/internal/notify"
+	"sphera/internal/oidc"
 	"sphera/internal/outgoing"
 	"sphera/internal/resource"
 	"sphera/internal/run"
@@ -69,6 +70,7 @@ type parts struct {
 	flags      *flag.Flags
 	secrets    *secret.Slots
 	vault      *secret.Vault
+	signin     *oidc.Service
 	hooks      *hook.Hooks
 	changes    *change.Changes
 	// automation has the actions that are data.
@@ -131,6 +133,9 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 		return err
 	}
 	p.vault = secret.NewVault(p.db, p.audit, p.now, sealer)
+	if p.signin, err = p.newSignIn(c, sealer); err != nil {
+		return err
+	}
 	p.changes = change.New(change.Deps{
 		DB: p.db, Catalog: p.catalog, Resources: resource.New(p.audit, p.now), Vault: p.vault, Outgoing: outgoing.New(c.allowPrivate), Log: p.log, Now: p.now,
 		Instance: instance + "-" + uuid.NewString(),
@@ -254,8 +259,8 @@ func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*
 		Migrations: p.migrations,
 		Contracts:  p.contracts, Insights: p.insights, Views: p.views,
 		Flags: p.flags, FlagKeys: p.flagKeys, FlagUsage: p.flagUsage,
-		Automation: p.automation,
-		Vault:      p.vault, Hooks: p.hooks, Changes: p.changes, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,
+		Automation: p.automation, SignIn: p.signin,
+		Vault: p.vault, Hooks: p.hooks, Changes: p.changes, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,
 	}, api.Options{
 		Version: version, Secure: isHTTPS(c.publicURL), TrustedOrigins: c.trustedOrigins, TrustedProxies: proxies, Demo: demo,
 		Ready: func() error {

@@ -28,6 +28,7 @@ import (
 	"sphera/internal/hook"
 	"sphera/internal/insight"
 	"sphera/internal/migration"
+	"sphera/internal/oidc"
 	"sphera/internal/portapi"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
@@ -67,6 +68,8 @@ type Deps struct {
 	// FlagKeys are the keys of the flag server, FlagUsage how flags are used.
 	FlagKeys  *key.Keys
 	FlagUsage *usage.Store
+	// SignIn knows the OpenID providers and the CI systems that are trusted.
+	SignIn *oidc.Service
 	// PublicURL is where people and programs reach the portal.
 	PublicURL func() string
 	Log       *slog.Logger
@@ -104,6 +107,7 @@ type API struct {
 	sources    *source.Sources
 	port       *portapi.Service
 	automation *automation.Service
+	signin     *oidc.Service
 	runtime    runtime.Runtime
 	contracts  *golden.Contracts
 	insights   *insight.Insights
@@ -136,7 +140,7 @@ func New(d Deps, o Options) (*API, error) {
 		o.Heartbeat = 15 * time.Second
 	}
 	a := &API{
-		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, sources: d.Sources, runtime: d.Runtime, automation: d.Automation,
+		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, sources: d.Sources, runtime: d.Runtime, automation: d.Automation, signin: d.SignIn,
 		contracts: d.Contracts, insights: d.Insights, views: d.Views, flags: d.Flags, flagKeys: d.FlagKeys, flagUses: d.FlagUsage, log: d.Log, now: d.Now, o: o,
 	}
 	a.port = portapi.New(portapi.Deps{

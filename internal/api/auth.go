@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sphera/internal/auth"
+	"sphera/internal/oidc"
 )
 
 // DemoUser is a user of the demo as the sign-in page offers it; passwords are
@@ -31,7 +32,7 @@ type loginInput struct {
 
 func (a *API) login(ctx context.Context, in *loginInput) (*userAnswer, error) {
 	r := requestOf(ctx)
-	token, p, err := a.auth.Login(ctx, in.Body.Email, in.Body.Password, auth.LoginMeta{IP: a.clientIP(r), UserAgent: r.UserAgent()})
+	token, p, err := a.auth.Login(ctx, in.Body.Email, in.Body.Password, a.loginMeta(r))
 	if err != nil {
 		return nil, err
 	}
@@ -39,14 +40,27 @@ func (a *API) login(ctx context.Context, in *loginInput) (*userAnswer, error) {
 	return &userAnswer{User: p.User}, nil
 }
 
-func (a *API) logout(ctx context.Context, _ *struct{}) (*Done, error) {
+type logoutAnswer struct {
+	Answer
+	URL string `json:"url,omitempty" doc:"Where to send the browser so that it signs out at the provider, too"`
+}
+
+func (a *API) logout(ctx context.Context, _ *struct{}) (*logoutAnswer, error) {
+	out := &logoutAnswer{}
 	if c, err := requestOf(ctx).Cookie(a.cookieName()); err == nil {
+		if p, err := a.auth.Authenticate(ctx, c.Value); err == nil {
+			issuer, _, err := a.auth.Standing(ctx, p.SessionID)
+			if err != nil {
+				return nil, err
+			}
+			out.URL = a.signin.EndURL(ctx, issuer)
+		}
 		if err := a.auth.Logout(ctx, c.Value); err != nil {
 			return nil, err
 		}
 	}
 	setCookie(ctx, a.cookie("", -time.Second))
-	return &Done{}, nil
+	return out, nil
 }
 
 type meAnswer struct {
@@ -63,10 +77,13 @@ func (a *API) me(ctx context.Context, _ *struct{}) (*meAnswer, error) {
 
 type statusAnswer struct {
 	Answer
-	Version     string     `json:"version"`
-	Demo        bool       `json:"demo"`
-	SetupNeeded bool       `json:"setupNeeded"`
-	DemoUsers   []DemoUser `json:"demoUsers,omitempty"`
+	Version     string `json:"version"`
+	Demo        bool   `json:"demo"`
+	SetupNeeded bool   `json:"setupNeeded"`
+	// Providers are where people sign in, besides passwords.
+	Providers []oidc.Provider `json:"providers"`
+	Passwords bool            `json:"passwords" doc:"Whether people may sign in by password"`
+	DemoUsers []DemoUser      `json:"demoUsers,omitempty"`
 }
 
 func (a *API) status(ctx context.Context, _ *struct{}) (*statusAnswer, error) {
@@ -74,7 +91,7 @@ func (a *API) status(ctx context.Context, _ *struct{}) (*statusAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &statusAnswer{Version: a.o.Version, Demo: a.o.Demo != nil, SetupNeeded: needed, DemoUsers: a.o.Demo}, nil
+	return &statusAnswer{Version: a.o.Version, Demo: a.o.Demo != nil, SetupNeeded: needed, DemoUsers: a.o.Demo, Providers: a.signin.Providers(), Passwords: a.auth.Passwords()}, nil
 }
 
 type setupInput struct {
@@ -106,8 +123,9 @@ func (a *API) tokens(ctx context.Context, _ *struct{}) (*tokensAnswer, error) {
 
 type newTokenInput struct {
 	Body struct {
-		Name          string `json:"name" maxLength:"100"`
-		ExpiresInDays int    `json:"expiresInDays,omitempty" minimum:"1" maximum:"365" doc:"Ends after so many days; 90 when absent"`
+		Name          string   `json:"name" maxLength:"100"`
+		ExpiresInDays int      `json:"expiresInDays,omitempty" minimum:"1" maximum:"365" doc:"Ends after so many days; 90 when absent"`
+		Scopes        []string `json:"scopes,omitempty" maxItems:"32" doc:"read, write, a family like catalog, a verb like catalog.write, blueprint:NAME or environment:NAME; all when absent"`
 	} `nameHint:"NewToken"`
 }
 
@@ -118,7 +136,7 @@ type newTokenAnswer struct {
 }
 
 func (a *API) createToken(ctx context.Context, in *newTokenInput) (*newTokenAnswer, error) {
-	value, token, err := a.auth.CreateToken(ctx, who(ctx), in.Body.Name, time.Duration(in.Body.ExpiresInDays)*24*time.Hour)
+	value, token, err := a.auth.CreateToken(ctx, who(ctx), in.Body.Name, time.Duration(in.Body.ExpiresInDays)*24*time.Hour, in.Body.Scopes...)
 	return &newTokenAnswer{Token: token, Value: value}, err
 }
 

@@ -269,12 +269,19 @@ func (a *API) guard(rt route, body reflect.Type, next http.Handler) http.Handler
 				r = r.WithContext(auth.WithPrincipal(r.Context(), p))
 				err = a.permit(r, p, rt)
 			}
+			if err == nil {
+				err = a.renewed(w, r, p)
+			}
 			if err != nil {
 				a.writeFailure(w, r, err)
 				return
 			}
 		}
 		if err := a.readBody(w, r, rt, body); err != nil {
+			a.writeFailure(w, r, err)
+			return
+		}
+		if err := a.fresh(r, rt); err != nil {
 			a.writeFailure(w, r, err)
 			return
 		}

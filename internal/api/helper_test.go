@@ -30,6 +30,7 @@ import (
 	"sphera/internal/hook"
 	"sphera/internal/insight"
 	"sphera/internal/migration"
+	"sphera/internal/oidc"
 	"sphera/internal/outgoing"
 	"sphera/internal/resource"
 	"sphera/internal/run"
@@ -86,7 +87,7 @@ func each(t *testing.T, test func(t *testing.T, h *harness)) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) { test(t, start(t, db, Options{})) })
 }
 
-func start(t *testing.T, db *store.DB, o Options) *harness {
+func start(t *testing.T, db *store.DB, o Options, providers ...oidc.Config) *harness {
 	t.Helper()
 	h := &harness{t: t, db: db, log: &lockedBuffer{}, tokens: map[string]string{}, users: map[string]auth.User{}, gate: make(chan struct{}, 100)}
 	log := slog.New(slog.NewJSONHandler(h.log, nil))
@@ -102,6 +103,13 @@ func start(t *testing.T, db *store.DB, o Options) *harness {
 		t.Fatal(err)
 	}
 	d.Vault = secret.NewVault(db, events, time.Now, sealer)
+	d.SignIn, err = oidc.New(oidc.Deps{
+		DB: db, Auth: h.auth, Audit: events, Sealer: sealer, Client: outgoing.New(true).HTTP(), Guarded: outgoing.New(true).HTTP(),
+		PublicURL: d.PublicURL, Log: log, Now: time.Now,
+	}, providers...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	d.Sources = source.New(db, d.Catalog, events, time.Now)
 	d.Hooks = hook.New(hook.Deps{DB: db, Catalog: d.Catalog, Sources: d.Sources, Resources: resource.New(events, time.Now), Vault: d.Vault, Log: log, Now: time.Now, Instance: "test"})
 	d.Changes = change.New(change.Deps{

@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"sphera/action"
+	"sphera/internal/auth"
 	"sphera/internal/catalog"
 	"sphera/internal/change"
 	"sphera/internal/flag"
 	"sphera/internal/forge"
 	"sphera/internal/hook"
 	"sphera/internal/integration"
+	"sphera/internal/oidc"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
 
@@ -44,6 +46,11 @@ func newRegistry() *registry {
 			reflect.TypeFor[forge.File]():           "RepositoryFile",
 			reflect.TypeFor[catalog.Rule]():         "SearchRule",
 			reflect.TypeFor[forge.Status]():         "CommitStatus",
+			reflect.TypeFor[auth.Session]():         "PersonSession",
+			reflect.TypeFor[oidc.Provider]():        "SignInProvider",
+			reflect.TypeFor[oidc.Condition]():       "TrustCondition",
+			reflect.TypeFor[oidc.Trust]():           "TrustRule",
+			reflect.TypeFor[Person]():               "PersonAccount",
 			reflect.TypeFor[run.WaitingFor]():       "WaitingFor",
 			reflect.TypeFor[forge.Mergeability]():   "Mergeability",
 			reflect.TypeFor[catalog.ImportItem]():   "ImportItem",

@@ -52,6 +52,19 @@ func keepScopes(entries []string) (string, error) {
 	return string(raw), nil
 }
 
+// KeepScopes checks entries and makes them ready for a table; KeptScopes reads
+// them back.
+func KeepScopes(entries []string) (string, error) {
+	checked, err := checkScopes(entries)
+	if err != nil {
+		return "", err
+	}
+	return keepScopes(checked)
+}
+
+// KeptScopes reads what KeepScopes made.
+func KeptScopes(text string) ([]string, error) { return keptScopes(text) }
+
 func keptScopes(text string) ([]string, error) {
 	if text == "" {
 		return nil, nil

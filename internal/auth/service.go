@@ -84,6 +84,9 @@ func (s *Service) CreateService(ctx context.Context, p Principal, a ServiceAccou
 	return a, err
 }
 
+// Manages refuses who may not look after the machines of the team.
+func (s *Service) Manages(p Principal, team string) error { return s.manages(p, team) }
+
 // manages refuses who is neither in the team nor an administrator, and every
 // machine.
 func (s *Service) manages(p Principal, team string) error {
@@ -149,12 +152,17 @@ func (s *Service) ServiceAccount(ctx context.Context, id string) (ServiceAccount
 func (s *Service) service(ctx context.Context, q store.Querier, id string) (ServiceAccount, error) {
 	a, err := scanService(q.QueryRowContext(ctx, "SELECT "+serviceColumns+" FROM auth_services s JOIN auth_users u ON u.id = s.owner_id WHERE s.id = $1", id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return ServiceAccount{}, fault.New(fault.NotFound, "There is no such service account.")
+		return ServiceAccount{}, s.NoService()
 	}
 	if err != nil {
 		return ServiceAccount{}, fmt.Errorf("read a service account: %w", err)
 	}
 	return a, nil
+}
+
+// NoService is the answer for one that is not there.
+func (s *Service) NoService() error {
+	return fault.New(fault.NotFound, "There is no such service account.")
 }
 
 // UpdateService changes a service account. One that is switched off is refused

@@ -170,6 +170,16 @@ func (s *Service) verify(ctx context.Context, email, password, ip string) (User,
 	return user, nil
 }
 
+// Attempt counts one attempt to prove something from an address, as Login does.
+// back undoes it: attempts that succeed do not count.
+func (s *Service) Attempt(ctx context.Context, ip string) (back func(), err error) {
+	address, now := addressKey(ip), s.now()
+	if wait, first := s.addresses.take(address, now); wait > 0 {
+		return nil, errors.Join(errLimited(wait), s.refused(ctx, first, ip, "too many attempts from this address"))
+	}
+	return func() { s.addresses.giveBack(address, now) }, nil
+}
+
 // credentials returns a zero User when there is none.
 func (s *Service) credentials(ctx context.Context, key string) (User, string, error) {
 	var phc string

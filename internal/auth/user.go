@@ -25,6 +25,8 @@ type NewUser struct {
 	Password string
 	Roles    []string
 	Teams    []string
+	// Contractor says whether the person is from outside.
+	Contractor bool
 }
 
 // UserChange is what to change of an account; nil fields stay.
@@ -61,6 +63,7 @@ func (s *Service) prepare(ctx context.Context, n NewUser) (User, string, error) 
 	user := User{
 		ID: uuid.Must(uuid.NewV7()).String(), Email: strings.TrimSpace(n.Email), Name: strings.TrimSpace(n.Name),
 		Roles: sorted(n.Roles), Teams: sorted(n.Teams), Status: Active, CreatedAt: store.Time(store.Millis(s.now())),
+		Contractor: n.Contractor,
 	}
 	if err := checkUser(user); err != nil {
 		return User{}, "", err

@@ -46,6 +46,30 @@ func (s *Service) EndCredentials(ctx context.Context, id, by string) error {
 	})
 }
 
+// EndSessions ends every session of an account; its API tokens stay.
+func (s *Service) EndSessions(ctx context.Context, id, by string) error {
+	return s.db.Tx(ctx, func(tx *store.Tx) error {
+		if _, err := s.oneUser(ctx, tx, "id = $1", id); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM auth_sessions WHERE user_id = $1", id); err != nil {
+			return fmt.Errorf("end sessions: %w", err)
+		}
+		tx.Notify(Topic, id)
+		return s.event(ctx, tx, by, "user.sign-out", "user/"+id)
+	})
+}
+
+// HasPassword reports whether an account can sign in by password.
+func (s *Service) HasPassword(ctx context.Context, id string) (bool, error) {
+	var n int
+	err := s.db.Read().QueryRowContext(ctx, "SELECT COUNT(*) FROM auth_users WHERE id = $1 AND password <> ''", id).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("look for a password: %w", err)
+	}
+	return n > 0, nil
+}
+
 // Known makes sure that everybody with these addresses has an account: who has
 // none gets one without a role and without a password, as for an invitation.
 func (s *Service) Known(ctx context.Context, emails []string, by string) error {

@@ -58,6 +58,10 @@ func New(allowPrivate bool) *Client {
 	}}
 }
 
+// HTTP is the client itself, for packages that speak a protocol of their own.
+// They bound what they read.
+func (c *Client) HTTP() *http.Client { return c.client }
+
 // notPublic lists what netip's own predicates leave out as well.
 func notPublic() []string {
 	return []string{
