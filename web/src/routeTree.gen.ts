@@ -27,12 +27,20 @@ import { Route as CatalogBlueprintRouteImport } from './pages/catalog.$blueprint
 import { Route as CreateIndexRouteImport } from './pages/create.index'
 import { Route as CreateActionRouteImport } from './pages/create.$action'
 import { Route as DocsApiRouteImport } from './pages/docs.api'
+import { Route as FlagsIndexRouteImport } from './pages/flags.index'
+import { Route as FlagsKeysRouteImport } from './pages/flags.keys'
+import { Route as FlagsNewRouteImport } from './pages/flags.new'
+import { Route as FlagsScheduleRouteImport } from './pages/flags.schedule'
+import { Route as FlagsSegmentsRouteImport } from './pages/flags.segments'
+import { Route as FlagsStaleRouteImport } from './pages/flags.stale'
+import { Route as FlagsUnknownRouteImport } from './pages/flags.unknown'
 import { Route as ForgeIndexRouteImport } from './pages/forge.index'
 import { Route as RunsIndexRouteImport } from './pages/runs.index'
 import { Route as RunsIdRouteImport } from './pages/runs.$id'
 import { Route as SweepsSweepRouteImport } from './pages/sweeps.$sweep'
 import { Route as CatalogBlueprintNewRouteImport } from './pages/catalog.$blueprint_.new'
 import { Route as EBlueprintIdRouteImport } from './pages/e.$blueprint.$id'
+import { Route as FlagsProjectKeyRouteImport } from './pages/flags.$project.$key'
 import { Route as ForgeRepoIndexRouteImport } from './pages/forge.$repo.index'
 import { Route as GraphBlueprintIdRouteImport } from './pages/graph.$blueprint.$id'
 import { Route as EBlueprintIdEditRouteImport } from './pages/e.$blueprint.$id_.edit'
@@ -130,6 +138,41 @@ const DocsApiRoute = DocsApiRouteImport.update({
   path: '/docs/api',
   getParentRoute: () => rootRouteImport,
 } as any)
+const FlagsIndexRoute = FlagsIndexRouteImport.update({
+  id: '/flags/',
+  path: '/flags/',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const FlagsKeysRoute = FlagsKeysRouteImport.update({
+  id: '/flags/keys',
+  path: '/flags/keys',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const FlagsNewRoute = FlagsNewRouteImport.update({
+  id: '/flags/new',
+  path: '/flags/new',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const FlagsScheduleRoute = FlagsScheduleRouteImport.update({
+  id: '/flags/schedule',
+  path: '/flags/schedule',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const FlagsSegmentsRoute = FlagsSegmentsRouteImport.update({
+  id: '/flags/segments',
+  path: '/flags/segments',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const FlagsStaleRoute = FlagsStaleRouteImport.update({
+  id: '/flags/stale',
+  path: '/flags/stale',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const FlagsUnknownRoute = FlagsUnknownRouteImport.update({
+  id: '/flags/unknown',
+  path: '/flags/unknown',
+  getParentRoute: () => rootRouteImport,
+} as any)
 const ForgeIndexRoute = ForgeIndexRouteImport.update({
   id: '/forge/',
   path: '/forge/',
@@ -158,6 +201,11 @@ const CatalogBlueprintNewRoute = CatalogBlueprintNewRouteImport.update({
 const EBlueprintIdRoute = EBlueprintIdRouteImport.update({
   id: '/e/$blueprint/$id',
   path: '/e/$blueprint/$id',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const FlagsProjectKeyRoute = FlagsProjectKeyRouteImport.update({
+  id: '/flags/$project/$key',
+  path: '/flags/$project/$key',
   getParentRoute: () => rootRouteImport,
 } as any)
 const ForgeRepoIndexRoute = ForgeRepoIndexRouteImport.update({
@@ -207,15 +255,23 @@ export interface FileRoutesByFullPath {
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
   '/create/$action': typeof CreateActionRoute
   '/docs/api': typeof DocsApiRoute
+  '/flags/keys': typeof FlagsKeysRoute
+  '/flags/new': typeof FlagsNewRoute
+  '/flags/schedule': typeof FlagsScheduleRoute
+  '/flags/segments': typeof FlagsSegmentsRoute
+  '/flags/stale': typeof FlagsStaleRoute
+  '/flags/unknown': typeof FlagsUnknownRoute
   '/runs/$id': typeof RunsIdRoute
   '/sweeps/$sweep': typeof SweepsSweepRoute
   '/blueprints/': typeof BlueprintsIndexRoute
   '/catalog/': typeof CatalogIndexRoute
   '/create/': typeof CreateIndexRoute
+  '/flags/': typeof FlagsIndexRoute
   '/forge/': typeof ForgeIndexRoute
   '/runs/': typeof RunsIndexRoute
   '/catalog/$blueprint/new': typeof CatalogBlueprintNewRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
+  '/flags/$project/$key': typeof FlagsProjectKeyRoute
   '/graph/$blueprint/$id': typeof GraphBlueprintIdRoute
   '/forge/$repo/': typeof ForgeRepoIndexRoute
   '/e/$blueprint/$id/edit': typeof EBlueprintIdEditRoute
@@ -239,15 +295,23 @@ export interface FileRoutesByTo {
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
   '/create/$action': typeof CreateActionRoute
   '/docs/api': typeof DocsApiRoute
+  '/flags/keys': typeof FlagsKeysRoute
+  '/flags/new': typeof FlagsNewRoute
+  '/flags/schedule': typeof FlagsScheduleRoute
+  '/flags/segments': typeof FlagsSegmentsRoute
+  '/flags/stale': typeof FlagsStaleRoute
+  '/flags/unknown': typeof FlagsUnknownRoute
   '/runs/$id': typeof RunsIdRoute
   '/sweeps/$sweep': typeof SweepsSweepRoute
   '/blueprints': typeof BlueprintsIndexRoute
   '/catalog': typeof CatalogIndexRoute
   '/create': typeof CreateIndexRoute
+  '/flags': typeof FlagsIndexRoute
   '/forge': typeof ForgeIndexRoute
   '/runs': typeof RunsIndexRoute
   '/catalog/$blueprint/new': typeof CatalogBlueprintNewRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
+  '/flags/$project/$key': typeof FlagsProjectKeyRoute
   '/graph/$blueprint/$id': typeof GraphBlueprintIdRoute
   '/forge/$repo': typeof ForgeRepoIndexRoute
   '/e/$blueprint/$id/edit': typeof EBlueprintIdEditRoute
@@ -272,15 +336,23 @@ export interface FileRoutesById {
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
   '/create/$action': typeof CreateActionRoute
   '/docs/api': typeof DocsApiRoute
+  '/flags/keys': typeof FlagsKeysRoute
+  '/flags/new': typeof FlagsNewRoute
+  '/flags/schedule': typeof FlagsScheduleRoute
+  '/flags/segments': typeof FlagsSegmentsRoute
+  '/flags/stale': typeof FlagsStaleRoute
+  '/flags/unknown': typeof FlagsUnknownRoute
   '/runs/$id': typeof RunsIdRoute
   '/sweeps/$sweep': typeof SweepsSweepRoute
   '/blueprints/': typeof BlueprintsIndexRoute
   '/catalog/': typeof CatalogIndexRoute
   '/create/': typeof CreateIndexRoute
+  '/flags/': typeof FlagsIndexRoute
   '/forge/': typeof ForgeIndexRoute
   '/runs/': typeof RunsIndexRoute
   '/catalog/$blueprint_/new': typeof CatalogBlueprintNewRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
+  '/flags/$project/$key': typeof FlagsProjectKeyRoute
   '/graph/$blueprint/$id': typeof GraphBlueprintIdRoute
   '/forge/$repo/': typeof ForgeRepoIndexRoute
   '/e/$blueprint/$id_/edit': typeof EBlueprintIdEditRoute
@@ -306,15 +378,23 @@ export interface FileRouteTypes {
     | '/catalog/$blueprint'
     | '/create/$action'
     | '/docs/api'
+    | '/flags/keys'
+    | '/flags/new'
+    | '/flags/schedule'
+    | '/flags/segments'
+    | '/flags/stale'
+    | '/flags/unknown'
     | '/runs/$id'
     | '/sweeps/$sweep'
     | '/blueprints/'
     | '/catalog/'
     | '/create/'
+    | '/flags/'
     | '/forge/'
     | '/runs/'
     | '/catalog/$blueprint/new'
     | '/e/$blueprint/$id'
+    | '/flags/$project/$key'
     | '/graph/$blueprint/$id'
     | '/forge/$repo/'
     | '/e/$blueprint/$id/edit'
@@ -338,15 +418,23 @@ export interface FileRouteTypes {
     | '/catalog/$blueprint'
     | '/create/$action'
     | '/docs/api'
+    | '/flags/keys'
+    | '/flags/new'
+    | '/flags/schedule'
+    | '/flags/segments'
+    | '/flags/stale'
+    | '/flags/unknown'
     | '/runs/$id'
     | '/sweeps/$sweep'
     | '/blueprints'
     | '/catalog'
     | '/create'
+    | '/flags'
     | '/forge'
     | '/runs'
     | '/catalog/$blueprint/new'
     | '/e/$blueprint/$id'
+    | '/flags/$project/$key'
     | '/graph/$blueprint/$id'
     | '/forge/$repo'
     | '/e/$blueprint/$id/edit'
@@ -370,15 +458,23 @@ export interface FileRouteTypes {
     | '/catalog/$blueprint'
     | '/create/$action'
     | '/docs/api'
+    | '/flags/keys'
+    | '/flags/new'
+    | '/flags/schedule'
+    | '/flags/segments'
+    | '/flags/stale'
+    | '/flags/unknown'
     | '/runs/$id'
     | '/sweeps/$sweep'
     | '/blueprints/'
     | '/catalog/'
     | '/create/'
+    | '/flags/'
     | '/forge/'
     | '/runs/'
     | '/catalog/$blueprint_/new'
     | '/e/$blueprint/$id'
+    | '/flags/$project/$key'
     | '/graph/$blueprint/$id'
     | '/forge/$repo/'
     | '/e/$blueprint/$id_/edit'
@@ -403,15 +499,23 @@ export interface RootRouteChildren {
   CatalogBlueprintRoute: typeof CatalogBlueprintRoute
   CreateActionRoute: typeof CreateActionRoute
   DocsApiRoute: typeof DocsApiRoute
+  FlagsKeysRoute: typeof FlagsKeysRoute
+  FlagsNewRoute: typeof FlagsNewRoute
+  FlagsScheduleRoute: typeof FlagsScheduleRoute
+  FlagsSegmentsRoute: typeof FlagsSegmentsRoute
+  FlagsStaleRoute: typeof FlagsStaleRoute
+  FlagsUnknownRoute: typeof FlagsUnknownRoute
   RunsIdRoute: typeof RunsIdRoute
   SweepsSweepRoute: typeof SweepsSweepRoute
   BlueprintsIndexRoute: typeof BlueprintsIndexRoute
   CatalogIndexRoute: typeof CatalogIndexRoute
   CreateIndexRoute: typeof CreateIndexRoute
+  FlagsIndexRoute: typeof FlagsIndexRoute
   ForgeIndexRoute: typeof ForgeIndexRoute
   RunsIndexRoute: typeof RunsIndexRoute
   CatalogBlueprintNewRoute: typeof CatalogBlueprintNewRoute
   EBlueprintIdRoute: typeof EBlueprintIdRoute
+  FlagsProjectKeyRoute: typeof FlagsProjectKeyRoute
   GraphBlueprintIdRoute: typeof GraphBlueprintIdRoute
   ForgeRepoIndexRoute: typeof ForgeRepoIndexRoute
   EBlueprintIdEditRoute: typeof EBlueprintIdEditRoute
@@ -548,6 +652,55 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof DocsApiRouteImport
       parentRoute: typeof rootRouteImport
     }
+    '/flags/': {
+      id: '/flags/'
+      path: '/flags'
+      fullPath: '/flags/'
+      preLoaderRoute: typeof FlagsIndexRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/flags/keys': {
+      id: '/flags/keys'
+      path: '/flags/keys'
+      fullPath: '/flags/keys'
+      preLoaderRoute: typeof FlagsKeysRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/flags/new': {
+      id: '/flags/new'
+      path: '/flags/new'
+      fullPath: '/flags/new'
+      preLoaderRoute: typeof FlagsNewRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/flags/schedule': {
+      id: '/flags/schedule'
+      path: '/flags/schedule'
+      fullPath: '/flags/schedule'
+      preLoaderRoute: typeof FlagsScheduleRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/flags/segments': {
+      id: '/flags/segments'
+      path: '/flags/segments'
+      fullPath: '/flags/segments'
+      preLoaderRoute: typeof FlagsSegmentsRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/flags/stale': {
+      id: '/flags/stale'
+      path: '/flags/stale'
+      fullPath: '/flags/stale'
+      preLoaderRoute: typeof FlagsStaleRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/flags/unknown': {
+      id: '/flags/unknown'
+      path: '/flags/unknown'
+      fullPath: '/flags/unknown'
+      preLoaderRoute: typeof FlagsUnknownRouteImport
+      parentRoute: typeof rootRouteImport
+    }
     '/forge/': {
       id: '/forge/'
       path: '/forge'
@@ -588,6 +741,13 @@ declare module '@tanstack/react-router' {
       path: '/e/$blueprint/$id'
       fullPath: '/e/$blueprint/$id'
       preLoaderRoute: typeof EBlueprintIdRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/flags/$project/$key': {
+      id: '/flags/$project/$key'
+      path: '/flags/$project/$key'
+      fullPath: '/flags/$project/$key'
+      preLoaderRoute: typeof FlagsProjectKeyRouteImport
       parentRoute: typeof rootRouteImport
     }
     '/forge/$repo/': {
@@ -651,15 +811,23 @@ const rootRouteChildren: RootRouteChildren = {
   CatalogBlueprintRoute: CatalogBlueprintRoute,
   CreateActionRoute: CreateActionRoute,
   DocsApiRoute: DocsApiRoute,
+  FlagsKeysRoute: FlagsKeysRoute,
+  FlagsNewRoute: FlagsNewRoute,
+  FlagsScheduleRoute: FlagsScheduleRoute,
+  FlagsSegmentsRoute: FlagsSegmentsRoute,
+  FlagsStaleRoute: FlagsStaleRoute,
+  FlagsUnknownRoute: FlagsUnknownRoute,
   RunsIdRoute: RunsIdRoute,
   SweepsSweepRoute: SweepsSweepRoute,
   BlueprintsIndexRoute: BlueprintsIndexRoute,
   CatalogIndexRoute: CatalogIndexRoute,
   CreateIndexRoute: CreateIndexRoute,
+  FlagsIndexRoute: FlagsIndexRoute,
   ForgeIndexRoute: ForgeIndexRoute,
   RunsIndexRoute: RunsIndexRoute,
   CatalogBlueprintNewRoute: CatalogBlueprintNewRoute,
   EBlueprintIdRoute: EBlueprintIdRoute,
+  FlagsProjectKeyRoute: FlagsProjectKeyRoute,
   GraphBlueprintIdRoute: GraphBlueprintIdRoute,
   ForgeRepoIndexRoute: ForgeRepoIndexRoute,
   EBlueprintIdEditRoute: EBlueprintIdEditRoute,

@@ -23,6 +23,9 @@ import { ErrorState, Skeletons } from '~/ui/States';
 
 type Search = { tab?: Tab; env?: string; at?: string; cmp?: string } & GraphSearch;
 
+const ServiceFlags = lazy(() =>
+  import('~/features/flags/ServiceFlags').then((m) => ({ default: m.ServiceFlags })),
+);
 const HistoryTab = lazy(() =>
   import('~/features/history/HistoryTab').then((m) => ({ default: m.HistoryTab })),
 );
@@ -132,6 +135,11 @@ function Loaded({ blueprint, entity }: { blueprint: Blueprint; entity: Entity })
             environment={search.env}
             onEnvironment={(env) => void navigate({ search: { tab: 'deployments', env }, replace: true })}
           />
+        </Tabs.Panel>
+        <Tabs.Panel value="flags" pt="md">
+          <Suspense fallback={<Skeletons />}>
+            <ServiceFlags service={identifier} />
+          </Suspense>
         </Tabs.Panel>
         <Tabs.Panel value="checks" pt="md">
           <Checks service={identifier} />

@@ -5,6 +5,7 @@ export const tabs = [
   'graph',
   'runs',
   'deployments',
+  'flags',
   'checks',
   'repository',
   'history',
@@ -23,7 +24,7 @@ export function canRun(entity: Entity): boolean {
 /** The tabs that have something to show for an entity. */
 export function tabsFor(entity: Entity): Tab[] {
   if (canRun(entity)) return [...tabs];
-  return tabs.filter((tab) => tab !== 'deployments' && tab !== 'checks' && tab !== 'repository');
+  return tabs.filter((tab) => tab !== 'deployments' && tab !== 'flags' && tab !== 'checks' && tab !== 'repository');
 }
 
 export function parseTab(value: unknown): Tab | undefined {

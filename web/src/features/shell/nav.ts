@@ -8,6 +8,7 @@ import {
   IconBraces,
   IconBrandGit,
   IconChartBar,
+  IconFlag,
   IconGitPullRequest,
   IconHistory,
   IconHome,
@@ -44,6 +45,7 @@ export const navigation: NavGroup[] = [
     items: [
       { to: '/catalog', label: t.shell.catalog, icon: IconBox },
       { to: '/forge', label: t.shell.forge, icon: IconBrandGit },
+      { to: '/flags', label: t.shell.flags, icon: IconFlag },
     ],
   },
   { label: t.shell.operate, items: [{ to: '/runs', label: t.shell.runs, icon: IconPlayerPlay }] },

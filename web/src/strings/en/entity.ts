@@ -3,6 +3,7 @@ export const entity = {
   relations: 'Relations',
   runs: 'Runs',
   deployments: 'Deployments',
+  flags: 'Flags',
   checks: 'Checks',
   repository: 'Repository',
   activity: 'Activity',

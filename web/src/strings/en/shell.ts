@@ -10,6 +10,7 @@ export const shell = {
   build: 'Build',
   catalog: 'Catalog',
   forge: 'Repositories',
+  flags: 'Feature flags',
   operate: 'Operate',
   runs: 'Runs',
   improve: 'Improve',

@@ -1,0 +1,39 @@
+import type { Kind, ListedState } from './types';
+
+/** The state of the list of flags, all of it in the address. */
+export type ListState = {
+  q?: string;
+  project?: string;
+  /** The environment in which the state is judged. */
+  env?: string;
+  owner?: string;
+  kind?: Kind;
+  state?: ListedState;
+  tag?: string;
+  stale?: boolean;
+};
+
+const states: ListedState[] = ['on', 'off', 'partial', 'archived'];
+const kinds: Kind[] = ['release', 'experiment', 'operational', 'kill-switch', 'permission'];
+const text = (value: unknown) =>
+  value === undefined || value === null || value === '' ? undefined : String(value);
+
+/** Reads the state from an address; what makes no sense is left out. */
+export function parseListState(raw: Record<string, unknown>): ListState {
+  const known = <T>(value: unknown, all: T[]) => all.find((each) => each === value);
+  return {
+    q: text(raw.q),
+    project: text(raw.project),
+    env: text(raw.env),
+    owner: text(raw.owner),
+    kind: known(raw.kind, kinds),
+    state: known(raw.state, states),
+    tag: text(raw.tag),
+    stale: raw.stale === true || raw.stale === 'true' || undefined,
+  };
+}
+
+/** True when the list shows less than everything. */
+export function isNarrowed(state: ListState): boolean {
+  return Object.entries(state).some(([name, value]) => name !== 'env' && value !== undefined);
+}
