@@ -3,7 +3,7 @@ import { createFileRoute } from '@tanstack/react-router';
 import { blueprintQuery } from '~/api/queries';
 import { BuilderPage } from '~/features/builder/BuilderPage';
 import { builderTabs, type BuilderTab } from '~/features/builder/tabs';
-import { t } from '~/strings';
+import { tc } from '~/strings/catalog';
 import { PageHeader } from '~/ui/PageHeader';
 import { ErrorState, Skeletons } from '~/ui/States';
 
@@ -25,7 +25,7 @@ function Edit() {
   if (!data) {
     return (
       <div className="sph-page">
-        <PageHeader title={t.builder.edit(bp)} />
+        <PageHeader title={tc.builder.edit(bp)} />
         <div className="sph-card">
           <ErrorState error={error} retry={() => void refetch()} />
         </div>

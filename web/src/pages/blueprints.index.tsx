@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { createFileRoute } from '@tanstack/react-router';
 import { blueprintsQuery } from '~/api/queries';
 import type { Blueprint } from '~/api/types';
-import { t } from '~/strings';
+import { tc } from '~/strings/catalog';
 import { Pill, When } from '~/ui/bits';
 import { NamedIcon } from '~/ui/entityIcon';
 import { IconBox, IconPlus } from '~/ui/icons';
@@ -22,20 +22,20 @@ function Blueprints() {
   const { data, error, refetch, isPending } = useQuery(blueprintsQuery);
   const add = (
     <ButtonLink to="/blueprints/new" leftSection={<IconPlus size={16} />}>
-      {t.builder.newBlueprint}
+      {tc.builder.newBlueprint}
     </ButtonLink>
   );
   return (
     <div className="sph-page">
-      <PageHeader title={t.builder.title} description={t.builder.description} actions={add} />
+      <PageHeader title={tc.builder.title} description={tc.builder.description} actions={add} />
       <div className="sph-card">
         {isPending && <Skeletons />}
         {error && !data && <ErrorState error={error} retry={() => void refetch()} />}
         {data?.length === 0 && (
           <EmptyState
             icon={<IconBox size={32} />}
-            title={t.builder.noBlueprints}
-            text={t.builder.noBlueprintsText}
+            title={tc.builder.noBlueprints}
+            text={tc.builder.noBlueprintsText}
             action={add}
           />
         )}
@@ -51,12 +51,12 @@ function List({ blueprints }: { blueprints: Blueprint[] }) {
       <Table verticalSpacing="sm" highlightOnHover>
         <Table.Thead>
           <Table.Tr>
-            <Table.Th>{t.builder.titleField}</Table.Th>
-            <Table.Th ta="right">{t.builder.entities}</Table.Th>
-            <Table.Th ta="right">{t.builder.propertiesCount}</Table.Th>
-            <Table.Th ta="right">{t.builder.relationsCount}</Table.Th>
-            <Table.Th ta="right">{t.builder.derivedCount}</Table.Th>
-            <Table.Th>{t.builder.changedBy}</Table.Th>
+            <Table.Th>{tc.builder.titleField}</Table.Th>
+            <Table.Th ta="right">{tc.builder.entities}</Table.Th>
+            <Table.Th ta="right">{tc.builder.propertiesCount}</Table.Th>
+            <Table.Th ta="right">{tc.builder.relationsCount}</Table.Th>
+            <Table.Th ta="right">{tc.builder.derivedCount}</Table.Th>
+            <Table.Th>{tc.builder.changedBy}</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
@@ -74,8 +74,8 @@ function List({ blueprints }: { blueprints: Blueprint[] }) {
                     {b.title || b.identifier}
                   </TextLink>
                   {b.identifier.startsWith('_') && (
-                    <Pill tone="mute" title={t.builder.systemText}>
-                      {t.builder.system}
+                    <Pill tone="mute" title={tc.builder.systemText}>
+                      {tc.builder.system}
                     </Pill>
                   )}
                 </span>

@@ -6,7 +6,7 @@ import { api } from '~/api/client';
 import { isApiError } from '~/api/errors';
 import { blueprintQuery } from '~/api/queries';
 import { LeaveGuard } from '~/features/create/LeaveGuard';
-import { t } from '~/strings';
+import { tc } from '~/strings/catalog';
 import { Pill } from '~/ui/bits';
 import { confirm } from '~/ui/confirm';
 import { PageHeader } from '~/ui/PageHeader';
@@ -26,13 +26,13 @@ import { Settings } from './Settings';
 import { builderTabs, type BuilderTab } from './tabs';
 
 const tabLabels: Record<BuilderTab, string> = {
-  settings: t.builder.settings,
-  properties: t.builder.parts.properties ?? '',
-  relations: t.builder.parts.relations ?? '',
-  derived: t.builder.derivedCount,
-  scorecards: t.builder.scorecards,
-  json: t.builder.json,
-  playground: t.builder.playground,
+  settings: tc.builder.settings,
+  properties: tc.builder.parts.properties ?? '',
+  relations: tc.builder.parts.relations ?? '',
+  derived: tc.builder.derivedCount,
+  scorecards: tc.builder.scorecards,
+  json: tc.builder.json,
+  playground: tc.builder.playground,
 };
 
 const partsOf: Partial<Record<BuilderTab, Part[]>> = {
@@ -69,7 +69,7 @@ export function BuilderPage({ saved, entityCount, tab, onTab }: Props) {
       setReviewing(false);
       await queryClient.invalidateQueries({ queryKey: ['blueprint'] });
       void queryClient.invalidateQueries({ queryKey: ['entity'] });
-      toastDone(isNew ? t.builder.created(next.title) : t.builder.saved(next.title));
+      toastDone(isNew ? tc.builder.created(next.title) : tc.builder.saved(next.title));
       if (isNew) {
         await navigate({
           to: '/blueprints/$blueprint',
@@ -83,7 +83,7 @@ export function BuilderPage({ saved, entityCount, tab, onTab }: Props) {
   const remove = useMutation({
     mutationFn: () => api.delete('/v1/blueprints/{bp}', { path: { bp: doc.identifier } }),
     onSuccess: async () => {
-      toastDone(t.builder.deleted(doc.title));
+      toastDone(tc.builder.deleted(doc.title));
       setDoc(before ?? emptyDoc());
       await navigate({ to: '/blueprints', ignoreBlocker: true });
       void queryClient.invalidateQueries({ queryKey: ['blueprint'] });
@@ -91,15 +91,15 @@ export function BuilderPage({ saved, entityCount, tab, onTab }: Props) {
     onError: (error) => toastError(error),
   });
   const problems = useMemo(() => pointers(save.error), [save.error]);
-  const title = isNew ? t.builder.newBlueprint : t.builder.edit(before.title || before.identifier);
+  const title = isNew ? tc.builder.newBlueprint : tc.builder.edit(before.title || before.identifier);
 
   return (
     <div className="sph-page">
       <LeaveGuard active={dirty && !save.isPending} />
       <PageHeader
         title={title}
-        crumbs={[{ label: t.builder.title, link: { to: '/blueprints' } }, { label: title }]}
-        status={dirty && <Pill tone="info">{t.builder.changes(changes.length)}</Pill>}
+        crumbs={[{ label: tc.builder.title, link: { to: '/blueprints' } }, { label: title }]}
+        status={dirty && <Pill tone="info">{tc.builder.changes(changes.length)}</Pill>}
         actions={
           <>
             {!isNew && (
@@ -108,7 +108,7 @@ export function BuilderPage({ saved, entityCount, tab, onTab }: Props) {
                 to="/catalog/$blueprint"
                 params={{ blueprint: before.identifier }}
               >
-                {t.builder.entities} ({entityCount})
+                {tc.builder.entities} ({entityCount})
               </ButtonLink>
             )}
             {!isNew && entityCount === 0 && !before.identifier.startsWith('_') && (
@@ -116,27 +116,27 @@ export function BuilderPage({ saved, entityCount, tab, onTab }: Props) {
                 variant="default"
                 onClick={() =>
                   confirm({
-                    title: t.builder.deleteTitle(before.title),
-                    text: t.builder.deleteText,
-                    verb: t.builder.delete,
+                    title: tc.builder.deleteTitle(before.title),
+                    text: tc.builder.deleteText,
+                    verb: tc.builder.delete,
                     danger: true,
                     onConfirm: () => remove.mutate(),
                   })
                 }
               >
-                {t.builder.delete}
+                {tc.builder.delete}
               </Button>
             )}
             {dirty && !isNew && (
               <Button variant="default" onClick={() => setDoc(before)}>
-                {t.builder.discard}
+                {tc.builder.discard}
               </Button>
             )}
             <Button
               disabled={!dirty || doc.identifier === '' || doc.title === ''}
               onClick={() => setReviewing(true)}
             >
-              {t.builder.review}
+              {tc.builder.review}
             </Button>
           </>
         }
@@ -175,7 +175,7 @@ export function BuilderPage({ saved, entityCount, tab, onTab }: Props) {
             </Tabs.Panel>
           ))}
           <Tabs.Panel value="scorecards">
-            {before ? <Scorecards doc={before} /> : <Text size="sm">{t.builder.saveFirst}</Text>}
+            {before ? <Scorecards doc={before} /> : <Text size="sm">{tc.builder.saveFirst}</Text>}
           </Tabs.Panel>
           <Tabs.Panel value="json">
             <JsonEditor doc={doc} onChange={setDoc} />

@@ -1,7 +1,7 @@
 import { Button, Group, Textarea } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
-import { t } from '~/strings';
+import { tc } from '~/strings/catalog';
 import { Note } from '~/ui/Note';
 import { Section } from '~/ui/Section';
 import { toastError } from '~/ui/toast';
@@ -34,8 +34,8 @@ export function JsonEditor({ doc, onChange }: { doc: Doc; onChange: (doc: Doc) =
   };
   return (
     <Section
-      title={t.builder.json}
-      description={t.builder.pasteHint}
+      title={tc.builder.json}
+      description={tc.builder.pasteHint}
       action={
         <Button
           size="compact-sm"
@@ -43,28 +43,30 @@ export function JsonEditor({ doc, onChange }: { doc: Doc; onChange: (doc: Doc) =
           disabled={problem !== undefined}
           onClick={() => setText(pretty(doc))}
         >
-          {t.builder.format_}
+          {tc.builder.format_}
         </Button>
       }
     >
       {problem === 'yaml' && (
-        <Note tone="info" title={t.builder.yamlFound}>
+        <Note tone="info" title={tc.builder.yamlFound}>
           <Group mt={6}>
             <Button size="compact-sm" onClick={() => takeOver.mutate()} loading={takeOver.isPending}>
-              {t.builder.convert}
+              {tc.builder.convert}
             </Button>
           </Group>
         </Note>
       )}
       <Textarea
         className={css.code}
-        aria-label={t.builder.json}
+        aria-label={tc.builder.json}
         autosize
         minRows={16}
         maxRows={36}
         spellCheck={false}
         mt={problem === 'yaml' ? 'sm' : undefined}
-        error={problem === 'json' ? t.builder.badJson : problem === 'shape' ? t.builder.badShape : undefined}
+        error={
+          problem === 'json' ? tc.builder.badJson : problem === 'shape' ? tc.builder.badShape : undefined
+        }
         value={text}
         onChange={(event) => edit(event.currentTarget.value)}
       />

@@ -2,7 +2,7 @@ import { Checkbox, NumberInput, Select, TagsInput, Textarea, TextInput } from '@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { blueprintsQuery } from '~/api/queries';
-import { t } from '~/strings';
+import { tc } from '~/strings/catalog';
 import css from './builder.module.css';
 import { change, setRequired, type Definition, type Doc, type Part } from './document';
 import { enumText, readEnum } from './enumText';
@@ -41,10 +41,10 @@ export function summaryOf(part: Part, definition: Definition, required: boolean)
     case 'properties': {
       const kind = [definition.type, definition.format].filter(Boolean).join(' · ');
       const values = Array.isArray(definition.enum) ? ` · ${definition.enum.length}` : '';
-      return kind + values + (required ? ` · ${t.builder.required}` : '');
+      return kind + values + (required ? ` · ${tc.builder.required}` : '');
     }
     case 'relations':
-      return `→ ${textOf(definition.target)}${definition.many ? ` · ${t.builder.many}` : ''}${definition.required ? ` · ${t.builder.required}` : ''}`;
+      return `→ ${textOf(definition.target)}${definition.many ? ` · ${tc.builder.many}` : ''}${definition.required ? ` · ${tc.builder.required}` : ''}`;
     case 'mirrorProperties':
       return textOf(definition.path);
     case 'calculationProperties':
@@ -75,13 +75,13 @@ export function MemberForm(props: Props) {
     <div className={css.fields}>
       <NameField name={name} fixed={savedName} onName={onName} />
       <TextInput
-        label={t.builder.titleField}
+        label={tc.builder.titleField}
         value={definition.title ?? ''}
         onChange={(event) => set({ title: event.currentTarget.value })}
       />
       {part !== 'mirrorProperties' && (
         <TextInput
-          label={t.builder.descriptionField}
+          label={tc.builder.descriptionField}
           value={textOf(definition.description)}
           onChange={(event) => set({ description: event.currentTarget.value })}
         />
@@ -91,8 +91,8 @@ export function MemberForm(props: Props) {
       {part === 'mirrorProperties' && (
         <TextInput
           className={css.wide}
-          label={t.builder.path}
-          description={t.builder.pathHint}
+          label={tc.builder.path}
+          description={tc.builder.pathHint}
           value={textOf(definition.path)}
           onChange={(event) => onChange({ ...definition, path: event.currentTarget.value })}
         />
@@ -120,10 +120,10 @@ function NameField({
   const valid = /^[A-Za-z0-9@_=\\-]+$/.test(text);
   return (
     <TextInput
-      label={t.builder.identifier}
+      label={tc.builder.identifier}
       value={fixed ? name : text}
       readOnly={fixed}
-      error={!fixed && !valid ? t.builder.identifierProblem : undefined}
+      error={!fixed && !valid ? tc.builder.identifierProblem : undefined}
       onChange={(event) => setText(event.currentTarget.value)}
       onBlur={() => valid && text !== name && onName(text)}
     />
@@ -135,7 +135,7 @@ function PropertyFields({ doc, name, definition, set, onDoc }: FieldsProps) {
   return (
     <>
       <Select
-        label={t.builder.type}
+        label={tc.builder.type}
         data={types}
         value={type}
         allowDeselect={false}
@@ -145,17 +145,17 @@ function PropertyFields({ doc, name, definition, set, onDoc }: FieldsProps) {
       />
       {formats[type] && (
         <Select
-          label={t.builder.format}
+          label={tc.builder.format}
           data={formats[type]}
           value={textOf(definition.format) || null}
-          placeholder={t.builder.noFormat}
+          placeholder={tc.builder.noFormat}
           clearable
           onChange={(value) => set({ format: value ?? undefined })}
         />
       )}
       {type === 'array' && (
         <Select
-          label={t.builder.items}
+          label={tc.builder.items}
           data={types.slice(0, 4)}
           value={textOf((definition.items as Definition | undefined)?.type) || 'string'}
           allowDeselect={false}
@@ -167,8 +167,8 @@ function PropertyFields({ doc, name, definition, set, onDoc }: FieldsProps) {
         <>
           <Range set={set} definition={definition} low="minLength" high="maxLength" />
           <TextInput
-            label={t.builder.pattern}
-            description={t.builder.patternHint}
+            label={tc.builder.pattern}
+            description={tc.builder.patternHint}
             value={textOf(definition.pattern)}
             onChange={(event) => set({ pattern: event.currentTarget.value })}
           />
@@ -176,8 +176,8 @@ function PropertyFields({ doc, name, definition, set, onDoc }: FieldsProps) {
       )}
       {(type === 'string' || type === 'number') && <EnumField definition={definition} set={set} />}
       <Checkbox
-        label={t.builder.required}
-        description={t.builder.requiredHint}
+        label={tc.builder.required}
+        description={tc.builder.requiredHint}
         checked={doc.schema.required.includes(name)}
         onChange={(event) => onDoc(setRequired(doc, name, event.currentTarget.checked))}
       />
@@ -199,7 +199,7 @@ function Range({
       {[low, high].map((key) => (
         <NumberInput
           key={key}
-          label={t.builder[key]}
+          label={tc.builder[key]}
           value={numberOf(definition[key])}
           onChange={(value) => set({ [key]: typeof value === 'number' ? value : undefined })}
         />
@@ -213,8 +213,8 @@ function EnumField({ definition, set }: Pick<FieldsProps, 'definition' | 'set'>)
   return (
     <Textarea
       className={css.wide}
-      label={t.builder.enumValues}
-      description={t.builder.enumHint}
+      label={tc.builder.enumValues}
+      description={tc.builder.enumHint}
       autosize
       minRows={2}
       maxRows={10}
@@ -255,13 +255,13 @@ function RelationFields({ definition, set, onChange }: FieldsProps) {
   return (
     <>
       <BlueprintSelect
-        label={t.builder.target}
+        label={tc.builder.target}
         value={textOf(definition.target)}
         onChange={(target) => set({ target })}
       />
       <Checkbox
-        label={t.builder.many}
-        description={t.builder.manyHint}
+        label={tc.builder.many}
+        description={tc.builder.manyHint}
         checked={definition.many === true}
         onChange={(event) =>
           onChange({
@@ -272,8 +272,8 @@ function RelationFields({ definition, set, onChange }: FieldsProps) {
         }
       />
       <Checkbox
-        label={t.builder.required}
-        description={t.builder.requiredHint}
+        label={tc.builder.required}
+        description={tc.builder.requiredHint}
         disabled={definition.many === true}
         checked={definition.required === true}
         onChange={(event) => onChange({ ...definition, required: event.currentTarget.checked })}
@@ -286,7 +286,7 @@ function CalculationFields({ definition, set, onChange }: FieldsProps) {
   return (
     <>
       <Select
-        label={t.builder.resultType}
+        label={tc.builder.resultType}
         data={types}
         value={definition.type ?? 'string'}
         allowDeselect={false}
@@ -294,18 +294,18 @@ function CalculationFields({ definition, set, onChange }: FieldsProps) {
       />
       {formats[definition.type ?? 'string'] && (
         <Select
-          label={t.builder.format}
+          label={tc.builder.format}
           data={formats[definition.type ?? 'string']}
           value={textOf(definition.format) || null}
-          placeholder={t.builder.noFormat}
+          placeholder={tc.builder.noFormat}
           clearable
           onChange={(value) => set({ format: value ?? undefined })}
         />
       )}
       <Textarea
         className={`${css.wide} ${css.code}`}
-        label={t.builder.calculation}
-        description={t.builder.calculationHint}
+        label={tc.builder.calculation}
+        description={tc.builder.calculationHint}
         autosize
         minRows={3}
         maxRows={14}
@@ -332,16 +332,16 @@ function AggregationFields({ definition, set }: FieldsProps) {
   return (
     <>
       <BlueprintSelect
-        label={t.builder.aggregationTarget}
+        label={tc.builder.aggregationTarget}
         value={textOf(definition.target)}
         onChange={(target) => set({ target })}
       />
       <Select
-        label={t.builder.by}
+        label={tc.builder.by}
         allowDeselect={false}
         data={[
-          { value: 'entities', label: t.builder.byEntities },
-          { value: 'property', label: t.builder.byProperty },
+          { value: 'entities', label: tc.builder.byEntities },
+          { value: 'property', label: tc.builder.byProperty },
         ]}
         value={by}
         onChange={(value) =>
@@ -349,7 +349,7 @@ function AggregationFields({ definition, set }: FieldsProps) {
         }
       />
       <Select
-        label={t.builder.func}
+        label={tc.builder.func}
         allowDeselect={false}
         data={functions[by]}
         value={spec.func ?? 'count'}
@@ -362,7 +362,7 @@ function AggregationFields({ definition, set }: FieldsProps) {
       />
       {by === 'property' && (
         <TextInput
-          label={t.builder.ofProperty}
+          label={tc.builder.ofProperty}
           value={spec.property ?? ''}
           onChange={(event) => setSpec({ property: event.currentTarget.value })}
         />
@@ -370,14 +370,14 @@ function AggregationFields({ definition, set }: FieldsProps) {
       {spec.func === 'average' && (
         <>
           <Select
-            label={t.builder.averageOf}
+            label={tc.builder.averageOf}
             allowDeselect={false}
             data={by === 'property' ? periods : periods.slice(0, 4)}
             value={spec.averageOf ?? 'day'}
             onChange={(averageOf) => setSpec({ averageOf: averageOf ?? undefined })}
           />
           <TextInput
-            label={t.builder.measureTimeBy}
+            label={tc.builder.measureTimeBy}
             placeholder="$createdAt"
             value={spec.measureTimeBy ?? ''}
             onChange={(event) => setSpec({ measureTimeBy: event.currentTarget.value })}
@@ -386,8 +386,8 @@ function AggregationFields({ definition, set }: FieldsProps) {
       )}
       <TagsInput
         className={css.wide}
-        label={t.builder.aggregationPath}
-        description={t.builder.aggregationPathHint}
+        label={tc.builder.aggregationPath}
+        description={tc.builder.aggregationPathHint}
         splitChars={['.', ',', ' ']}
         value={filter?.path ?? []}
         onChange={(path) =>
@@ -401,12 +401,12 @@ function AggregationFields({ definition, set }: FieldsProps) {
       />
       <Textarea
         className={`${css.wide} ${css.code}`}
-        label={t.builder.query}
+        label={tc.builder.query}
         autosize
         minRows={2}
         maxRows={12}
         spellCheck={false}
-        error={badQuery ? t.builder.badJson : undefined}
+        error={badQuery ? tc.builder.badJson : undefined}
         value={query}
         onChange={(event) => {
           const text = event.currentTarget.value;

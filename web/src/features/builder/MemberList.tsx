@@ -1,6 +1,6 @@
 import { Button, Group, Stack, Text, UnstyledButton } from '@mantine/core';
 import { useState } from 'react';
-import { t } from '~/strings';
+import { tc } from '~/strings/catalog';
 import { IconChevronDown, IconChevronRight, IconPlus } from '~/ui/icons';
 import { Section } from '~/ui/Section';
 import css from './builder.module.css';
@@ -60,18 +60,18 @@ export function MemberList({ doc, part, saved, problems, onChange, onRename }: P
   };
   return (
     <Section
-      title={t.builder.parts[part] ?? part}
-      description={t.builder.partTexts[part]}
+      title={tc.builder.parts[part] ?? part}
+      description={tc.builder.partTexts[part]}
       flush
       action={
         <Button size="compact-sm" variant="default" leftSection={<IconPlus size={14} />} onClick={add}>
-          {t.builder.add[part]}
+          {tc.builder.add[part]}
         </Button>
       }
     >
       {list.length === 0 && (
         <Text size="sm" className="sph-muted" p="md">
-          {t.builder.none[part]}
+          {tc.builder.none[part]}
         </Text>
       )}
       {list.map(([name, definition]) => {
@@ -119,7 +119,7 @@ export function MemberList({ doc, part, saved, problems, onChange, onRename }: P
                 <Group gap="xs" justify="flex-end" mt="sm">
                   {isSaved && part !== 'calculationProperties' && part !== 'aggregationProperties' && (
                     <Button size="compact-sm" variant="default" onClick={() => onRename(part, name)}>
-                      {t.builder.rename}
+                      {tc.builder.rename}
                     </Button>
                   )}
                   <Button
@@ -131,7 +131,7 @@ export function MemberList({ doc, part, saved, problems, onChange, onRename }: P
                       setOpen(undefined);
                     }}
                   >
-                    {t.builder.remove(definition.title || name)}
+                    {tc.builder.remove(definition.title || name)}
                   </Button>
                 </Group>
               </div>

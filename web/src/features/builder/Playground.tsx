@@ -4,7 +4,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { entityQuery } from '~/api/queries';
 import { EntityPicker } from '~/features/create/pickers';
-import { t } from '~/strings';
+import { tc } from '~/strings/catalog';
 import { Note } from '~/ui/Note';
 import { Section } from '~/ui/Section';
 import { Problems } from './PreviewPanel';
@@ -39,11 +39,11 @@ export function Playground({ blueprint }: { blueprint: string | undefined }) {
     enabled: source === 'entity' && identifier !== '' && blueprint !== undefined,
   });
   return (
-    <Section title={t.builder.playground}>
+    <Section title={tc.builder.playground}>
       <Stack gap="md">
         <Textarea
           className={css.code}
-          label={t.builder.expression}
+          label={tc.builder.expression}
           autosize
           minRows={3}
           maxRows={14}
@@ -53,18 +53,18 @@ export function Playground({ blueprint }: { blueprint: string | undefined }) {
         />
         {blueprint && (
           <SegmentedControl
-            aria-label={t.builder.input}
+            aria-label={tc.builder.input}
             value={source}
             onChange={(value) => setSource(value as 'entity' | 'own')}
             data={[
-              { value: 'entity', label: t.builder.entity },
-              { value: 'own', label: t.builder.ownInput },
+              { value: 'entity', label: tc.builder.entity },
+              { value: 'own', label: tc.builder.ownInput },
             ]}
           />
         )}
         {source === 'entity' && blueprint ? (
           <EntityPicker
-            label={t.builder.chooseEntity}
+            label={tc.builder.chooseEntity}
             blueprint={blueprint}
             value={identifier}
             onChange={setIdentifier}
@@ -72,12 +72,12 @@ export function Playground({ blueprint }: { blueprint: string | undefined }) {
         ) : (
           <Textarea
             className={css.code}
-            label={t.builder.ownInput}
+            label={tc.builder.ownInput}
             autosize
             minRows={4}
             maxRows={16}
             spellCheck={false}
-            error={badInput ? t.builder.badJson : undefined}
+            error={badInput ? tc.builder.badJson : undefined}
             value={input}
             onChange={(event) => setInput(event.currentTarget.value)}
           />
@@ -91,9 +91,9 @@ export function Playground({ blueprint }: { blueprint: string | undefined }) {
           {!result.error && result.data && ready && (
             <>
               <Text size="sm" fw={550} mb={4}>
-                {t.builder.result}{' '}
+                {tc.builder.result}{' '}
                 <Text span size="xs" className="sph-muted">
-                  {t.builder.took(result.data.micros)}
+                  {tc.builder.took(result.data.micros)}
                 </Text>
               </Text>
               {result.data.error ? (
@@ -101,7 +101,7 @@ export function Playground({ blueprint }: { blueprint: string | undefined }) {
               ) : (
                 <pre className={css.value}>
                   {result.data.value === undefined
-                    ? t.builder.noResult
+                    ? tc.builder.noResult
                     : JSON.stringify(result.data.value, null, 2)}
                 </pre>
               )}
@@ -110,7 +110,7 @@ export function Playground({ blueprint }: { blueprint: string | undefined }) {
         </div>
         {entity.data && source === 'entity' && (
           <details>
-            <summary style={{ cursor: 'pointer' }}>{t.builder.input}</summary>
+            <summary style={{ cursor: 'pointer' }}>{tc.builder.input}</summary>
             <pre className={css.value}>{JSON.stringify(entity.data, null, 2)}</pre>
           </details>
         )}

@@ -4,6 +4,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { isApiError } from '~/api/errors';
 import type { Entity } from '~/api/types';
 import { t } from '~/strings';
+import { tc } from '~/strings/catalog';
 import { Fact, Facts } from '~/ui/bits';
 import { Note } from '~/ui/Note';
 import { Section } from '~/ui/Section';
@@ -28,16 +29,16 @@ export function PreviewPanel({ doc, enabled }: { doc: Doc; enabled: boolean }) {
   });
   const { data, error } = query;
   return (
-    <Section title={t.builder.preview} description={t.builder.previewText}>
+    <Section title={tc.builder.preview} description={tc.builder.previewText}>
       {error && (
-        <Note tone="warn" title={t.builder.previewFailed} role="status">
+        <Note tone="warn" title={tc.builder.previewFailed} role="status">
           <Problems error={error} />
         </Note>
       )}
       {query.isLoading && <Skeletons rows={5} />}
       {(!enabled || data?.samples.length === 0) && !error && (
         <Text size="sm" className="sph-muted">
-          {t.builder.previewNone}
+          {tc.builder.previewNone}
         </Text>
       )}
       {!error &&

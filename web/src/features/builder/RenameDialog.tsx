@@ -3,6 +3,7 @@ import { useMutation } from '@tanstack/react-query';
 import { useState, type FormEvent } from 'react';
 import { isApiError } from '~/api/errors';
 import { t } from '~/strings';
+import { tc } from '~/strings/catalog';
 import { Dialog } from '~/ui/Dialog';
 import { toastDone } from '~/ui/toast';
 import { renameMember } from './api';
@@ -26,7 +27,7 @@ export function RenameDialog({
   const rename = useMutation({
     mutationFn: () => renameMember(blueprint, part, name, to),
     onSuccess: (answer) => {
-      toastDone(t.builder.renamed(to));
+      toastDone(tc.builder.renamed(to));
       onRenamed(answer.blueprint);
     },
   });
@@ -35,13 +36,13 @@ export function RenameDialog({
     if (to !== name) rename.mutate();
   };
   return (
-    <Dialog opened onClose={onClose} title={t.builder.renameTitle(name)}>
+    <Dialog opened onClose={onClose} title={tc.builder.renameTitle(name)}>
       <form onSubmit={submit}>
         <Text size="sm" mb="sm">
-          {t.builder.renameText}
+          {tc.builder.renameText}
         </Text>
         <TextInput
-          label={t.builder.newName}
+          label={tc.builder.newName}
           value={to}
           required
           data-autofocus
@@ -59,7 +60,7 @@ export function RenameDialog({
             {t.common.cancel}
           </Button>
           <Button type="submit" loading={rename.isPending} disabled={to === name || to === ''}>
-            {t.builder.rename}
+            {tc.builder.rename}
           </Button>
         </Group>
       </form>

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { plural } from '~/lib/format';
 import { t } from '~/strings';
+import { tc } from '~/strings/catalog';
 import { Pill } from '~/ui/bits';
 import { Dialog } from '~/ui/Dialog';
 import { Note } from '~/ui/Note';
@@ -37,7 +38,7 @@ export function ReviewDialog({
   const preview = useQuery({ ...previewQuery(doc), enabled: !isNew });
   const failing = preview.data?.migrations.some((migration) => migration.fails > 0) ?? false;
   return (
-    <Dialog opened onClose={onClose} title={t.builder.reviewTitle} size="lg">
+    <Dialog opened onClose={onClose} title={tc.builder.reviewTitle} size="lg">
       <Stack gap="md">
         {(saveError ?? preview.error) !== null && (
           <Note tone="bad" role="alert">
@@ -46,7 +47,7 @@ export function ReviewDialog({
         )}
         {preview.isLoading && <Skeletons rows={3} />}
         {preview.data && (
-          <Text size="sm">{t.builder.affected(plural(preview.data.entities, 'entity', 'entities'))}</Text>
+          <Text size="sm">{tc.builder.affected(plural(preview.data.entities, 'entity', 'entities'))}</Text>
         )}
         {preview.data?.migrations.map((migration) => (
           <MigrationNote key={migration.property} migration={migration} />
@@ -55,22 +56,22 @@ export function ReviewDialog({
           .filter((lost) => lost.values > 0)
           .map((lost) => (
             <Note key={lost.property} tone="warn" title={lost.property}>
-              {t.builder.lost(values(lost.values))}
+              {tc.builder.lost(values(lost.values))}
             </Note>
           ))}
         <Stack gap={6} component="ul" style={{ listStyle: 'none', padding: 0, margin: 0 }}>
           {differences.map((difference) => (
             <li key={`${difference.part}/${difference.name}`}>
               <Group gap="xs" wrap="nowrap" align="flex-start">
-                <Pill tone={tones[difference.kind]}>{t.builder.kinds[difference.kind]}</Pill>
+                <Pill tone={tones[difference.kind]}>{tc.builder.kinds[difference.kind]}</Pill>
                 <div style={{ minWidth: 0, flex: 1 }}>
                   <Text size="sm">
-                    {t.builder.parts[difference.part]}: <span className="mono">{difference.name}</span>
+                    {tc.builder.parts[difference.part]}: <span className="mono">{difference.name}</span>
                   </Text>
                   {difference.kind === 'changed' && (
                     <details>
                       <summary className="sph-muted" style={{ cursor: 'pointer', fontSize: 12 }}>
-                        {t.builder.more}
+                        {tc.builder.more}
                       </summary>
                       <pre
                         className={css.value}
@@ -84,7 +85,7 @@ export function ReviewDialog({
         </Stack>
         {failing && (
           <Checkbox
-            label={t.builder.dropFailing}
+            label={tc.builder.dropFailing}
             checked={drop}
             onChange={(event) => setDrop(event.currentTarget.checked)}
           />
@@ -99,7 +100,7 @@ export function ReviewDialog({
             disabled={preview.isLoading || (failing && !drop) || (preview.error !== null && !isNew)}
             data-autofocus
           >
-            {t.builder.save}
+            {tc.builder.save}
           </Button>
         </Group>
       </Stack>
@@ -111,10 +112,10 @@ function MigrationNote({ migration }: { migration: Migration }) {
   return (
     <Note
       tone={migration.fails > 0 ? 'warn' : 'info'}
-      title={t.builder.migration(migration.property, migration.from, migration.to)}
+      title={tc.builder.migration(migration.property, migration.from, migration.to)}
     >
       <Text size="sm">
-        {t.builder.converts(String(migration.converts))} · {t.builder.fails(String(migration.fails))}
+        {tc.builder.converts(String(migration.converts))} · {tc.builder.fails(String(migration.fails))}
       </Text>
       {migration.examples.length > 0 && (
         <ul style={{ margin: '4px 0 0', paddingLeft: 18 }}>

@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState, type FormEvent } from 'react';
 import { plural } from '~/lib/format';
 import { t } from '~/strings';
+import { tc } from '~/strings/catalog';
 import { Pill } from '~/ui/bits';
 import { confirm } from '~/ui/confirm';
 import { IconChecklist, IconPencil, IconPlus, IconTrash } from '~/ui/icons';
@@ -65,18 +66,18 @@ export function Scorecards({ doc }: { doc: Doc }) {
       leftSection={<IconPlus size={14} />}
       onClick={() => setEditing({ scorecard: newScorecard() })}
     >
-      {t.builder.addScorecard}
+      {tc.builder.addScorecard}
     </Button>
   );
   return (
-    <Section title={t.builder.scorecards} description={t.builder.scorecardsText} flush action={add}>
+    <Section title={tc.builder.scorecards} description={tc.builder.scorecardsText} flush action={add}>
       {isPending && <Skeletons rows={3} />}
       {error && !data && <ErrorState error={error} retry={() => void refetch()} />}
       {data?.length === 0 && (
         <EmptyState
           icon={<IconChecklist size={28} />}
-          title={t.builder.noScorecards}
-          text={t.builder.noScorecardsText}
+          title={tc.builder.noScorecards}
+          text={tc.builder.noScorecardsText}
         />
       )}
       {data?.map((scorecard) => (
@@ -94,7 +95,7 @@ export function Scorecards({ doc }: { doc: Doc }) {
             <ActionIcon
               variant="subtle"
               color="gray"
-              aria-label={t.builder.edit(scorecard.title)}
+              aria-label={tc.builder.edit(scorecard.title)}
               onClick={() => setEditing({ id: scorecard.identifier, scorecard })}
             >
               <IconPencil size={16} />
@@ -102,12 +103,12 @@ export function Scorecards({ doc }: { doc: Doc }) {
             <ActionIcon
               variant="subtle"
               color="gray"
-              aria-label={t.builder.remove(scorecard.title)}
+              aria-label={tc.builder.remove(scorecard.title)}
               onClick={() =>
                 confirm({
-                  title: t.builder.deleteTitle(scorecard.title),
-                  text: t.builder.deleteScorecardText,
-                  verb: t.builder.deleteScorecard,
+                  title: tc.builder.deleteTitle(scorecard.title),
+                  text: tc.builder.deleteScorecardText,
+                  verb: tc.builder.deleteScorecard,
                   danger: true,
                   onConfirm: () => remove.mutate(scorecard.identifier),
                 })
@@ -150,7 +151,7 @@ function ScorecardForm({
         id,
       ),
     onSuccess: () => {
-      toastDone(t.builder.saved(scorecard.title));
+      toastDone(tc.builder.saved(scorecard.title));
       onDone();
     },
   });
@@ -161,7 +162,7 @@ function ScorecardForm({
     save.mutate();
   };
   return (
-    <Section title={id === undefined ? t.builder.addScorecard : t.builder.edit(initial.title)}>
+    <Section title={id === undefined ? tc.builder.addScorecard : tc.builder.edit(initial.title)}>
       <form onSubmit={submit}>
         <Stack gap="md">
           {save.error && (
@@ -171,19 +172,19 @@ function ScorecardForm({
           )}
           <div className={css.fields}>
             <TextInput
-              label={t.builder.titleField}
+              label={tc.builder.titleField}
               required
               value={scorecard.title}
               onChange={(event) => setScorecard({ ...scorecard, title: event.currentTarget.value })}
             />
             <TextInput
-              label={t.builder.identifier}
+              label={tc.builder.identifier}
               placeholder={slug(scorecard.title)}
               value={scorecard.identifier}
               onChange={(event) => setScorecard({ ...scorecard, identifier: event.currentTarget.value })}
             />
           </div>
-          <Group gap={6} aria-label={t.builder.levels}>
+          <Group gap={6} aria-label={tc.builder.levels}>
             {scorecard.levels.map((level) => (
               <Pill key={level.title} tone="mute">
                 {level.title}
@@ -216,14 +217,14 @@ function ScorecardForm({
                 })
               }
             >
-              {t.builder.addRule}
+              {tc.builder.addRule}
             </Button>
             <Group gap="xs">
               <Button variant="default" onClick={onCancel}>
                 {t.common.cancel}
               </Button>
               <Button type="submit" loading={save.isPending}>
-                {t.builder.saveScorecard}
+                {tc.builder.saveScorecard}
               </Button>
             </Group>
           </Group>
@@ -259,13 +260,13 @@ function RuleForm({
       <legend className="sph-muted">{rule.title || rule.identifier}</legend>
       <div className={css.fields}>
         <TextInput
-          label={t.builder.ruleTitle}
+          label={tc.builder.ruleTitle}
           required
           value={rule.title}
           onChange={(event) => onChange({ ...rule, title: event.currentTarget.value })}
         />
         <Select
-          label={t.builder.level}
+          label={tc.builder.level}
           data={levels}
           allowDeselect={false}
           value={rule.level}
@@ -295,10 +296,10 @@ function RuleForm({
             })
           }
         >
-          {t.builder.addCondition}
+          {tc.builder.addCondition}
         </Button>
         <Button size="compact-xs" variant="subtle" color="red" onClick={onRemove}>
-          {t.builder.removeRule}
+          {tc.builder.removeRule}
         </Button>
       </Group>
     </fieldset>
@@ -334,8 +335,8 @@ function ConditionForm({
   return (
     <div className={css.fields} style={{ marginTop: 8 }}>
       <Select
-        aria-label={t.builder.parts.properties}
-        placeholder={t.builder.parts.properties}
+        aria-label={tc.builder.parts.properties}
+        placeholder={tc.builder.parts.properties}
         data={all.map(({ value, label }) => ({ value, label }))}
         searchable
         allowDeselect={false}

@@ -1,5 +1,5 @@
 import { Select, Textarea, TextInput } from '@mantine/core';
-import { t } from '~/strings';
+import { tc } from '~/strings/catalog';
 import { Section } from '~/ui/Section';
 import css from './builder.module.css';
 import { change, type Doc } from './document';
@@ -19,18 +19,18 @@ export function Settings({
   const set = (values: Record<string, unknown>) => onChange(change(doc, values) as Doc);
   const ownership = doc.ownership?.type ?? 'None';
   return (
-    <Section title={t.builder.settings}>
+    <Section title={tc.builder.settings}>
       <div className={css.fields}>
         <TextInput
-          label={t.builder.titleField}
+          label={tc.builder.titleField}
           required
           value={doc.title}
           error={problems['/title']}
           onChange={(event) => onChange({ ...doc, title: event.currentTarget.value })}
         />
         <TextInput
-          label={t.builder.identifier}
-          description={t.builder.identifierHint}
+          label={tc.builder.identifier}
+          description={tc.builder.identifierHint}
           required
           readOnly={!isNew}
           value={doc.identifier}
@@ -38,19 +38,19 @@ export function Settings({
           onChange={(event) => onChange({ ...doc, identifier: event.currentTarget.value })}
         />
         <TextInput
-          label={t.builder.icon}
+          label={tc.builder.icon}
           value={doc.icon ?? ''}
           error={problems['/icon']}
           onChange={(event) => set({ icon: event.currentTarget.value })}
         />
         <Select
-          label={t.builder.ownership}
+          label={tc.builder.ownership}
           allowDeselect={false}
           value={ownership}
           data={[
-            { value: 'None', label: t.builder.ownershipNone },
-            { value: 'Direct', label: t.builder.ownershipDirect },
-            { value: 'Inherited', label: t.builder.ownershipInherited },
+            { value: 'None', label: tc.builder.ownershipNone },
+            { value: 'Direct', label: tc.builder.ownershipDirect },
+            { value: 'Inherited', label: tc.builder.ownershipInherited },
           ]}
           onChange={(type) =>
             set({ ownership: type === 'None' ? undefined : { ...doc.ownership, type: type ?? 'Direct' } })
@@ -58,8 +58,8 @@ export function Settings({
         />
         {ownership === 'Inherited' && (
           <TextInput
-            label={t.builder.ownershipPath}
-            description={t.builder.pathHint}
+            label={tc.builder.ownershipPath}
+            description={tc.builder.pathHint}
             value={doc.ownership?.path ?? ''}
             error={problems['/ownership/path']}
             onChange={(event) => set({ ownership: { type: 'Inherited', path: event.currentTarget.value } })}
@@ -67,7 +67,7 @@ export function Settings({
         )}
         <Textarea
           className={css.wide}
-          label={t.builder.descriptionField}
+          label={tc.builder.descriptionField}
           autosize
           value={doc.description ?? ''}
           error={problems['/description']}

@@ -2,6 +2,7 @@ import { Group, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { count, plural } from '~/lib/format';
 import { t } from '~/strings';
+import { tc } from '~/strings/catalog';
 import { Pill, When, type Tone } from '~/ui/bits';
 import { IconPlug } from '~/ui/icons';
 import { ButtonLink } from '~/ui/links';
@@ -30,9 +31,9 @@ export function SourcesPage() {
   const held = useQuery(heldQuery).data ?? [];
   return (
     <div className="sph-page">
-      <PageHeader title={t.sources.title} description={t.sources.description} />
+      <PageHeader title={tc.sources.title} description={tc.sources.description} />
       {held.length > 0 && (
-        <Section title={t.sources.held} description={t.sources.heldText} flush>
+        <Section title={tc.sources.held} description={tc.sources.heldText} flush>
           {held.map((sweep) => (
             <Group key={sweep.id} justify="space-between" px="md" py="sm" gap="xs">
               <div style={{ minWidth: 0 }}>
@@ -40,12 +41,15 @@ export function SourcesPage() {
                   {sweep.source}
                 </Text>
                 <Text size="sm" className="sph-muted">
-                  {t.sources.wants(plural(sizeOf(sweep.counts), 'entity', 'entities'), count(sweep.entities))}{' '}
+                  {tc.sources.wants(
+                    plural(sizeOf(sweep.counts), 'entity', 'entities'),
+                    count(sweep.entities),
+                  )}{' '}
                   · <When at={sweep.startedAt} />
                 </Text>
               </div>
               <ButtonLink to="/sweeps/$sweep" params={{ sweep: String(sweep.id) }} size="compact-sm">
-                {t.sources.review}
+                {tc.sources.review}
               </ButtonLink>
             </Group>
           ))}
@@ -55,47 +59,47 @@ export function SourcesPage() {
         {isPending && <Skeletons />}
         {error && !data && <ErrorState error={error} retry={() => void refetch()} />}
         {data?.length === 0 && (
-          <EmptyState icon={<IconPlug size={32} />} title={t.sources.none} text={t.sources.noneText} />
+          <EmptyState icon={<IconPlug size={32} />} title={tc.sources.none} text={tc.sources.noneText} />
         )}
         {data && data.length > 0 && (
           <Table.ScrollContainer minWidth={720}>
             <Table verticalSpacing="sm" highlightOnHover>
               <Table.Thead>
                 <Table.Tr>
-                  <Table.Th>{t.sources.source}</Table.Th>
-                  <Table.Th>{t.sources.kind}</Table.Th>
-                  <Table.Th ta="right">{t.sources.entities}</Table.Th>
-                  <Table.Th>{t.sources.seen}</Table.Th>
-                  <Table.Th>{t.sources.lastSweep}</Table.Th>
-                  <Table.Th>{t.sources.brake}</Table.Th>
+                  <Table.Th>{tc.sources.source}</Table.Th>
+                  <Table.Th>{tc.sources.kind}</Table.Th>
+                  <Table.Th ta="right">{tc.sources.entities}</Table.Th>
+                  <Table.Th>{tc.sources.seen}</Table.Th>
+                  <Table.Th>{tc.sources.lastSweep}</Table.Th>
+                  <Table.Th>{tc.sources.brake}</Table.Th>
                 </Table.Tr>
               </Table.Thead>
               <Table.Tbody>
                 {data.map((source) => (
                   <Table.Tr key={source.id}>
                     <Table.Td style={{ overflowWrap: 'anywhere' }}>{source.id}</Table.Td>
-                    <Table.Td>{t.sources.kinds[source.kind] ?? source.kind}</Table.Td>
+                    <Table.Td>{tc.sources.kinds[source.kind] ?? source.kind}</Table.Td>
                     <Table.Td ta="right" className="num">
                       {count(source.entities)}
                     </Table.Td>
                     <Table.Td>
                       <When at={source.seenAt} />{' '}
                       {source.stale && (
-                        <Pill tone="warn" title={t.sources.stale}>
-                          {t.sources.stale}
+                        <Pill tone="warn" title={tc.sources.stale}>
+                          {tc.sources.stale}
                         </Pill>
                       )}
                     </Table.Td>
                     <Table.Td>
                       {source.last ? (
                         <Pill tone={sweepTones[source.last.state] ?? 'mute'}>
-                          {t.sources.states[source.last.state] ?? source.last.state}
+                          {tc.sources.states[source.last.state] ?? source.last.state}
                         </Pill>
                       ) : (
                         <span className="sph-muted">{t.common.never}</span>
                       )}
                     </Table.Td>
-                    <Table.Td>{t.sources.brakeText(source.brakeMin, source.brakePercent)}</Table.Td>
+                    <Table.Td>{tc.sources.brakeText(source.brakeMin, source.brakePercent)}</Table.Td>
                   </Table.Tr>
                 ))}
               </Table.Tbody>

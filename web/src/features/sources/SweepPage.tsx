@@ -3,6 +3,7 @@ import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-q
 import { api } from '~/api/client';
 import { plural } from '~/lib/format';
 import { t } from '~/strings';
+import { tc } from '~/strings/catalog';
 import { Fact, Facts, Pill, When } from '~/ui/bits';
 import { confirm } from '~/ui/confirm';
 import { EntityLink } from '~/ui/EntityLink';
@@ -22,7 +23,7 @@ export function SweepPage({ id }: { id: number }) {
     mutationFn: (decision: 'approve' | 'reject') =>
       api.post('/v1/sweeps/{sweep}/decision', { path: { sweep: id } }, { decision }),
     onSuccess: (_, decision) => {
-      toastDone(decision === 'approve' ? t.sources.approved : t.sources.rejected);
+      toastDone(decision === 'approve' ? tc.sources.approved : tc.sources.rejected);
       void queryClient.invalidateQueries({ queryKey: ['entity'] });
     },
     onError: (reason) => toastError(reason),
@@ -33,12 +34,12 @@ export function SweepPage({ id }: { id: number }) {
   return (
     <div className="sph-page">
       <PageHeader
-        title={t.sources.sweep(id)}
-        crumbs={[{ label: t.sources.title, link: { to: '/sources' } }, { label: t.sources.sweep(id) }]}
+        title={tc.sources.sweep(id)}
+        crumbs={[{ label: tc.sources.title, link: { to: '/sources' } }, { label: tc.sources.sweep(id) }]}
         status={
           sweep && (
             <Pill tone={sweepTones[sweep.state] ?? 'mute'}>
-              {t.sources.states[sweep.state] ?? sweep.state}
+              {tc.sources.states[sweep.state] ?? sweep.state}
             </Pill>
           )
         }
@@ -46,22 +47,22 @@ export function SweepPage({ id }: { id: number }) {
           sweep?.state === 'held' && (
             <>
               <Button variant="default" loading={decide.isPending} onClick={() => decide.mutate('reject')}>
-                {t.sources.reject}
+                {tc.sources.reject}
               </Button>
               <Button
                 color="red"
                 loading={decide.isPending}
                 onClick={() =>
                   confirm({
-                    title: t.sources.approveTitle(size),
-                    text: t.sources.approveText,
-                    verb: t.sources.approve,
+                    title: tc.sources.approveTitle(size),
+                    text: tc.sources.approveText,
+                    verb: tc.sources.approve,
                     danger: true,
                     onConfirm: () => decide.mutate('approve'),
                   })
                 }
               >
-                {t.sources.approve}
+                {tc.sources.approve}
               </Button>
             </>
           )
@@ -73,28 +74,28 @@ export function SweepPage({ id }: { id: number }) {
         <>
           <Section title={sweep.source}>
             <Facts>
-              <Fact name={t.sources.started}>
+              <Fact name={tc.sources.started}>
                 <When at={sweep.startedAt} />
               </Fact>
-              <Fact name={t.sources.by}>{sweep.caller}</Fact>
-              <Fact name={t.sources.entities}>{t.sources.wants(size, String(sweep.entities))}</Fact>
-              {sweep.reason && <Fact name={t.sources.reason}>{sweep.reason}</Fact>}
+              <Fact name={tc.sources.by}>{sweep.caller}</Fact>
+              <Fact name={tc.sources.entities}>{tc.sources.wants(size, String(sweep.entities))}</Fact>
+              {sweep.reason && <Fact name={tc.sources.reason}>{sweep.reason}</Fact>}
               {sweep.decidedBy && (
-                <Fact name={t.sources.states[sweep.state] ?? sweep.state}>
+                <Fact name={tc.sources.states[sweep.state] ?? sweep.state}>
                   {sweep.decidedBy} · <When at={sweep.decidedAt} />
                 </Fact>
               )}
             </Facts>
           </Section>
-          <Section title={t.sources.entities} flush>
+          <Section title={tc.sources.entities} flush>
             <Table.ScrollContainer minWidth={600}>
               <Table verticalSpacing={8} horizontalSpacing="md">
                 <Table.Thead>
                   <Table.Tr>
                     <Table.Th>{t.catalog.entityTitle}</Table.Th>
                     <Table.Th>{t.catalog.kind}</Table.Th>
-                    <Table.Th ta="right">{t.sources.dependents}</Table.Th>
-                    <Table.Th>{t.sources.what}</Table.Th>
+                    <Table.Th ta="right">{tc.sources.dependents}</Table.Th>
+                    <Table.Th>{tc.sources.what}</Table.Th>
                   </Table.Tr>
                 </Table.Thead>
                 <Table.Tbody>
@@ -108,7 +109,7 @@ export function SweepPage({ id }: { id: number }) {
                         {item.dependents ?? 0}
                       </Table.Td>
                       <Table.Td>
-                        {t.sources.itemStates[item.state] ?? item.state}
+                        {tc.sources.itemStates[item.state] ?? item.state}
                         {item.reason ? `: ${item.reason}` : ''}
                       </Table.Td>
                     </Table.Tr>
@@ -123,7 +124,7 @@ export function SweepPage({ id }: { id: number }) {
                 loading={isFetchingNextPage}
                 onClick={() => void fetchNextPage()}
               >
-                {t.sources.more}
+                {tc.sources.more}
               </Button>
             )}
           </Section>

@@ -4,8 +4,6 @@ export { account } from './account';
 export { audit } from './audit';
 export { home } from './home';
 export { catalog } from './catalog';
-export { builder } from './builder';
-export { sources } from './sources';
 export { entity } from './entity';
 export { create } from './create';
 export { diff } from './diff';
