@@ -38,6 +38,12 @@ type config struct {
 	allowPrivate    bool
 	stopAfter       time.Duration
 	signin          signinConfig
+	flagSyncListen  string
+	flagSyncCert    string
+	flagSyncKey     string
+	flagContext     map[string]string
+	// folder is the name of the data folder; sphera when empty.
+	folder string
 }
 
 const configFlag = "config"
@@ -59,6 +65,15 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&c.trustedOrigins, "trusted-origin", nil, "further origin whose pages may send changes, e.g. https://portal.example.com (repeatable)")
 	f.BoolVar(&c.allowPrivate, "allow-private-webhooks", false, "let webhooks reach private and loopback addresses")
 	f.DurationVar(&c.stopAfter, "stop-delay", 5*time.Second, "how long to answer that the server is not ready before it stops listening")
+	c.flagFlags(f)
+}
+
+// flagFlags are the options of the flag server; a relay has them, too.
+func (c *config) flagFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.flagSyncListen, "flag-sync-listen", "", "address for flagd's gRPC sync, e.g. 127.0.0.1:8015 (default: none)")
+	f.StringVar(&c.flagSyncCert, "flag-sync-cert", "", "file with the certificate chain for that address (default: no TLS)")
+	f.StringVar(&c.flagSyncKey, "flag-sync-key", "", "file with the key of the certificate")
+	f.StringToStringVar(&c.flagContext, "flag-context", nil, "name=value that in-process clients add to their context, e.g. region=eu-west-1")
 }
 
 // load fills in what no flag said from the environment and the file.
@@ -137,7 +152,11 @@ func (c *config) complete(env func(string) string) error {
 			}
 			base = filepath.Join(home, ".local", "share")
 		}
-		c.dataDir = filepath.Join(base, "sphera")
+		folder := c.folder
+		if folder == "" {
+			folder = "sphera"
+		}
+		c.dataDir = filepath.Join(base, folder)
 	}
 	dir, err := filepath.Abs(c.dataDir)
 	if err != nil {
@@ -176,6 +195,9 @@ func (c *config) complete(env func(string) string) error {
 	}
 	if c.workers < 1 || c.lease < time.Second {
 		return usage("--workers must be at least 1 and --lease at least 1s")
+	}
+	if (c.flagSyncCert == "") != (c.flagSyncKey == "") {
+		return usage("--flag-sync-cert and --flag-sync-key need each other")
 	}
 	_, err = c.proxies()
 	return errors.Join(err, c.level(new(slog.LevelVar)))

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -107,16 +106,17 @@ func (a *app) serve(ctx context.Context, c *config, before prelude) error {
 		return err
 	}
 	defer dir.close()
-	p, err := wire(ctx, c, log, a.now, a.own...)
+	p, front, err := a.begin(ctx, c, log)
 	if err != nil {
 		return err
 	}
+	defer func() { p.warn(ctx, "close the door", front.close()) }()
 	with := prepared{banner: a.banner(ctx, p)}
 	if before != nil {
 		with, err = before(ctx, p)
 	}
 	if err == nil {
-		err = a.listen(ctx, c, p, with)
+		err = a.listen(ctx, c, p, front, with)
 	}
 	if errors.Is(err, errHardStop) {
 		return err // what still works is not waited for
@@ -140,7 +140,7 @@ func (a *app) banner(ctx context.Context, p *parts) func(string) {
 
 var errHardStop = errors.New("stopped before all work was given back; it is taken up again at the next start")
 
-func (a *app) listen(ctx context.Context, c *config, p *parts, with prepared) error {
+func (a *app) listen(ctx context.Context, c *config, p *parts, front *door, with prepared) error {
 	proxies, err := c.proxies()
 	if err != nil {
 		return err
@@ -149,16 +149,18 @@ func (a *app) listen(ctx context.Context, c *config, p *parts, with prepared) er
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
+	inside := p.flagServer.Front(handler)
+	if front == nil {
+		if front, err = a.openDoor(ctx, c, p.log, inside); err != nil {
+			return err
+		}
+	}
+	front.inside.Store(&inside)
+	sync, err := openSync(ctx, c, p.log, p.flagServer)
 	if err != nil {
-		return usage("cannot listen on %s: %v", c.listen, err)
+		return errors.Join(err, front.close())
 	}
-	p.publicURL.Store(c.address(listener.Addr()))
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
-		ErrorLog:    slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
-		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
-	}
+	p.publicURL.Store(c.address(front.listener.Addr()))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
@@ -179,12 +181,14 @@ func (a *app) listen(ctx context.Context, c *config, p *parts, with prepared) er
 	group.Go(func() error { return p.signin.Run(working) })
 	group.Go(func() error { return p.followVerdicts(working) })
 	group.Go(func() error { return p.followScorecards(working) })
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve: %w", err)
-		}
-		return nil
-	})
+	group.Go(func() error { return p.flagServer.Work(working) })
+	group.Go(func() error { return p.flagServer.Flush(working, p.writeFlagUsage) })
+	group.Go(func() error { return p.feedFlags(working) })
+	group.Go(func() error { return p.feedKeys(working) })
+	group.Go(front.wait)
+	if sync != nil {
+		group.Go(sync.wait)
+	}
 	p.started.Store(true)
 	with.banner(p.address())
 	if with.later != nil {
@@ -196,9 +200,21 @@ func (a *app) listen(ctx context.Context, c *config, p *parts, with prepared) er
 	stopping := make(chan struct{})
 	group.Go(func() error {
 		defer cancel()
-		return a.stop(ctx, c, server, handler, func() { close(stopping) }, stopWorking)
+		return a.stop(ctx, c, front.server, func() { close(stopping) }, handler.Drain, func() {
+			handler.StopStreams()
+			p.flagServer.Stop()
+			p.warn(ctx, "close flagd's sync", sync.close())
+			stopWorking()
+		})
 	})
 	return a.wait(stopping, group)
+}
+
+// warn logs what went wrong at something that ends anyway.
+func (p *parts) warn(ctx context.Context, what string, err error) {
+	if err != nil {
+		p.log.WarnContext(ctx, what, "error", err)
+	}
 }
 
 // notCanceled takes the end that was asked for as no error.
@@ -212,13 +228,13 @@ func notCanceled(err error) error {
 // stop waits for the signal and then stops in the order that loses least: say
 // not ready, take no more connections, end streams, finish requests, give the
 // leases back.
-func (a *app) stop(ctx context.Context, c *config, server *http.Server, handler *api.API, begun, stopWorking func()) error {
+func (a *app) stop(ctx context.Context, c *config, server *http.Server, begun, drain, end func()) error {
 	select {
 	case <-ctx.Done():
 		begun()
 	case <-a.interrupt:
 		begun()
-		handler.Drain()
+		drain()
 		timer := time.NewTimer(c.stopAfter)
 		defer timer.Stop()
 		select {
@@ -226,8 +242,7 @@ func (a *app) stop(ctx context.Context, c *config, server *http.Server, handler 
 		case <-ctx.Done():
 		}
 	}
-	handler.StopStreams()
-	stopWorking()
+	end()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopRequests)
 	defer cancel()
 	if err := server.Shutdown(closing); err != nil {

@@ -22,6 +22,7 @@ import (
 	"sphera/internal/fault"
 	"sphera/internal/flag"
 	"sphera/internal/flag/key"
+	"sphera/internal/flag/serve"
 	flagusage "sphera/internal/flag/usage"
 	"sphera/internal/forge"
 	"sphera/internal/golden"
@@ -73,6 +74,10 @@ type parts struct {
 	signin     *oidc.Service
 	hooks      *hook.Hooks
 	changes    *change.Changes
+	// flagServer answers flags from memory; catchUp asks for newer ones.
+	flagServer  *serve.Server
+	catchUp     chan struct{}
+	flagsLoaded bool // only feedFlags knows
 	// automation has the actions that are data.
 	automation *automation.Service
 	insights   *insight.Insights
@@ -126,7 +131,12 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 	p.notices = notify.New(p.db, p.now)
 	p.flagKeys = key.New(p.db, p.audit, p.now)
 	p.flagUsage = flagusage.Open(p.db, p.now, instance+"-"+uuid.NewString())
-	p.flags = flag.Open(flag.Deps{DB: p.db, Audit: p.audit, Catalog: p.catalog, Log: p.log, Now: p.now, Environments: p.flagEnvironments})
+	p.flags = flag.Open(flag.Deps{DB: p.db, Audit: p.audit, Catalog: p.catalog, Log: p.log, Now: p.now, Environments: p.flagEnvironments,
+		LastEvaluated: p.flagsEvaluated, Subscribers: func(project, environment string) int { return p.flagServer.Subscribers(project, environment) },
+	})
+	if err := p.newFlagServer(c); err != nil {
+		return err
+	}
 	p.secrets = secret.New(p.db, p.audit, p.now)
 	sealer, err := secret.OpenSealer(c.dataDir, c.secretKey)
 	if err != nil {
@@ -225,6 +235,7 @@ func (p *parts) forget(ctx context.Context) error {
 			if err := p.sources.Prune(ctx, catalog.Kept().Deleted); err != nil && ctx.Err() == nil {
 				p.log.WarnContext(ctx, "forgetting old sweeps failed; trying again in an hour", "error", err)
 			}
+			p.tidyFlags(ctx)
 		}
 	}
 }

@@ -73,13 +73,24 @@ func openPostgres(ctx context.Context, url string, log *slog.Logger) (*DB, error
 	pool.SetMaxIdleConns(10)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
 	if err := pool.PingContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("reach PostgreSQL: %w", err), pool.Close())
+		return nil, errors.Join(fmt.Errorf("reach PostgreSQL: %w", unreachable(err)), pool.Close())
 	}
 	db := &DB{Dialect: Postgres, write: pool, read: pool, log: log}
 	db.feed = newFeed(log)
 	db.feed.sender = newSender(pool, log)
 	db.feed.startListening(url)
 	return db, nil
+}
+
+// ErrUnreachable says that the database may be there later: nobody answered, or
+// it is starting. A wrong password is not that.
+var ErrUnreachable = errors.New("the database cannot be reached now")
+
+func unreachable(err error) error {
+	if answer, ok := errors.AsType[*pgconn.PgError](err); ok && !strings.HasPrefix(answer.Code, "57P") {
+		return err
+	}
+	return errors.Join(ErrUnreachable, err)
 }
 
 // pragmas: busy_timeout comes first, because the others can meet a lock.
