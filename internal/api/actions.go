@@ -161,7 +161,7 @@ func (a *API) describe(ctx context.Context, one *action.Action) (actionInfo, err
 	}
 	p := who(ctx)
 	// On something of one's own: whose entity it will be is not known yet.
-	err = a.auth.May(ctx, p, "action.run", auth.Object{Kind: "action", ID: one.Identifier, Teams: p.Teams})
+	err = a.auth.Could(ctx, p, "action.run", auth.Object{Kind: "action", ID: one.Identifier, Teams: p.Teams})
 	if err == nil && len(one.Roles) > 0 && !anyOf(one.Roles, p.Roles) {
 		err = fault.Refuse("action.role", "It needs the role "+strings.Join(one.Roles, " or ")+".", "", "")
 	}

@@ -85,7 +85,7 @@ func (a *API) waitingRuns(ctx context.Context, p auth.Principal) ([]run.Run, err
 		if r.Waiting == nil || r.Waiting.Kind != "approval" || len(out) == homeList {
 			continue
 		}
-		if a.auth.May(ctx, p, "run.approve", auth.Object{Kind: "run", ID: r.ID, Author: r.Actor.ID}) == nil {
+		if a.auth.Could(ctx, p, "run.approve", auth.Object{Kind: "run", ID: r.ID, Author: r.Actor.ID}) == nil {
 			out = append(out, r)
 		}
 	}

@@ -23,4 +23,10 @@ func trustFields() Verb {
 }
 
 // policyVerbs are those of policies and of who may do what.
-func policyVerbs() map[string]Verb { return map[string]Verb{} }
+func policyVerbs() map[string]Verb {
+	return map[string]Verb{
+		"policy.propose": of("base", "reason", "newlyDenied", "newlyAllowed"), "policy.apply": of("version", "author", "reason"),
+		"policy.apply_alone": of("version", "author", "reason"), "policy.reject": of("author"), "policy.withdraw": of("author"),
+		"access.view_as": of("user", "name"), "access.view_end": of("user", "name"),
+	}
+}

@@ -40,7 +40,7 @@ func kindType(kind string) (string, bool) {
 	case "audit":
 		return policy.TypeAudit, true
 	case "blueprint":
-		return policy.TypeBlueprint, true
+		return policy.TypeModel, true
 	case "flag":
 		return policy.TypeFlag, true
 	case "integration":
@@ -112,6 +112,21 @@ func (p Principal) Subject() policy.Subject {
 // policy, the reason, what to do instead and who can help. Everything that no
 // policy permits is refused. What the portal does by itself it may.
 func (s *Service) May(ctx context.Context, p Principal, verb string, o Object) error {
+	if p.system {
+		return nil
+	}
+	if p.ID == "" {
+		return errCredential()
+	}
+	q := s.Question(p, verb, o)
+	d := s.policies.Decide(ctx, q)
+	s.policies.Record(q, d)
+	return Refusal(d)
+}
+
+// Could answers May without anybody trying to do it: it shows which buttons
+// there are, and nothing of it is recorded.
+func (s *Service) Could(ctx context.Context, p Principal, verb string, o Object) error {
 	if p.system {
 		return nil
 	}

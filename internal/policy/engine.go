@@ -24,6 +24,8 @@ const (
 type Engine struct {
 	builtin []rule
 	current atomic.Pointer[set]
+	// recorder keeps the questions that Record was told of; nil keeps none.
+	recorder atomic.Pointer[recorder]
 }
 
 // New returns an engine with the built-in policies.
@@ -35,6 +37,7 @@ func New() *Engine {
 
 // set is all policies at one moment, by action.
 type set struct {
+	version int64
 	rules   []rule
 	verbs   map[string]*bucket
 	unknown *bucket // what speaks about every action
@@ -116,6 +119,14 @@ func (e *Engine) Decide(_ context.Context, r Request) Decision {
 		return closed()
 	}
 	return s.decide(r)
+}
+
+// Record keeps a question that was decided, so that new policies can be tried
+// on it.
+func (e *Engine) Record(r Request, d Decision) {
+	if keep := e.recorder.Load(); keep != nil {
+		keep.note(r, d.Allowed)
+	}
 }
 
 // Filter answers the same question about many resources.

@@ -170,10 +170,18 @@ func TypeName(blueprint string) string {
 		}
 	}
 	name := b.String()
-	if slices.Contains([]string{"true", "false", "if", "then", "else", "in", "is", "like", "has", "__cedar", "Bool", "Boolean", "String", "Long", "Set", "Record", "Entity", "Extension"}, blueprint) || blueprint == "" {
+	if blueprint == "" || slices.Contains(reserved(), blueprint) {
 		name += "_x_"
 	}
 	return name
+}
+
+// reserved are the names that Cedar, or a type of ours, has.
+func reserved() []string {
+	return append([]string{
+		"true", "false", "if", "then", "else", "in", "is", "like", "has", "__cedar", "Bool", "Boolean", "String", "Long", "Set", "Record", "Entity",
+		"Extension", "ipaddr", "decimal", "datetime", "duration", actionType, blueprintType, roleType, teamType, userType,
+	}, Types()...)
 }
 
 func record(fields map[string]any) (types.Record, error) {

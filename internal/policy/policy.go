@@ -101,7 +101,7 @@ const (
 	TypePortal      = "Portal"
 	TypeAccount     = "Account"
 	TypeAudit       = "Audit"
-	TypeBlueprint   = "Blueprint"
+	TypeModel       = "Model" // the blueprints themselves
 	TypeFlag        = "Flag"
 	TypeIntegration = "Integration"
 	TypePage        = "Page"
@@ -118,6 +118,6 @@ const (
 // Types lists the types of resources besides Entity.
 func Types() []string {
 	return []string{
-		TypeAccount, TypeAudit, TypeBlueprint, TypeFlag, TypeIntegration, TypePage, TypePolicy, TypePortal, TypePullRequest, TypeRepository, TypeRun, TypeSecret, TypeSelfService, TypeSource, TypeWorkflow,
+		TypeAccount, TypeAudit, TypeModel, TypeFlag, TypeIntegration, TypePage, TypePolicy, TypePortal, TypePullRequest, TypeRepository, TypeRun, TypeSecret, TypeSelfService, TypeSource, TypeWorkflow,
 	}
 }

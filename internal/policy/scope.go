@@ -162,23 +162,23 @@ func ofTheRow(n ast.IsNode) bool {
 				found = found || ofTheRow(n.Right)
 				return false
 			}
+		case ast.NodeTypeContainsAny:
+			if isContextScopes(n.Right) {
+				found = found || ofTheRow(n.Left)
+				return false
+			}
 		case ast.NodeTypeVariable:
 			found = found || n.Name == "resource" || n.Name == "context"
 		}
 		return true
 	})
-	return found && !onlyScopes(n)
+	return found
 }
 
-// onlyScopes is "principal.scopes.containsAny(context.scopes)", all of which is
-// known.
-func onlyScopes(n ast.IsNode) bool {
-	any, ok := n.(ast.NodeTypeContainsAny)
-	if !ok {
-		return false
-	}
-	access, ok := any.Right.(ast.NodeTypeAccess)
-	return ok && access.Value == "scopes" && isVariable(access.Arg, "context") && !ofTheRow(any.Left)
+// isContextScopes is "context.scopes", which is known for every action.
+func isContextScopes(n ast.IsNode) bool {
+	access, ok := n.(ast.NodeTypeAccess)
+	return ok && access.Value == "scopes" && isVariable(access.Arg, "context")
 }
 
 func union(a, b Scope) Scope {

@@ -22,10 +22,10 @@ func (v Verb) Read() bool { return strings.HasSuffix(v.ID, ".read") }
 // auth.Can (the independent second opinion) and a line in its test's matrix.
 func Verbs() []Verb {
 	return []Verb{
-		{"catalog.read", "see entities and blueprints", []string{TypeEntity, TypeBlueprint, TypePortal}},
+		{"catalog.read", "see entities and blueprints", []string{TypeEntity, TypeModel, TypePortal}},
 		{"catalog.write", "change entities", []string{TypeEntity, TypePortal}},
 		{"catalog.import", "import many entities and blueprints at once", []string{TypePortal}},
-		{"blueprint.write", "change blueprints, scorecards and mappings", []string{TypeBlueprint, TypePortal}},
+		{"blueprint.write", "change blueprints, scorecards and mappings", []string{TypeModel, TypePortal}},
 		{"page.write", "change the portal's pages", []string{TypePage, TypePortal}},
 		{"workflow.write", "change workflows", []string{TypeWorkflow, TypePortal}},
 		{"integration.read", "see integrations", []string{TypeIntegration, TypePortal}},

@@ -105,9 +105,9 @@ func (s *Service) permissions(ctx context.Context, r *Request) (int, any, error)
 	}
 	for _, id := range ids {
 		switch {
-		case s.Auth.May(ctx, r.Caller, "action.run", auth.Object{Kind: "action", ID: id, Teams: []string{""}}) == nil:
+		case s.Auth.Could(ctx, r.Caller, "action.run", auth.Object{Kind: "action", ID: id, Teams: []string{""}}) == nil:
 			out.Permissions = append(out.Permissions, "execute:actions:"+id)
-		case s.Auth.May(ctx, r.Caller, "action.run", auth.Object{Kind: "action", ID: id, Teams: r.Caller.Teams}) == nil:
+		case s.Auth.Could(ctx, r.Caller, "action.run", auth.Object{Kind: "action", ID: id, Teams: r.Caller.Teams}) == nil:
 			out.Permissions = append(out.Permissions, "execute:team_entities:actions:"+id)
 		}
 	}
