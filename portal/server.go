@@ -174,6 +174,7 @@ func (a *app) listen(ctx context.Context, c *config, p *parts, front *door, with
 	group.Go(func() error { return p.sources.Work(working, p.log) })
 	group.Go(func() error { return p.people.Work(working, p.log) })
 	group.Go(func() error { return p.forget(working) })
+	group.Go(func() error { return p.policies.Run(working) })
 	group.Go(func() error { return p.hooks.Work(working) })
 	group.Go(func() error { return p.changes.Work(working) })
 	group.Go(func() error { return p.flags.Work(working) })

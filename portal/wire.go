@@ -32,6 +32,7 @@ import (
 	"sphera/internal/notify"
 	"sphera/internal/oidc"
 	"sphera/internal/outgoing"
+	"sphera/internal/policy"
 	"sphera/internal/resource"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
@@ -59,6 +60,7 @@ type parts struct {
 	metrics    *prometheus.Registry
 	audit      *audit.Log
 	auth       *auth.Service
+	policies   *policy.Policies
 	catalog    *catalog.Catalog
 	sources    *source.Sources
 	people     *source.People
@@ -106,7 +108,7 @@ func wire(ctx context.Context, c *config, log *slog.Logger, now func() time.Time
 	if err := p.assemble(c, own); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
-	if err := p.catalog.EnsureSystem(ctx); err != nil {
+	if err := errors.Join(p.catalog.EnsureSystem(ctx), p.policies.Load(ctx)); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	return p, nil
@@ -123,6 +125,7 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 	})
 	p.auth = auth.New(p.db, p.audit, p.now)
 	p.catalog = catalog.New(p.db, p.audit, p.now)
+	p.policies = p.openPolicies()
 	p.sources = source.New(p.db, p.catalog, p.audit, p.now)
 	p.people = source.NewPeople(p.db, p.auth, p.catalog, p.audit)
 	p.migrations = migration.NewMigrations(p.db, p.catalog, p.audit, p.log, p.now)
@@ -268,7 +271,7 @@ func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*
 	return api.New(api.Deps{
 		DB: p.db, Audit: p.audit, Auth: p.auth, Runs: p.runs, Forge: p.forge, Catalog: p.catalog, Sources: p.sources, Runtime: p.runtime,
 		Migrations: p.migrations,
-		Contracts:  p.contracts, Insights: p.insights, Views: p.views,
+		Contracts:  p.contracts, Insights: p.insights, Views: p.views, Policies: p.policies,
 		Flags: p.flags, FlagKeys: p.flagKeys, FlagUsage: p.flagUsage,
 		Automation: p.automation, SignIn: p.signin,
 		Vault: p.vault, Hooks: p.hooks, Changes: p.changes, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,

@@ -29,6 +29,7 @@ import (
 	"sphera/internal/insight"
 	"sphera/internal/migration"
 	"sphera/internal/oidc"
+	"sphera/internal/policy"
 	"sphera/internal/portapi"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
@@ -59,6 +60,7 @@ type Deps struct {
 	Contracts  *golden.Contracts
 	Insights   *insight.Insights
 	Views      *view.Views
+	Policies   *policy.Policies
 	Flags      *flag.Flags
 	Vault      *secret.Vault
 	Hooks      *hook.Hooks
@@ -112,6 +114,7 @@ type API struct {
 	contracts  *golden.Contracts
 	insights   *insight.Insights
 	views      *view.Views
+	policies   *policy.Policies
 	flagKeys   *key.Keys
 	flagUses   *usage.Store
 	flags      *flag.Flags
@@ -141,7 +144,7 @@ func New(d Deps, o Options) (*API, error) {
 	}
 	a := &API{
 		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, sources: d.Sources, runtime: d.Runtime, automation: d.Automation, signin: d.SignIn,
-		contracts: d.Contracts, insights: d.Insights, views: d.Views, flags: d.Flags, flagKeys: d.FlagKeys, flagUses: d.FlagUsage, log: d.Log, now: d.Now, o: o,
+		contracts: d.Contracts, insights: d.Insights, views: d.Views, policies: d.Policies, flags: d.Flags, flagKeys: d.FlagKeys, flagUses: d.FlagUsage, log: d.Log, now: d.Now, o: o,
 	}
 	a.port = portapi.New(portapi.Deps{
 		DB: d.DB, Audit: d.Audit, Auth: d.Auth, Catalog: d.Catalog, Sources: d.Sources, Migrations: d.Migrations, Log: d.Log, Now: d.Now, Version: o.Version,

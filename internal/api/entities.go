@@ -19,7 +19,7 @@ func (a *API) owned(ctx context.Context, blueprint, id string) (auth.Object, err
 	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Unprocessable) {
 		return o, nil
 	}
-	o.Teams = e.Team
+	o.Teams, o.Properties = e.Team, e.Properties
 	return o, err
 }
 

@@ -27,7 +27,7 @@ func guard(p Principal, verb string, o Object) error {
 		return errLimits()
 	case p.ViewAs != "" && change:
 		return refuseGuard("view-as-only-looks")
-	case kind != policy.User && slices.Contains([]string{"run.approve", "forge.review", "policy.write", "policy.confirm", "access.view-as"}, verb):
+	case kind != policy.User && slices.Contains([]string{"run.approve", "flag.approve", "forge.review", "policy.write", "policy.confirm", "access.view-as"}, verb):
 		return refuseGuard("machines-do-not-decide")
 	case kind == policy.Agent && change && !slices.Contains([]string{"catalog.write", "source.report", "run.report"}, verb):
 		return refuseGuard("agents-only-report")

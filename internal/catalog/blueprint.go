@@ -41,6 +41,12 @@ func (c *Catalog) Blueprints(ctx context.Context) ([]Blueprint, error) {
 	return blueprints, nil
 }
 
+// BlueprintsIn lists all blueprints as they are in q, a transaction for
+// example.
+func (c *Catalog) BlueprintsIn(ctx context.Context, q store.Querier) ([]Blueprint, error) {
+	return readBlueprints(ctx, q)
+}
+
 func readBlueprints(ctx context.Context, q store.Querier) ([]Blueprint, error) {
 	rows, err := q.QueryContext(ctx, "SELECT "+blueprintColumns+" FROM blueprints ORDER BY identifier")
 	blueprints, err := store.All(rows, err, scanBlueprint)
@@ -197,7 +203,7 @@ func (c *Catalog) DeleteBlueprint(ctx context.Context, id, by string) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(touchModel(ctx, tx), c.keepBlueprint(ctx, tx, id, verbDelete, text, by)); err != nil {
+		if err := errors.Join(touchModel(ctx, tx), c.keepBlueprint(ctx, tx, id, verbDelete, text, by), c.guarded(ctx, tx)); err != nil {
 			return err
 		}
 		tx.Notify(BlueprintTopic, id)

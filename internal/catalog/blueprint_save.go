@@ -60,8 +60,10 @@ func (c *Catalog) SaveBlueprint(ctx context.Context, id string, b Blueprint, w B
 		if problems := checkBlueprint(b, func(id string) bool { return known[id] }); len(problems) > 0 {
 			return problems.fault(fmt.Sprintf("Blueprint %q was not saved", b.Identifier))
 		}
-		saved, verb, err = c.saveChecked(ctx, tx, b, w)
-		return err
+		if saved, verb, err = c.saveChecked(ctx, tx, b, w); err != nil || id == b.Identifier {
+			return err
+		}
+		return c.guarded(ctx, tx) // a new name alone changes no document
 	})
 	return saved, verb == verbCreate, err
 }
@@ -111,7 +113,7 @@ func (c *Catalog) saveChecked(ctx context.Context, tx *store.Tx, b Blueprint, w 
 		return b, "", fmt.Errorf("update blueprint %s: %w", b.Identifier, err)
 	}
 	err = errors.Join(touchModel(ctx, tx), c.keepBlueprint(ctx, tx, b.Identifier, verbUpdate, text, w.By),
-		c.record(ctx, tx, "blueprint.update", b.Identifier, w.By, w.RunID, changeDetail(flatBlueprint(oldDoc), flatBlueprint(doc))))
+		c.record(ctx, tx, "blueprint.update", b.Identifier, w.By, w.RunID, changeDetail(flatBlueprint(oldDoc), flatBlueprint(doc))), c.guarded(ctx, tx))
 	if err != nil {
 		return b, "", err
 	}
@@ -140,7 +142,7 @@ func (c *Catalog) insertBlueprint(ctx context.Context, tx *store.Tx, b Blueprint
 	}
 	err = errors.Join(touchModel(ctx, tx), c.keepBlueprint(ctx, tx, b.Identifier, verbCreate, text, w.By),
 		c.record(ctx, tx, "blueprint.create", b.Identifier, w.By, w.RunID, changeDetail(nil, flatBlueprint(doc))),
-		c.rederive(ctx, tx, before, b.Identifier, nil, w))
+		c.rederive(ctx, tx, before, b.Identifier, nil, w), c.guarded(ctx, tx))
 	if err != nil {
 		return b, err
 	}

@@ -33,6 +33,19 @@ type Catalog struct {
 	text     *textindex.Index
 	// bounds keep lists short.
 	bounds bounds
+	// guard may refuse a change of blueprints; nil refuses none.
+	guard func(ctx context.Context, tx *store.Tx) error
+}
+
+// GuardBlueprints has guard asked in each transaction that changed blueprints:
+// its error takes the change back. It is told before anything is changed.
+func (c *Catalog) GuardBlueprints(guard func(ctx context.Context, tx *store.Tx) error) { c.guard = guard }
+
+func (c *Catalog) guarded(ctx context.Context, tx *store.Tx) error {
+	if c.guard == nil {
+		return nil
+	}
+	return c.guard(ctx, tx)
 }
 
 // New returns the catalog kept in db.

@@ -84,6 +84,9 @@ func (c *Catalog) renamePart(ctx context.Context, blueprint, by string, r renami
 		if err := c.rederive(ctx, tx, r.m, blueprint, nil, BlueprintWrite{By: by}); err != nil {
 			return err
 		}
+		if err := c.guarded(ctx, tx); err != nil {
+			return err
+		}
 		out.Blueprint, err = readBlueprint(ctx, tx, blueprint, "")
 		return err
 	})

@@ -296,7 +296,7 @@ func (s *Service) owned(ctx context.Context, blueprint, id string) (auth.Object,
 	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Unprocessable) {
 		return o, nil
 	}
-	o.Teams = e.Team
+	o.Teams, o.Properties = e.Team, e.Properties
 	return o, err
 }
 
