@@ -45,4 +45,3 @@ func shapeOf(b catalog.Blueprint) policy.Shape {
 	}
 	return s
 }
-

@@ -39,7 +39,9 @@ type Catalog struct {
 
 // GuardBlueprints has guard asked in each transaction that changed blueprints:
 // its error takes the change back. It is told before anything is changed.
-func (c *Catalog) GuardBlueprints(guard func(ctx context.Context, tx *store.Tx) error) { c.guard = guard }
+func (c *Catalog) GuardBlueprints(guard func(ctx context.Context, tx *store.Tx) error) {
+	c.guard = guard
+}
 
 func (c *Catalog) guarded(ctx context.Context, tx *store.Tx) error {
 	if c.guard == nil {
