@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"sphera/internal/audit/sink"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
@@ -30,6 +32,9 @@ type config struct {
 	databaseURLFile string
 	secretKey       string
 	secretKeyFile   string
+	auditKey        string
+	auditKeyFile    string
+	auditSinks      []string
 	logLevel        string
 	workers         int
 	lease           time.Duration
@@ -58,6 +63,9 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.databaseURLFile, "database-url-file", "", "file that holds the database URL, so that its password stands in no command line")
 	f.StringVar(&c.secretKey, "secret-key", "", "key that stored secrets are sealed with, base64 of 32 bytes (default: secret.key in the data folder, made at the first start)")
 	f.StringVar(&c.secretKeyFile, "secret-key-file", "", "file that holds the key, so that it stands in no command line")
+	f.StringVar(&c.auditKey, "audit-key", "", "key that signs checkpoints of the audit log, base64 of 32 bytes (default: audit.key in the data folder, made at the first start)")
+	f.StringVar(&c.auditKeyFile, "audit-key-file", "", "file that holds the key, so that it stands in no command line")
+	f.StringArrayVar(&c.auditSinks, "audit-sink", nil, "where the audit log goes, too: file:/path, syslog:/dev/log, syslog+tcp://host:port, syslog+udp://host:port or https://host/path; ?format=ocsf, ?required=true, ?token-file=/path (repeatable)")
 	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.IntVar(&c.workers, "workers", 16, "runs worked on at the same time")
 	f.DurationVar(&c.lease, "lease", 6*time.Second, "how long a replica may be silent before others take over its runs and services")
@@ -173,6 +181,16 @@ func (c *config) complete(env func(string) string) error {
 		}
 		c.secretKey = string(raw)
 	}
+	if c.auditKeyFile != "" {
+		if c.auditKey != "" {
+			return usage("--audit-key and --audit-key-file exclude each other")
+		}
+		raw, err := os.ReadFile(c.auditKeyFile)
+		if err != nil {
+			return usage("read the audit key: %v", err)
+		}
+		c.auditKey = string(raw)
+	}
 	if c.databaseURLFile != "" {
 		if c.databaseURL != "" {
 			return usage("--database-url and --database-url-file exclude each other")
@@ -209,6 +227,19 @@ func (c *config) database() string {
 		return c.databaseURL
 	}
 	return filepath.Join(c.dataDir, "sphera.db")
+}
+
+// sinks reads where the audit log goes.
+func (c *config) sinks() ([]sink.Spec, error) {
+	out := make([]sink.Spec, 0, len(c.auditSinks))
+	for _, text := range c.auditSinks {
+		s, err := sink.Parse(text)
+		if err != nil {
+			return nil, usage("--audit-sink: %v", err)
+		}
+		out = append(out, s)
+	}
+	return out, nil
 }
 
 func (c *config) proxies() ([]netip.Prefix, error) {

@@ -177,6 +177,8 @@ func (a *app) listen(ctx context.Context, c *config, p *parts, front *door, with
 	group.Go(func() error { return p.policies.Run(working) })
 	group.Go(func() error { return p.hooks.Work(working) })
 	group.Go(func() error { return p.changes.Work(working) })
+	group.Go(func() error { return p.sealer.Work(working) })
+	group.Go(func() error { return p.sinks.Work(working) })
 	group.Go(func() error { return p.flags.Work(working) })
 	group.Go(func() error { return p.automation.Work(working) })
 	group.Go(func() error { return p.signin.Run(working) })

@@ -15,6 +15,8 @@ import (
 	"sphera/action"
 	"sphera/internal/api"
 	"sphera/internal/audit"
+	"sphera/internal/audit/seal"
+	"sphera/internal/audit/sink"
 	"sphera/internal/auth"
 	"sphera/internal/automation"
 	"sphera/internal/catalog"
@@ -59,6 +61,9 @@ type parts struct {
 	db         *store.DB
 	metrics    *prometheus.Registry
 	audit      *audit.Log
+	auditKey   *seal.Key
+	sealer     *seal.Sealer
+	sinks      *sink.Sinks
 	auth       *auth.Service
 	policies   *policy.Policies
 	catalog    *catalog.Catalog
@@ -123,6 +128,9 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 	p.audit = audit.New(p.now).Withhold(func(verb, field string) {
 		p.log.Error("an audit event has what is not listed; it was left out", "verb", verb, "field", field)
 	})
+	if err := p.sealing(c, instance); err != nil {
+		return err
+	}
 	p.auth = auth.New(p.db, p.audit, p.now)
 	p.catalog = catalog.New(p.db, p.audit, p.now)
 	p.policies = p.openPolicies()
@@ -191,6 +199,24 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 		}
 	}
 	return nil
+}
+
+// sealing puts together what chains the audit log and brings it outside.
+func (p *parts) sealing(c *config, host string) error {
+	var err error
+	if p.auditKey, err = seal.OpenKey(c.dataDir, c.auditKey); err != nil {
+		return err
+	}
+	specs, err := c.sinks()
+	if err != nil {
+		return err
+	}
+	instance := host + "-" + uuid.NewString()
+	p.sealer = seal.New(p.db, p.auditKey, p.log, p.now, instance)
+	p.sinks, err = sink.New(sink.Deps{
+		DB: p.db, Key: p.auditKey, Client: outgoing.New(c.allowPrivate), Log: p.log, Now: p.now, Instance: instance, Host: host,
+	}, specs)
+	return err
 }
 
 // tidyEvery is how often repositories are tidied and healed.
@@ -269,6 +295,7 @@ func (p *parts) address() string {
 // serve makes the API; demo lists the users of the demo, nil outside of it.
 func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*api.API, error) {
 	return api.New(api.Deps{
+		Sinks: p.sinks, AuditKey: p.auditKey,
 		DB: p.db, Audit: p.audit, Auth: p.auth, Runs: p.runs, Forge: p.forge, Catalog: p.catalog, Sources: p.sources, Runtime: p.runtime,
 		Migrations: p.migrations,
 		Contracts:  p.contracts, Insights: p.insights, Views: p.views, Policies: p.policies,

@@ -257,6 +257,9 @@ func (a *API) applyPlan(ctx context.Context, in *applyInput) (*runAnswer, error)
 	if err := a.mayAct(ctx, "action.run", plan.Action, plan.Entity); err != nil {
 		return nil, err
 	}
+	if err := a.runOnProduction(ctx, "action.run", plan.ID, plan.Input); err != nil {
+		return nil, err
+	}
 	r, err := a.runs.Apply(ctx, who(ctx).Actor(), plan.ID)
 	return &runAnswer{Run: r}, err
 }
@@ -274,6 +277,9 @@ func (a *API) runData(ctx context.Context, in *applyInput) (*runAnswer, error) {
 		return nil, fault.Field("planId", "is missing", "the id of a plan: this action shows what it would do first")
 	}
 	if err := a.mayAct(ctx, "action.run", in.Action, in.Body.Entity); err != nil {
+		return nil, err
+	}
+	if err := a.runOnProduction(ctx, "action.run", in.Action, in.Body.Properties); err != nil {
 		return nil, err
 	}
 	p := who(ctx)

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"sphera/internal/audit"
+	"sphera/internal/audit/seal"
+	"sphera/internal/audit/sink"
 	"sphera/internal/auth"
 	"sphera/internal/automation"
 	"sphera/internal/catalog"
@@ -72,6 +74,9 @@ type Deps struct {
 	FlagUsage *usage.Store
 	// SignIn knows the OpenID providers and the CI systems that are trusted.
 	SignIn *oidc.Service
+	// Sinks take the audit log outside, AuditKey signs its checkpoints.
+	Sinks    *sink.Sinks
+	AuditKey *seal.Key
 	// PublicURL is where people and programs reach the portal.
 	PublicURL func() string
 	Log       *slog.Logger
@@ -122,6 +127,10 @@ type API struct {
 	now        func() time.Time
 	o          Options
 
+	sinks     *sink.Sinks
+	auditKey  *seal.Key
+	exporters exporters
+
 	mux     *table
 	huma    huma.API
 	spec    []byte
@@ -145,6 +154,8 @@ func New(d Deps, o Options) (*API, error) {
 	a := &API{
 		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, sources: d.Sources, runtime: d.Runtime, automation: d.Automation, signin: d.SignIn,
 		contracts: d.Contracts, insights: d.Insights, views: d.Views, policies: d.Policies, flags: d.Flags, flagKeys: d.FlagKeys, flagUses: d.FlagUsage, log: d.Log, now: d.Now, o: o,
+		contracts: d.Contracts, insights: d.Insights, views: d.Views, flags: d.Flags, flagKeys: d.FlagKeys, flagUses: d.FlagUsage, log: d.Log, now: d.Now, o: o,
+		sinks: d.Sinks, auditKey: d.AuditKey,
 	}
 	a.port = portapi.New(portapi.Deps{
 		DB: d.DB, Audit: d.Audit, Auth: d.Auth, Catalog: d.Catalog, Sources: d.Sources, Migrations: d.Migrations, Log: d.Log, Now: d.Now, Version: o.Version,

@@ -18,6 +18,8 @@ import (
 
 	"sphera/action"
 	"sphera/internal/audit"
+	"sphera/internal/audit/seal"
+	"sphera/internal/audit/sink"
 	"sphera/internal/auth"
 	"sphera/internal/automation"
 	"sphera/internal/catalog"
@@ -98,6 +100,7 @@ func start(t *testing.T, db *store.DB, o Options, providers ...oidc.Config) *har
 		Log: log, Now: time.Now, Metrics: prometheus.NewRegistry(), PublicURL: func() string { return "http://portal.example" },
 	}
 	d.FlagKeys, d.FlagUsage = key.New(db, events, time.Now), usage.Open(db, time.Now, "test")
+	d.AuditKey, d.Sinks = auditParts(t, db, log)
 	sealer, err := secret.OpenSealer(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -166,9 +169,25 @@ func start(t *testing.T, db *store.DB, o Options, providers ...oidc.Config) *har
 	return h
 }
 
+// auditParts are the key and the sinks of a log without sinks.
+func auditParts(t *testing.T, db *store.DB, log *slog.Logger) (*seal.Key, *sink.Sinks) {
+	t.Helper()
+	k, err := seal.OpenKey(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sink.New(sink.Deps{DB: db, Key: k, Client: outgoing.New(true), Log: log, Now: time.Now, Instance: "test"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k, s
+}
+
 type waitInput struct {
 	Lines int    `json:"lines" title:"Lines" default:"1" minimum:"0" maximum:"100"`
 	Note  string `json:"note" title:"Note" optional:"true"`
+	// Environment is where it waits.
+	Environment string `json:"environment" title:"Environment" optional:"true"`
 }
 
 // waitHere is an action with one step that writes lines, each after the gate

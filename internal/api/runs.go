@@ -136,6 +136,9 @@ func (a *API) cancelRun(ctx context.Context, in *idPath) (*runAnswer, error) {
 }
 
 func (a *API) retryRun(ctx context.Context, in *idPath) (*runAnswer, error) {
+	if err := a.knownRunOnProduction(ctx, "run.retry", in.ID); err != nil {
+		return nil, err
+	}
 	r, err := a.runs.Retry(ctx, who(ctx).Actor(), in.ID)
 	return &runAnswer{Run: r}, err
 }
@@ -149,6 +152,9 @@ type decisionInput struct {
 }
 
 func (a *API) decideRun(ctx context.Context, in *decisionInput) (*runAnswer, error) {
+	if err := a.knownRunOnProduction(ctx, "run.approve", in.ID); err != nil {
+		return nil, err
+	}
 	r, err := a.runs.Decide(ctx, who(ctx).Actor(), in.ID, in.Body.Approve, in.Body.Comment)
 	return &runAnswer{Run: r}, err
 }
@@ -166,6 +172,9 @@ type undoInput struct {
 }
 
 func (a *API) undoRun(ctx context.Context, in *undoInput) (*runAnswer, error) {
+	if err := a.knownRunOnProduction(ctx, "run.undo", in.ID); err != nil {
+		return nil, err
+	}
 	r, err := a.runs.Undo(ctx, who(ctx).Actor(), in.ID, in.Body.Digest)
 	return &runAnswer{Run: r}, err
 }

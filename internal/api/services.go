@@ -150,28 +150,6 @@ func (a *API) firstAnswer(ctx context.Context, _ *struct{}) (*summaryAnswer, err
 	return &summaryAnswer{Summary: s}, err
 }
 
-type auditInput struct {
-	PageInput
-	Object string `query:"object" maxLength:"700" doc:"e.g. Component/checkout"`
-	Actor  string `query:"actor" maxLength:"100"`
-	Verb   string `query:"verb" maxLength:"100" doc:"A verb, or its beginning: auth."`
-	Run    string `query:"run" maxLength:"100"`
-}
-
-type auditAnswer struct {
-	Answer
-	Events []audit.Event `json:"events"`
-	Next   string        `json:"next,omitempty"`
-}
-
-func (a *API) auditEvents(ctx context.Context, in *auditInput) (*auditAnswer, error) {
-	events, next, err := a.audit.List(ctx, a.db, audit.Filter{
-		Object: in.Object, Actor: in.Actor, Verb: in.Verb, RunID: in.Run, From: in.From, Limit: in.limit(100, 500),
-	})
-	a.nameActors(ctx, events)
-	return &auditAnswer{Events: events, Next: next}, err
-}
-
 // nameActors gives events that know only the id of who acted the name too.
 func (a *API) nameActors(ctx context.Context, events []audit.Event) {
 	name := a.names(ctx)
@@ -196,12 +174,4 @@ func (a *API) names(ctx context.Context) func(id string) string {
 		}
 		return known[id]
 	}
-}
-
-// auditObject is what the list is about: of one object everybody may read it.
-func (a *API) auditObject(r *http.Request) (auth.Object, error) {
-	if object := r.URL.Query().Get("object"); object != "" {
-		return auth.Object{ID: object}, nil
-	}
-	return auth.Object{ID: r.URL.Query().Get("run")}, nil
 }

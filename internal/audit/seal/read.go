@@ -42,6 +42,15 @@ func Checkpoints(ctx context.Context, db *store.DB, after int64, limit int) ([]C
 	return checkpoints(ctx, db.Read(), "WHERE position > $1 ORDER BY position LIMIT $2", after, limit)
 }
 
+// CheckpointBefore returns the last checkpoint that is not after a position.
+func CheckpointBefore(ctx context.Context, db *store.DB, position int64) (Checkpoint, bool, error) {
+	list, err := checkpoints(ctx, db.Read(), "WHERE position <= $1 ORDER BY position DESC LIMIT 1", position)
+	if err != nil || len(list) == 0 {
+		return Checkpoint{}, false, err
+	}
+	return list[0], true, nil
+}
+
 // PositionAt is the position before the first entry of an event at or after a
 // time: where reading begins for those who want everything since then.
 func PositionAt(ctx context.Context, db *store.DB, since time.Time) (int64, error) {
@@ -54,8 +63,8 @@ func PositionAt(ctx context.Context, db *store.DB, since time.Time) (int64, erro
 	return position - 1, nil
 }
 
-// Status is what is known about the chain without reading it.
-type Status struct {
+// Chain is what is known about the chain without reading it.
+type Chain struct {
 	Log      string    `json:"log,omitempty" doc:"Id of the log"`
 	Position int64     `json:"position" doc:"How many events are sealed"`
 	Hash     Hash      `json:"hash"`
@@ -66,8 +75,8 @@ type Status struct {
 }
 
 // Look returns the state of the chain.
-func Look(ctx context.Context, db *store.DB) (Status, error) {
-	var s Status
+func Look(ctx context.Context, db *store.DB) (Chain, error) {
+	var s Chain
 	var at int64
 	h, err := readHead(ctx, db.Read())
 	if err != nil {

@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"sphera/internal/fault"
@@ -21,6 +22,11 @@ func (s *Sinks) Confirm(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Required reports whether a sink is.
+func (s *Sinks) Required() bool {
+	return slices.ContainsFunc(s.specs, func(spec Spec) bool { return spec.Required })
 }
 
 func (s *Sinks) confirm(ctx context.Context, spec Spec) error {

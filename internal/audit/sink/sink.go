@@ -269,8 +269,8 @@ func (s *Sinks) failed(ctx context.Context, spec Spec, cause error) {
 	}
 }
 
-// Status is a sink as it is shown.
-type Status struct {
+// Standing is a sink as it is shown.
+type Standing struct {
 	Name     string `json:"name"`
 	Kind     string `json:"kind"`
 	Format   string `json:"format"`
@@ -283,10 +283,10 @@ type Status struct {
 }
 
 // List tells how each sink stands.
-func (s *Sinks) List(ctx context.Context) ([]Status, error) {
-	out := make([]Status, 0, len(s.specs))
+func (s *Sinks) List(ctx context.Context) ([]Standing, error) {
+	out := make([]Standing, 0, len(s.specs))
 	for _, spec := range s.specs {
-		one := Status{Name: spec.Name, Kind: spec.Kind, Format: spec.Format, Required: spec.Required}
+		one := Standing{Name: spec.Name, Kind: spec.Kind, Format: spec.Format, Required: spec.Required}
 		var since, at int64
 		err := s.db.Read().QueryRowContext(ctx, "SELECT position, error, failing_since, updated_at FROM audit_sinks WHERE name = $1", spec.Name).
 			Scan(&one.Position, &one.Error, &since, &at)

@@ -101,7 +101,7 @@ func (w *world) run(s *Sinks) (stop func()) {
 }
 
 // until waits for a sink to stand as ok says.
-func (w *world) until(s *Sinks, what string, ok func(Status) bool) {
+func (w *world) until(s *Sinks, what string, ok func(Standing) bool) {
 	w.t.Helper()
 	notes, stop := w.db.Subscribe(Topic)
 	defer stop()
@@ -137,9 +137,9 @@ func TestS57_FileSink(t *testing.T) {
 		s := w.sinks("file:" + path)
 		w.add(3)
 		stop := w.run(s)
-		w.until(s, "three", func(at Status) bool { return at.Position == 3 })
+		w.until(s, "three", func(at Standing) bool { return at.Position == 3 })
 		w.add(450)
-		w.until(s, "all", func(at Status) bool { return at.Position == 453 })
+		w.until(s, "all", func(at Standing) bool { return at.Position == 453 })
 		stop()
 		info, err := os.Stat(path)
 		if err != nil || info.Mode().Perm() != 0o600 {
@@ -285,11 +285,11 @@ func TestS59_RequiredSink(t *testing.T) {
 		if !ok || f.Code != fault.Forbidden || f.Rule != "audit-sink-required" || !strings.Contains(f.Reason, "did not take it within") {
 			t.Fatalf("while the sink fails: %v", err)
 		}
-		w.until(s, "the failure is shown", func(at Status) bool { return at.Error != "" && !at.FailingSince.IsZero() })
+		w.until(s, "the failure is shown", func(at Standing) bool { return at.Error != "" && !at.FailingSince.IsZero() })
 		mu.Lock()
 		broken = false
 		mu.Unlock()
-		w.until(s, "the sink works again", func(at Status) bool { return at.Error == "" && at.Position == 1 })
+		w.until(s, "the sink works again", func(at Standing) bool { return at.Error == "" && at.Position == 1 })
 		if err := s.Confirm(t.Context()); err != nil {
 			t.Fatalf("when the sink works: %v", err)
 		}
