@@ -79,8 +79,8 @@ func (a *API) auditObject(r *http.Request) (auth.Object, error) {
 
 type chainAnswer struct {
 	Answer
-	Chain     seal.Chain   `json:"chain"`
-	PublicKey string        `json:"publicKey" doc:"Verifies checkpoints and what sinks are sent; Ed25519, base64"`
+	Chain     seal.Chain      `json:"chain"`
+	PublicKey string          `json:"publicKey" doc:"Verifies checkpoints and what sinks are sent; Ed25519, base64"`
 	Sinks     []sink.Standing `json:"sinks"`
 }
 

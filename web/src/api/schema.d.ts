@@ -466,6 +466,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audit/chain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get audit chain */
+        get: operations["getAuditChain"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Export audit
+         * @description Sealed events in the order of the chain, one JSON object a line, each with its position. Ask again from the last line that arrived whole: every event comes at least once. X-Next-Position is where the answer ends.
+         */
+        post: operations["exportAudit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/auth/access_token": {
         parameters: {
             query?: never;
@@ -477,23 +514,6 @@ export interface paths {
         put?: never;
         /** Create access token */
         post: operations["createAccessToken"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/auth/again": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Sign in again */
-        post: operations["signInAgain"];
         delete?: never;
         options?: never;
         head?: never;
@@ -534,43 +554,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/auth/oidc/{provider}/callback": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * End login
-         * @description Where an OpenID provider sends the browser back to: signs in and goes to the page that was asked for.
-         */
-        get: operations["endLogin"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/auth/oidc/{provider}/start": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Start login */
-        post: operations["startLogin"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/auth/permissions": {
         parameters: {
             query?: never;
@@ -582,26 +565,6 @@ export interface paths {
         get: operations["listPermissions"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/auth/token-exchange": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Exchange token
-         * @description A CI job's token for a short-lived one of a service account (RFC 8693); the request is a form with grant_type, subject_token, subject_token_type, and optionally scope and service_account.
-         */
-        post: operations["exchangeToken"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1090,6 +1053,23 @@ export interface paths {
         };
         /** Get provenance */
         get: operations["getProvenance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/entities/{id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get timeline */
+        get: operations["getTimeline"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2615,94 +2595,6 @@ export interface paths {
         patch: operations["patchWidget"];
         trace?: never;
     };
-    "/v1/people": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List people */
-        get: operations["listPeople"];
-        put?: never;
-        /** Create person */
-        post: operations["createPerson"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/people/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get person */
-        get: operations["getPerson"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /** Change person */
-        patch: operations["changePerson"];
-        trace?: never;
-    };
-    "/v1/people/{id}/identities": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Link identity */
-        post: operations["linkIdentity"];
-        /** Unlink identity */
-        delete: operations["unlinkIdentity"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/people/{id}/sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** End persons sessions */
-        delete: operations["endPersonsSessions"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/people/{id}/sessions/{session}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** End persons session */
-        delete: operations["endPersonsSession"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/plans/{id}": {
         parameters: {
             query?: never;
@@ -3237,77 +3129,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/service-accounts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List service accounts */
-        get: operations["listServiceAccounts"];
-        put?: never;
-        /** Create service account */
-        post: operations["createServiceAccount"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/service-accounts/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Delete service account */
-        delete: operations["deleteServiceAccount"];
-        options?: never;
-        head?: never;
-        /** Change service account */
-        patch: operations["changeServiceAccount"];
-        trace?: never;
-    };
-    "/v1/service-accounts/{id}/tokens": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List service tokens */
-        get: operations["listServiceTokens"];
-        put?: never;
-        /** Create service token */
-        post: operations["createServiceToken"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/service-accounts/{id}/tokens/{token}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Delete service token */
-        delete: operations["deleteServiceToken"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/services/{name}/checks": {
         parameters: {
             query?: never;
@@ -3739,42 +3560,6 @@ export interface paths {
         post?: never;
         /** Delete token */
         delete: operations["deleteToken"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/trust-rules": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List trust rules */
-        get: operations["listTrustRules"];
-        put?: never;
-        /** Create trust rule */
-        post: operations["createTrustRule"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/trust-rules/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /** Put trust rule */
-        put: operations["putTrustRule"];
-        post?: never;
-        /** Delete trust rule */
-        delete: operations["deleteTrustRule"];
         options?: never;
         head?: never;
         patch?: never;
@@ -4215,9 +4000,6 @@ export interface components {
             roles: string[];
             teams: string[];
         };
-        AgainInput: {
-            password: string;
-        };
         AggregateAnswer: {
             /** @description Always true */
             ok: boolean;
@@ -4321,6 +4103,7 @@ export interface components {
         };
         AuditAnswer: {
             events: components["schemas"]["Event"][];
+            /** @description Cursor of the next page; a page can be short and have one */
             next?: string;
             /** @description Always true */
             ok: boolean;
@@ -4628,6 +4411,33 @@ export interface components {
             title: string;
             verb: string;
         };
+        Chain: {
+            /** @description The last signed checkpoint */
+            checkpoint?: components["schemas"]["Checkpoint"];
+            hash: string;
+            /** @description Id of the log */
+            log?: string;
+            /**
+             * Format: int64
+             * @description How many events are sealed
+             */
+            position: number;
+            /** Format: date-time */
+            sealedAt: string;
+            /**
+             * Format: int64
+             * @description Events that are not sealed yet
+             */
+            waiting: number;
+        };
+        ChainAnswer: {
+            chain: components["schemas"]["Chain"];
+            /** @description Always true */
+            ok: boolean;
+            /** @description Verifies checkpoints and what sinks are sent; Ed25519, base64 */
+            publicKey: string;
+            sinks: components["schemas"]["Standing"][];
+        };
         Change: {
             after: unknown;
             before: unknown;
@@ -4651,22 +4461,6 @@ export interface components {
             url?: string;
             verb: string;
         };
-        ChangePerson: {
-            contractor?: boolean;
-            name?: string;
-            password?: string;
-            roles?: string[];
-            /** @enum {string} */
-            status?: "active" | "suspended";
-            teams?: string[];
-        };
-        ChangeServiceAccount: {
-            description?: string;
-            enabled?: boolean;
-            /** @description Id of the user who answers for it */
-            owner?: string;
-            roles?: string[];
-        };
         ChangelogDestination: {
             agent?: boolean;
             type: string;
@@ -4689,6 +4483,16 @@ export interface components {
             ok: boolean;
             title: string;
             url?: string;
+        };
+        Checkpoint: {
+            /** Format: date-time */
+            at: string;
+            hash: string;
+            log: string;
+            /** Format: int64 */
+            position: number;
+            publicKey: string;
+            signature: string;
         };
         ChecksAnswer: {
             checks: components["schemas"]["Check"][];
@@ -5659,14 +5463,6 @@ export interface components {
             /** @description Always true */
             ok: boolean;
         };
-        Identity: {
-            /** Format: date-time */
-            createdAt: string;
-            issuer: string;
-            /** Format: date-time */
-            seenAt?: string;
-            subject: string;
-        };
         ImpactAnswer: {
             complete: boolean;
             counts: components["schemas"]["ImpactCount"][];
@@ -5881,10 +5677,6 @@ export interface components {
             reason: string;
             value: unknown;
         };
-        LinkIdentity: {
-            issuer: string;
-            subject: string;
-        };
         LogLine: {
             /** Format: date-time */
             at: string;
@@ -5896,12 +5688,6 @@ export interface components {
         LoginInput: {
             email: string;
             password: string;
-        };
-        LogoutAnswer: {
-            /** @description Always true */
-            ok: boolean;
-            /** @description Where to send the browser so that it signs out at the provider, too */
-            url?: string;
         };
         LogsAnswer: {
             lines: components["schemas"]["LogLine"][];
@@ -6072,15 +5858,6 @@ export interface components {
             /** @description Client keys: pages that may use it, e.g. https://shop.example.com; * for all */
             origins?: string[];
         };
-        NewPerson: {
-            contractor?: boolean;
-            email: string;
-            name: string;
-            /** @description Absent for people who sign in at a provider */
-            password?: string;
-            roles: string[];
-            teams?: string[];
-        };
         NewPullRequest: {
             /** @description The branch to merge into; the default branch when absent */
             base?: string;
@@ -6111,30 +5888,6 @@ export interface components {
             /** Format: int64 */
             version?: number;
         };
-        NewServiceAccount: {
-            description?: string;
-            name: string;
-            /** @description None that you do not have */
-            roles: string[];
-            team: string;
-        };
-        NewServiceToken: {
-            /**
-             * Format: int64
-             * @description Ends after so many days; 90 when absent
-             */
-            expiresInDays?: number;
-            name: string;
-            /** @description read, write, a family like catalog, a verb like catalog.write, blueprint:NAME or environment:NAME; all when absent */
-            scopes?: string[];
-        };
-        NewServiceTokenAnswer: {
-            /** @description Always true */
-            ok: boolean;
-            token: components["schemas"]["ServiceToken"];
-            /** @description The token itself; it is shown only here */
-            value: string;
-        };
         NewStatus: {
             context: string;
             description?: string;
@@ -6149,8 +5902,6 @@ export interface components {
              */
             expiresInDays?: number;
             name: string;
-            /** @description read, write, a family like catalog, a verb like catalog.write, blueprint:NAME or environment:NAME; all when absent */
-            scopes?: string[];
         };
         NewTokenAnswer: {
             /** @description Always true */
@@ -6295,12 +6046,6 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        PeopleAnswer: {
-            next?: string;
-            /** @description Always true */
-            ok: boolean;
-            people: components["schemas"]["User"][];
-        };
         PermissionBlock: {
             ownedByTeam: boolean;
             policy?: unknown;
@@ -6317,37 +6062,6 @@ export interface components {
             email: string;
             id: string;
             name: string;
-        };
-        PersonAccount: {
-            contractor?: boolean;
-            /** Format: date-time */
-            createdAt: string;
-            email: string;
-            hasPassword: boolean;
-            id: string;
-            identities?: components["schemas"]["Identity"][];
-            name: string;
-            roles: string[];
-            sessions?: components["schemas"]["PersonSession"][];
-            status: string;
-            teams: string[];
-        };
-        PersonAnswer: {
-            /** @description Always true */
-            ok: boolean;
-            person: components["schemas"]["PersonAccount"];
-        };
-        PersonSession: {
-            /** Format: date-time */
-            createdAt: string;
-            /** Format: date-time */
-            expiresAt: string;
-            id: string;
-            ip: string;
-            issuer?: string;
-            /** Format: date-time */
-            seenAt: string;
-            userAgent: string;
         };
         Plan: {
             approvals: components["schemas"]["Approval"][];
@@ -6828,49 +6542,6 @@ export interface components {
             ok: boolean;
             result: components["schemas"]["Series"];
         };
-        ServiceAccount: {
-            /** Format: date-time */
-            createdAt: string;
-            createdBy: string;
-            description: string;
-            enabled: boolean;
-            id: string;
-            name: string;
-            owner: string;
-            ownerName: string;
-            roles: string[];
-            team: string;
-        };
-        ServiceAccountAnswer: {
-            /** @description Always true */
-            ok: boolean;
-            serviceAccount: components["schemas"]["ServiceAccount"];
-        };
-        ServiceAccountsAnswer: {
-            /** @description Always true */
-            ok: boolean;
-            serviceAccounts: components["schemas"]["ServiceAccount"][];
-        };
-        ServiceToken: {
-            /** Format: date-time */
-            createdAt: string;
-            createdBy: string;
-            /** Format: date-time */
-            expiresAt: string;
-            hint: string;
-            id: string;
-            kind: string;
-            name: string;
-            origin?: string;
-            scopes?: string[];
-            /** Format: date-time */
-            usedAt?: string;
-        };
-        ServiceTokensAnswer: {
-            /** @description Always true */
-            ok: boolean;
-            tokens: components["schemas"]["ServiceToken"][];
-        };
         Session: {
             /** Format: date-time */
             createdAt: string;
@@ -6929,10 +6600,6 @@ export interface components {
             title?: string;
             type?: string;
         };
-        SignInProvider: {
-            id: string;
-            title: string;
-        };
         SigningKeyAnswer: {
             /** @description Always true */
             ok: boolean;
@@ -6971,19 +6638,18 @@ export interface components {
             ok: boolean;
             sources: components["schemas"]["Source"][];
         };
-        StartAnswer: {
-            /** @description Always true */
-            ok: boolean;
-            /** @description Where to send the browser */
-            url: string;
-        };
-        StartLogin: {
-            /** @description Make the person prove itself anew */
-            again?: boolean;
-            /** @description Page to go to afterwards */
-            returnTo?: string;
-            /** @description Do not ask the person: works while they are signed in at the provider */
-            silent?: boolean;
+        Standing: {
+            error?: string;
+            /** Format: date-time */
+            failingSince?: string;
+            format: string;
+            kind: string;
+            name: string;
+            /** Format: int64 */
+            position: number;
+            required: boolean;
+            /** Format: date-time */
+            updatedAt?: string;
         };
         Stats: {
             /** Format: int64 */
@@ -6998,9 +6664,6 @@ export interface components {
             demoUsers?: components["schemas"]["DemoUser"][];
             /** @description Always true */
             ok: boolean;
-            /** @description Whether people may sign in by password */
-            passwords: boolean;
-            providers: components["schemas"]["SignInProvider"][];
             setupNeeded: boolean;
             version: string;
         };
@@ -7189,6 +6852,37 @@ export interface components {
             preset: string;
             timeZone?: string;
         };
+        TimelineAnswer: {
+            /** @description Refusals are among the entries */
+            denied: boolean;
+            /** @description What changed, newest first */
+            entries: components["schemas"]["TimelineEntry"][];
+            /** @description Cursor of the next page; a page can be short and have one */
+            next?: string;
+            /** @description Always true */
+            ok: boolean;
+        };
+        TimelineEntry: {
+            actor: string;
+            actorName: string;
+            address?: string;
+            /** Format: date-time */
+            at: string;
+            detail: unknown;
+            entity?: string;
+            /** @description catalog, run, deploy, pull, flag, approval, secret, denied or other */
+            kind: string;
+            object: string;
+            onBehalfOf?: string;
+            outcome: string;
+            requestId?: string;
+            rule?: string;
+            runId?: string;
+            /** Format: int64 */
+            seq: number;
+            verb: string;
+            via?: string;
+        };
         Token: {
             /** Format: date-time */
             createdAt: string;
@@ -7223,55 +6917,6 @@ export interface components {
             /** @description Always true */
             ok: boolean;
             result: components["schemas"]["WebhookResult"];
-        };
-        TrustAnswer: {
-            /** @description Always true */
-            ok: boolean;
-            rule: components["schemas"]["TrustRule"];
-        };
-        TrustCondition: {
-            claim: string;
-            value: string;
-        };
-        TrustInput: {
-            audience: string;
-            /** @description All must hold; * stands for anything but a slash, ** for anything */
-            conditions: components["schemas"]["TrustCondition"][];
-            enabled: boolean;
-            issuer: string;
-            name: string;
-            scopes?: string[];
-            /** @description Id of the service account */
-            service: string;
-            /**
-             * Format: int64
-             * @description 900 when absent
-             */
-            ttlSeconds?: number;
-        };
-        TrustRule: {
-            audience: string;
-            conditions: components["schemas"]["TrustCondition"][];
-            /** Format: date-time */
-            createdAt: string;
-            createdBy: string;
-            enabled: boolean;
-            id: string;
-            issuer: string;
-            name: string;
-            scopes: string[];
-            service: string;
-            serviceName: string;
-            team: string;
-            /** Format: int64 */
-            ttlSeconds: number;
-            /** Format: date-time */
-            usedAt?: string;
-        };
-        TrustRulesAnswer: {
-            /** @description Always true */
-            ok: boolean;
-            rules: components["schemas"]["TrustRule"][];
         };
         TryWebhookInput: {
             body: unknown;
@@ -8684,6 +8329,18 @@ export interface operations {
                 /** @description A verb, or its beginning: auth. */
                 verb?: string;
                 run?: string;
+                /** @description Looked for in who, what, the object, the rule and the detail */
+                q?: string;
+                /** @description One or more, comma-separated */
+                outcome?: ("success" | "denied" | "failure")[];
+                /** @description Network address of the request */
+                address?: string;
+                /** @description Whose timeline, e.g. Component/checkout */
+                entity?: string;
+                /** @description RFC 3339 */
+                since?: string;
+                /** @description RFC 3339 */
+                until?: string;
             };
             header?: never;
             path?: never;
@@ -8753,6 +8410,73 @@ export interface operations {
             };
         };
     };
+    getAuditChain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChainAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    exportAudit: {
+        parameters: {
+            query?: {
+                /** @description jsonl (default; verifiable) or ocsf */
+                format?: string;
+                /** @description Position of the last line that you have; 0 for the beginning */
+                from?: string;
+                /** @description Lines, up to 100000; 10000 when absent */
+                limit?: string;
+                /** @description RFC 3339, instead of from */
+                since?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     createAccessToken: {
         parameters: {
             query?: never;
@@ -8773,39 +8497,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AccessTokenAnswer"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    signInAgain: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AgainInput"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UserAnswer"];
                 };
             };
             /** @description Failure */
@@ -8867,79 +8558,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LogoutAnswer"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    endLogin: {
-        parameters: {
-            query?: {
-                code?: string;
-                error?: string;
-                /** @description Checked when it is there (RFC 9207) */
-                iss?: string;
-                state?: string;
-            };
-            header?: never;
-            path: {
-                provider: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    startLogin: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                provider: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["StartLogin"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["StartAnswer"];
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Failure */
@@ -8971,35 +8590,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PermissionsAnswer"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    exchangeToken: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": string;
                 };
             };
             /** @description Failure */
@@ -10309,6 +9899,50 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProvenanceAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getTimeline: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before */
+                from?: string;
+                /** @description Entries per page */
+                limit?: number;
+                /** @description One or more, comma-separated; all when absent */
+                kind?: ("catalog" | "run" | "deploy" | "pull" | "flag" | "approval" | "secret" | "denied")[];
+                actor?: string;
+                /** @description RFC 3339 */
+                since?: string;
+                /** @description RFC 3339 */
+                until?: string;
+            };
+            header?: never;
+            path: {
+                bp: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimelineAnswer"];
                 };
             };
             /** @description Failure */
@@ -14253,272 +13887,6 @@ export interface operations {
             };
         };
     };
-    listPeople: {
-        parameters: {
-            query?: {
-                /** @description The next of the page before */
-                from?: string;
-                /** @description Entries per page */
-                limit?: number;
-                /** @description Text in the name or the address */
-                q?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PeopleAnswer"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    createPerson: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewPerson"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PersonAnswer"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    getPerson: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PersonAnswer"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    changePerson: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ChangePerson"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PersonAnswer"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    linkIdentity: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["LinkIdentity"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PersonAnswer"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    unlinkIdentity: {
-        parameters: {
-            query: {
-                issuer: string;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Done"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    endPersonsSessions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Done"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    endPersonsSession: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-                session: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Done"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
     getPlan: {
         parameters: {
             query?: never;
@@ -15703,232 +15071,6 @@ export interface operations {
             };
         };
     };
-    listServiceAccounts: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ServiceAccountsAnswer"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    createServiceAccount: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewServiceAccount"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ServiceAccountAnswer"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    deleteServiceAccount: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Done"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    changeServiceAccount: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ChangeServiceAccount"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ServiceAccountAnswer"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    listServiceTokens: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ServiceTokensAnswer"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    createServiceToken: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewServiceToken"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["NewServiceTokenAnswer"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    deleteServiceToken: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-                token: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Done"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
     checkService: {
         parameters: {
             query?: never;
@@ -16981,134 +16123,6 @@ export interface operations {
         };
     };
     deleteToken: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Done"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    listTrustRules: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TrustRulesAnswer"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    createTrustRule: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TrustInput"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TrustAnswer"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    putTrustRule: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TrustInput"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TrustAnswer"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    deleteTrustRule: {
         parameters: {
             query?: never;
             header?: never;
