@@ -520,6 +520,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/auth/again": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign in again */
+        post: operations["signInAgain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/auth/login": {
         parameters: {
             query?: never;
@@ -554,6 +571,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/auth/oidc/{provider}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * End login
+         * @description Where an OpenID provider sends the browser back to: signs in and goes to the page that was asked for.
+         */
+        get: operations["endLogin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/oidc/{provider}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start login */
+        post: operations["startLogin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/auth/permissions": {
         parameters: {
             query?: never;
@@ -565,6 +619,26 @@ export interface paths {
         get: operations["listPermissions"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/token-exchange": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchange token
+         * @description A CI job's token for a short-lived one of a service account (RFC 8693); the request is a form with grant_type, subject_token, subject_token_type, and optionally scope and service_account.
+         */
+        post: operations["exchangeToken"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2595,6 +2669,94 @@ export interface paths {
         patch: operations["patchWidget"];
         trace?: never;
     };
+    "/v1/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List people */
+        get: operations["listPeople"];
+        put?: never;
+        /** Create person */
+        post: operations["createPerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/people/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get person */
+        get: operations["getPerson"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change person */
+        patch: operations["changePerson"];
+        trace?: never;
+    };
+    "/v1/people/{id}/identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Link identity */
+        post: operations["linkIdentity"];
+        /** Unlink identity */
+        delete: operations["unlinkIdentity"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/people/{id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End persons sessions */
+        delete: operations["endPersonsSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/people/{id}/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End persons session */
+        delete: operations["endPersonsSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/plans/{id}": {
         parameters: {
             query?: never;
@@ -3129,6 +3291,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/service-accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List service accounts */
+        get: operations["listServiceAccounts"];
+        put?: never;
+        /** Create service account */
+        post: operations["createServiceAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/service-accounts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete service account */
+        delete: operations["deleteServiceAccount"];
+        options?: never;
+        head?: never;
+        /** Change service account */
+        patch: operations["changeServiceAccount"];
+        trace?: never;
+    };
+    "/v1/service-accounts/{id}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List service tokens */
+        get: operations["listServiceTokens"];
+        put?: never;
+        /** Create service token */
+        post: operations["createServiceToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/service-accounts/{id}/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete service token */
+        delete: operations["deleteServiceToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/services/{name}/checks": {
         parameters: {
             query?: never;
@@ -3560,6 +3793,42 @@ export interface paths {
         post?: never;
         /** Delete token */
         delete: operations["deleteToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/trust-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List trust rules */
+        get: operations["listTrustRules"];
+        put?: never;
+        /** Create trust rule */
+        post: operations["createTrustRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/trust-rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Put trust rule */
+        put: operations["putTrustRule"];
+        post?: never;
+        /** Delete trust rule */
+        delete: operations["deleteTrustRule"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3999,6 +4268,9 @@ export interface components {
             name: string;
             roles: string[];
             teams: string[];
+        };
+        AgainInput: {
+            password: string;
         };
         AggregateAnswer: {
             /** @description Always true */
@@ -4460,6 +4732,22 @@ export interface components {
             title: string;
             url?: string;
             verb: string;
+        };
+        ChangePerson: {
+            contractor?: boolean;
+            name?: string;
+            password?: string;
+            roles?: string[];
+            /** @enum {string} */
+            status?: "active" | "suspended";
+            teams?: string[];
+        };
+        ChangeServiceAccount: {
+            description?: string;
+            enabled?: boolean;
+            /** @description Id of the user who answers for it */
+            owner?: string;
+            roles?: string[];
         };
         ChangelogDestination: {
             agent?: boolean;
@@ -5463,6 +5751,14 @@ export interface components {
             /** @description Always true */
             ok: boolean;
         };
+        Identity: {
+            /** Format: date-time */
+            createdAt: string;
+            issuer: string;
+            /** Format: date-time */
+            seenAt?: string;
+            subject: string;
+        };
         ImpactAnswer: {
             complete: boolean;
             counts: components["schemas"]["ImpactCount"][];
@@ -5677,6 +5973,10 @@ export interface components {
             reason: string;
             value: unknown;
         };
+        LinkIdentity: {
+            issuer: string;
+            subject: string;
+        };
         LogLine: {
             /** Format: date-time */
             at: string;
@@ -5688,6 +5988,12 @@ export interface components {
         LoginInput: {
             email: string;
             password: string;
+        };
+        LogoutAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            /** @description Where to send the browser so that it signs out at the provider, too */
+            url?: string;
         };
         LogsAnswer: {
             lines: components["schemas"]["LogLine"][];
@@ -5858,6 +6164,15 @@ export interface components {
             /** @description Client keys: pages that may use it, e.g. https://shop.example.com; * for all */
             origins?: string[];
         };
+        NewPerson: {
+            contractor?: boolean;
+            email: string;
+            name: string;
+            /** @description Absent for people who sign in at a provider */
+            password?: string;
+            roles: string[];
+            teams?: string[];
+        };
         NewPullRequest: {
             /** @description The branch to merge into; the default branch when absent */
             base?: string;
@@ -5888,6 +6203,30 @@ export interface components {
             /** Format: int64 */
             version?: number;
         };
+        NewServiceAccount: {
+            description?: string;
+            name: string;
+            /** @description None that you do not have */
+            roles: string[];
+            team: string;
+        };
+        NewServiceToken: {
+            /**
+             * Format: int64
+             * @description Ends after so many days; 90 when absent
+             */
+            expiresInDays?: number;
+            name: string;
+            /** @description read, write, a family like catalog, a verb like catalog.write, blueprint:NAME or environment:NAME; all when absent */
+            scopes?: string[];
+        };
+        NewServiceTokenAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            token: components["schemas"]["ServiceToken"];
+            /** @description The token itself; it is shown only here */
+            value: string;
+        };
         NewStatus: {
             context: string;
             description?: string;
@@ -5902,6 +6241,8 @@ export interface components {
              */
             expiresInDays?: number;
             name: string;
+            /** @description read, write, a family like catalog, a verb like catalog.write, blueprint:NAME or environment:NAME; all when absent */
+            scopes?: string[];
         };
         NewTokenAnswer: {
             /** @description Always true */
@@ -6046,6 +6387,12 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        PeopleAnswer: {
+            next?: string;
+            /** @description Always true */
+            ok: boolean;
+            people: components["schemas"]["User"][];
+        };
         PermissionBlock: {
             ownedByTeam: boolean;
             policy?: unknown;
@@ -6062,6 +6409,37 @@ export interface components {
             email: string;
             id: string;
             name: string;
+        };
+        PersonAccount: {
+            contractor?: boolean;
+            /** Format: date-time */
+            createdAt: string;
+            email: string;
+            hasPassword: boolean;
+            id: string;
+            identities?: components["schemas"]["Identity"][];
+            name: string;
+            roles: string[];
+            sessions?: components["schemas"]["PersonSession"][];
+            status: string;
+            teams: string[];
+        };
+        PersonAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            person: components["schemas"]["PersonAccount"];
+        };
+        PersonSession: {
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+            id: string;
+            ip: string;
+            issuer?: string;
+            /** Format: date-time */
+            seenAt: string;
+            userAgent: string;
         };
         Plan: {
             approvals: components["schemas"]["Approval"][];
@@ -6542,6 +6920,49 @@ export interface components {
             ok: boolean;
             result: components["schemas"]["Series"];
         };
+        ServiceAccount: {
+            /** Format: date-time */
+            createdAt: string;
+            createdBy: string;
+            description: string;
+            enabled: boolean;
+            id: string;
+            name: string;
+            owner: string;
+            ownerName: string;
+            roles: string[];
+            team: string;
+        };
+        ServiceAccountAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            serviceAccount: components["schemas"]["ServiceAccount"];
+        };
+        ServiceAccountsAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            serviceAccounts: components["schemas"]["ServiceAccount"][];
+        };
+        ServiceToken: {
+            /** Format: date-time */
+            createdAt: string;
+            createdBy: string;
+            /** Format: date-time */
+            expiresAt: string;
+            hint: string;
+            id: string;
+            kind: string;
+            name: string;
+            origin?: string;
+            scopes?: string[];
+            /** Format: date-time */
+            usedAt?: string;
+        };
+        ServiceTokensAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            tokens: components["schemas"]["ServiceToken"][];
+        };
         Session: {
             /** Format: date-time */
             createdAt: string;
@@ -6600,6 +7021,10 @@ export interface components {
             title?: string;
             type?: string;
         };
+        SignInProvider: {
+            id: string;
+            title: string;
+        };
         SigningKeyAnswer: {
             /** @description Always true */
             ok: boolean;
@@ -6651,6 +7076,20 @@ export interface components {
             /** Format: date-time */
             updatedAt?: string;
         };
+        StartAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            /** @description Where to send the browser */
+            url: string;
+        };
+        StartLogin: {
+            /** @description Make the person prove itself anew */
+            again?: boolean;
+            /** @description Page to go to afterwards */
+            returnTo?: string;
+            /** @description Do not ask the person: works while they are signed in at the provider */
+            silent?: boolean;
+        };
         Stats: {
             /** Format: int64 */
             medianMillis: number;
@@ -6664,6 +7103,9 @@ export interface components {
             demoUsers?: components["schemas"]["DemoUser"][];
             /** @description Always true */
             ok: boolean;
+            /** @description Whether people may sign in by password */
+            passwords: boolean;
+            providers: components["schemas"]["SignInProvider"][];
             setupNeeded: boolean;
             version: string;
         };
@@ -6917,6 +7359,55 @@ export interface components {
             /** @description Always true */
             ok: boolean;
             result: components["schemas"]["WebhookResult"];
+        };
+        TrustAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            rule: components["schemas"]["TrustRule"];
+        };
+        TrustCondition: {
+            claim: string;
+            value: string;
+        };
+        TrustInput: {
+            audience: string;
+            /** @description All must hold; * stands for anything but a slash, ** for anything */
+            conditions: components["schemas"]["TrustCondition"][];
+            enabled: boolean;
+            issuer: string;
+            name: string;
+            scopes?: string[];
+            /** @description Id of the service account */
+            service: string;
+            /**
+             * Format: int64
+             * @description 900 when absent
+             */
+            ttlSeconds?: number;
+        };
+        TrustRule: {
+            audience: string;
+            conditions: components["schemas"]["TrustCondition"][];
+            /** Format: date-time */
+            createdAt: string;
+            createdBy: string;
+            enabled: boolean;
+            id: string;
+            issuer: string;
+            name: string;
+            scopes: string[];
+            service: string;
+            serviceName: string;
+            team: string;
+            /** Format: int64 */
+            ttlSeconds: number;
+            /** Format: date-time */
+            usedAt?: string;
+        };
+        TrustRulesAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            rules: components["schemas"]["TrustRule"][];
         };
         TryWebhookInput: {
             body: unknown;
@@ -8510,6 +9001,39 @@ export interface operations {
             };
         };
     };
+    signInAgain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgainInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     login: {
         parameters: {
             query?: never;
@@ -8558,7 +9082,79 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Done"];
+                    "application/json": components["schemas"]["LogoutAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    endLogin: {
+        parameters: {
+            query?: {
+                code?: string;
+                error?: string;
+                /** @description Checked when it is there (RFC 9207) */
+                iss?: string;
+                state?: string;
+            };
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    startLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartLogin"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartAnswer"];
                 };
             };
             /** @description Failure */
@@ -8590,6 +9186,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PermissionsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    exchangeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
                 };
             };
             /** @description Failure */
@@ -13887,6 +14512,272 @@ export interface operations {
             };
         };
     };
+    listPeople: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before */
+                from?: string;
+                /** @description Entries per page */
+                limit?: number;
+                /** @description Text in the name or the address */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeopleAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createPerson: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPerson"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getPerson: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    changePerson: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePerson"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    linkIdentity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkIdentity"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    unlinkIdentity: {
+        parameters: {
+            query: {
+                issuer: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    endPersonsSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    endPersonsSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     getPlan: {
         parameters: {
             query?: never;
@@ -15071,6 +15962,232 @@ export interface operations {
             };
         };
     };
+    listServiceAccounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceAccountsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createServiceAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewServiceAccount"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceAccountAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteServiceAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    changeServiceAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeServiceAccount"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceAccountAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listServiceTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceTokensAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createServiceToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewServiceToken"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewServiceTokenAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteServiceToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     checkService: {
         parameters: {
             query?: never;
@@ -16123,6 +17240,134 @@ export interface operations {
         };
     };
     deleteToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listTrustRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustRulesAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createTrustRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrustInput"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putTrustRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrustInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteTrustRule: {
         parameters: {
             query?: never;
             header?: never;
