@@ -78,8 +78,7 @@ func rootCommand(a *app, c console) *cobra.Command {
 	}
 	root.SetVersionTemplate("sphera {{.Version}}\n")
 	root.AddGroup(&cobra.Group{ID: "server", Title: "Running a portal:"}, &cobra.Group{ID: developerGroup, Title: "Working with a portal:"})
-	server := []*cobra.Command{a.serverCommand(), a.demoCommand(), a.migrateCommand(), a.relayCommand()}
-	server := []*cobra.Command{a.serverCommand(), a.demoCommand(), a.migrateCommand(), a.auditCommand(c)}
+	server := []*cobra.Command{a.serverCommand(), a.demoCommand(), a.migrateCommand(), a.relayCommand(), a.auditCommand(c)}
 	for _, command := range server {
 		command.GroupID = "server"
 	}

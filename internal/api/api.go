@@ -154,7 +154,6 @@ func New(d Deps, o Options) (*API, error) {
 	a := &API{
 		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, sources: d.Sources, runtime: d.Runtime, automation: d.Automation, signin: d.SignIn,
 		contracts: d.Contracts, insights: d.Insights, views: d.Views, policies: d.Policies, flags: d.Flags, flagKeys: d.FlagKeys, flagUses: d.FlagUsage, log: d.Log, now: d.Now, o: o,
-		contracts: d.Contracts, insights: d.Insights, views: d.Views, flags: d.Flags, flagKeys: d.FlagKeys, flagUses: d.FlagUsage, log: d.Log, now: d.Now, o: o,
 		sinks: d.Sinks, auditKey: d.AuditKey,
 	}
 	a.port = portapi.New(portapi.Deps{
