@@ -17,7 +17,7 @@ import (
 func (p *parts) newAutomation(c *config) (*automation.Service, error) {
 	return automation.New(automation.Deps{
 		DB: p.db, Audit: p.audit, Catalog: p.catalog, Runs: p.runs, Outgoing: outgoing.New(c.allowPrivate), Now: p.now, Log: p.log,
-		Secrets: p.wantedSecrets, SigningKey: p.signingKey, Organization: p.organizationID, Find: p.findEntities,
+		Secrets: p.wantedSecrets, SigningKey: p.signingKey, Organization: p.organizationID, Find: p.findEntities, Acting: p.auth.Acting,
 	})
 }
 
@@ -77,7 +77,7 @@ func (p *parts) findEntities(ctx context.Context, q *query.Query, env query.Env,
 	var out []catalog.Entity
 	page := catalog.Query{Blueprint: blueprint, Limit: 1000}
 	for {
-		found, err := p.catalog.Search(ctx, page)
+		found, err := p.catalog.Search(as(ctx, "policy"), page)
 		if err != nil {
 			return nil, err
 		}

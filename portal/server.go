@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"sphera/internal/access"
 	"sphera/internal/api"
+	"sphera/internal/auth"
 	"sphera/internal/store"
 
 	"github.com/spf13/cobra"
@@ -81,6 +83,12 @@ func (a *app) logger(c *config) (*slog.Logger, error) {
 	return slog.New(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: level})), nil
 }
 
+// as is a context in which the portal itself does some work. A store that is
+// asked without anybody acting refuses.
+func as(ctx context.Context, work string) context.Context {
+	return auth.WithPrincipal(ctx, auth.System(work))
+}
+
 // prepared is what a prelude adds to a portal.
 type prepared struct {
 	// users are the people of the demo; nil outside of it.
@@ -113,7 +121,7 @@ func (a *app) serve(ctx context.Context, c *config, before prelude) error {
 	defer func() { p.warn(ctx, "close the door", front.close()) }()
 	with := prepared{banner: a.banner(ctx, p)}
 	if before != nil {
-		with, err = before(ctx, p)
+		with, err = before(as(ctx, "demo"), p)
 	}
 	if err == nil {
 		err = a.listen(ctx, c, p, front, with)
@@ -166,6 +174,7 @@ func (a *app) listen(ctx context.Context, c *config, p *parts, front *door, with
 	group, ctx := errgroup.WithContext(ctx)
 	working, stopWorking := context.WithCancel(ctx)
 	defer stopWorking()
+	working = as(working, "work")
 	group.Go(func() error { return notCanceled(p.runs.Work(working)) })
 	group.Go(func() error { return notCanceled(p.runtime.Supervise(working)) })
 	group.Go(func() error { return p.tidy(working) })
@@ -175,7 +184,7 @@ func (a *app) listen(ctx context.Context, c *config, p *parts, front *door, with
 	group.Go(func() error { return p.people.Work(working, p.log) })
 	group.Go(func() error { return p.forget(working) })
 	group.Go(func() error { return p.policies.Run(working) })
-	group.Go(func() error { return p.hooks.Work(working) })
+	group.Go(func() error { return p.hooks.Work(as(working, access.Ingest)) })
 	group.Go(func() error { return p.changes.Work(working) })
 	group.Go(func() error { return p.sealer.Work(working) })
 	group.Go(func() error { return p.sinks.Work(working) })

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sphera/action"
+	"sphera/internal/access"
 	"sphera/internal/api"
 	"sphera/internal/audit"
 	"sphera/internal/audit/seal"
@@ -113,7 +114,7 @@ func wire(ctx context.Context, c *config, log *slog.Logger, now func() time.Time
 	if err := p.assemble(c, own); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
-	if err := errors.Join(p.catalog.EnsureSystem(ctx), p.policies.Load(ctx)); err != nil {
+	if err := errors.Join(p.catalog.EnsureSystem(as(ctx, "setup")), p.policies.Load(ctx)); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	return p, nil
@@ -134,6 +135,7 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 	p.auth = auth.New(p.db, p.audit, p.now)
 	p.catalog = catalog.New(p.db, p.audit, p.now)
 	p.policies = p.openPolicies()
+	p.catalog.Guard(access.New(p.auth, p.auth.Policies(), p.catalog.SearchEnv).Catalog())
 	p.sources = source.New(p.db, p.catalog, p.audit, p.now)
 	p.people = source.NewPeople(p.db, p.auth, p.catalog, p.audit)
 	p.migrations = migration.NewMigrations(p.db, p.catalog, p.audit, p.log, p.now)
@@ -316,7 +318,7 @@ func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*
 // environments lists the organisation's environments in the order a version
 // travels: dev, staging, production.
 func (p *parts) environments(ctx context.Context) ([]golden.Environment, error) {
-	page, err := p.catalog.Search(ctx, catalog.Query{Blueprint: "Environment", Sort: "$identifier", Limit: 200})
+	page, err := p.catalog.Search(as(ctx, "environments"), catalog.Query{Blueprint: "Environment", Sort: "$identifier", Limit: 200})
 	if fault.Is(err, fault.NotFound) {
 		return nil, nil
 	}

@@ -61,7 +61,7 @@ func TestPortContract(t *testing.T) {
 // background.
 func (h *harness) asPort(t *testing.T) {
 	t.Helper()
-	if err := h.api.catalog.EnsureSystem(t.Context()); err != nil {
+	if err := h.api.catalog.EnsureSystem(portal(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	var err error

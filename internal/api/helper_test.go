@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"sphera/action"
+	"sphera/internal/access"
 	"sphera/internal/audit"
 	"sphera/internal/audit/seal"
 	"sphera/internal/audit/sink"
@@ -95,8 +96,10 @@ func start(t *testing.T, db *store.DB, o Options, providers ...oidc.Config) *har
 	log := slog.New(slog.NewJSONHandler(h.log, nil))
 	events := audit.New(time.Now)
 	h.auth = auth.New(db, events, time.Now)
+	kept := catalog.New(db, events, time.Now)
+	kept.Guard(access.New(h.auth, h.auth.Policies(), kept.SearchEnv).Catalog())
 	d := Deps{
-		DB: db, Audit: events, Auth: h.auth, Catalog: catalog.New(db, events, time.Now), Insights: insight.New(db, time.Now), Views: view.Open(db, events, time.Now),
+		DB: db, Audit: events, Auth: h.auth, Catalog: kept, Insights: insight.New(db, time.Now), Views: view.Open(db, events, time.Now),
 		Log: log, Now: time.Now, Metrics: prometheus.NewRegistry(), PublicURL: func() string { return "http://portal.example" },
 	}
 	d.FlagKeys, d.FlagUsage = key.New(db, events, time.Now), usage.Open(db, time.Now, "test")
@@ -224,8 +227,11 @@ func (h *harness) waitHere(t *testing.T) *action.Action {
 // work runs the engine until the test ends.
 func (h *harness) work() { h.background(h.api.runs.Work) }
 
+// portal is a context in which the portal itself works.
+func portal(ctx context.Context) context.Context { return auth.WithPrincipal(ctx, auth.System("test")) }
+
 func (h *harness) background(work func(ctx context.Context) error) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(portal(context.Background()))
 	done := make(chan error, 1)
 	go func() { done <- work(ctx) }()
 	h.t.Cleanup(func() {

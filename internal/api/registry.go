@@ -58,6 +58,7 @@ func newRegistry() *registry {
 			reflect.TypeFor[catalog.Property]():     "BlueprintProperty",
 			reflect.TypeFor[catalog.Relation]():     "BlueprintRelation",
 			reflect.TypeFor[action.CatalogChange](): "CatalogChange",
+			reflect.TypeFor[catalog.Grant]():        "PermissionBlock",
 			reflect.TypeFor[hook.Event]():           "WebhookEvent",
 			reflect.TypeFor[hook.Result]():          "WebhookResult",
 			reflect.TypeFor[hook.Change]():          "WebhookChange",

@@ -68,7 +68,7 @@ func TestPain10_ExporterWhoseClusterIsUnreachable(t *testing.T) {
 		}
 		// It is back and reports everything: nothing is left to decide.
 		upsert()
-		if err := h.api.sources.Tick(t.Context()); err != nil {
+		if err := h.api.sources.Tick(portal(t.Context())); err != nil {
 			t.Fatal(err)
 		}
 		if got := h.must("viewer", "GET", sweep, nil); got.field("sweep.state") != "withdrawn" {

@@ -11,6 +11,7 @@ import (
 
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
+	"sphera/internal/catalog/catalogtest"
 	"sphera/internal/store"
 	"sphera/internal/store/storetest"
 )
@@ -218,7 +219,7 @@ func TestTwoServersOneDatabase(t *testing.T) {
 	second := &harness{t: t, db: db, log: first.log, tokens: first.tokens, users: first.users}
 	deps := Deps{
 		DB: db, Audit: first.api.audit, Auth: auth.New(db, first.api.audit, time.Now), Runs: first.api.runs, Forge: first.api.forge,
-		Catalog: catalog.New(db, first.api.audit, time.Now), Runtime: first.api.runtime, Contracts: first.api.contracts, Insights: first.api.insights,
+		Catalog: catalog.New(db, first.api.audit, time.Now).Guard(catalogtest.Anybody()), Runtime: first.api.runtime, Contracts: first.api.contracts, Insights: first.api.insights,
 		Log: first.api.log, Now: time.Now,
 	}
 	if second.api, err = New(deps, Options{Version: "test"}); err != nil {

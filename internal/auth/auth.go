@@ -112,7 +112,8 @@ func (p Principal) Actor() action.Actor {
 	return action.Actor{ID: p.ID, Name: p.Name, Email: p.Email, Roles: p.Roles, Teams: p.Teams}
 }
 
-func (p Principal) hasRole(roles ...string) bool {
+// HasRole reports whether the principal has one of the roles.
+func (p Principal) HasRole(roles ...string) bool {
 	return slices.ContainsFunc(roles, func(r string) bool { return slices.Contains(p.Roles, r) })
 }
 

@@ -160,9 +160,9 @@ func Can(p Principal, verb string, o Object) error {
 		return fault.Refuse(r.id, "You made this yourself; another person has to decide.", r.alternative, contact(r, o))
 	}
 	owns := slices.ContainsFunc(o.Teams, func(t string) bool { return slices.Contains(p.Teams, t) })
-	allowed := p.hasRole(r.everything...) ||
-		p.hasRole(r.owned...) && (owns || r.free && len(o.Teams) == 0 || r.author && isAuthor) ||
-		o.ID != "" && p.hasRole(r.about...)
+	allowed := p.HasRole(r.everything...) ||
+		p.HasRole(r.owned...) && (owns || r.free && len(o.Teams) == 0 || r.author && isAuthor) ||
+		o.ID != "" && p.HasRole(r.about...)
 	if allowed {
 		return nil
 	}
@@ -174,7 +174,7 @@ func why(p Principal, r rule, o Object) string {
 	switch {
 	case len(p.Roles) == 0:
 		return "You have no role yet."
-	case !p.hasRole(r.owned...):
+	case !p.HasRole(r.owned...):
 		return "Your " + plural("role", p.Roles) + " " + list(p.Roles, "and") + " may not do this; it needs " + list(needed(r), "or") + "."
 	case len(o.Teams) == 0:
 		return "No team owns " + name(o) + ", so only " + list(r.everything, "or") + " may do this."

@@ -93,7 +93,7 @@ func (s *Service) manages(p Principal, team string) error {
 	if err := s.madeByPerson(p); err != nil {
 		return err
 	}
-	if p.hasRole(Administrator) || p.hasRole(Developer, "maintainer", Infrastructure) && slices.Contains(p.Teams, team) {
+	if p.HasRole(Administrator) || p.HasRole(Developer, "maintainer", Infrastructure) && slices.Contains(p.Teams, team) {
 		return nil
 	}
 	return fault.Refuse("teams-manage-their-machines", "Only people of the team with a role above viewer, and administrators, manage its service accounts.",

@@ -15,6 +15,7 @@ import (
 
 	"sphera/action"
 	"sphera/internal/audit"
+	"sphera/internal/auth"
 	"sphera/internal/catalog"
 	"sphera/internal/catalog/query"
 	"sphera/internal/fault"
@@ -42,6 +43,9 @@ type Deps struct {
 	Organization func(ctx context.Context) (string, error)
 	// Find looks for entities of all blueprints, for policies; nil finds none.
 	Find func(ctx context.Context, q *query.Query, env query.Env, limit int) ([]catalog.Entity, error)
+	// Acting is whoever started a run, as they are now; nil lets everybody act,
+	// for tests of something else.
+	Acting func(ctx context.Context, id string) (auth.Principal, error)
 	// GitHub and GitLab are where their APIs are; "" for the public ones.
 	GitHub, GitLab string
 }

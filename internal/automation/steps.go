@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"sphera/action"
+	"sphera/internal/access"
+	"sphera/internal/auth"
 	"sphera/internal/catalog"
 	"sphera/internal/fault"
 	"sphera/internal/store"
@@ -151,6 +153,9 @@ func (s *Service) upsert(ctx context.Context, x *action.Exec, row *runRow) (done
 	if err := json.Unmarshal(raw, &entity); err != nil {
 		return done{}, action.Permanent(fmt.Errorf("the mapping does not give an entity: %w", err))
 	}
+	if ctx, err = s.actingFor(ctx, row); err != nil {
+		return done{}, action.Permanent(err)
+	}
 	saved, created, err := s.Catalog.PutEntity(ctx, blueprint, entity, catalog.Write{Upsert: true, Merge: true, RunID: x.RunID, By: row.By, Datasource: "sphera/actions"})
 	if err != nil {
 		if f, ok := fault.As(err); ok && f.Code != fault.Unavailable {
@@ -165,6 +170,19 @@ func (s *Service) upsert(ctx context.Context, x *action.Exec, row *runRow) (done
 	x.Changed(action.Change{Kind: "entity", Verb: verb, Title: saved.Blueprint + " " + saved.Title, URL: "/catalog/" + saved.Blueprint + "/" + saved.Identifier})
 	x.Logf("The entity %s of %s was %s.", saved.Identifier, saved.Blueprint, verb)
 	return done{Status: Success}, s.finish(ctx, x.RunID, outcome{Status: Success, By: "system"})
+}
+
+// actingFor is a context in which whoever started the run writes what the
+// mapping of the action says.
+func (s *Service) actingFor(ctx context.Context, row *runRow) (context.Context, error) {
+	if s.Acting == nil {
+		return ctx, nil
+	}
+	p, err := s.Acting(ctx, row.By)
+	if err != nil {
+		return nil, err
+	}
+	return access.Mapped(auth.WithPrincipal(ctx, p)), nil
 }
 
 // explain adds the first detail to a fault's message, which is what a run

@@ -17,6 +17,7 @@ import (
 	"sphera/internal/audit"
 	"sphera/internal/automation"
 	"sphera/internal/catalog"
+	"sphera/internal/catalog/catalogtest"
 	"sphera/internal/catalog/query"
 	"sphera/internal/fault"
 	"sphera/internal/outgoing"
@@ -76,7 +77,7 @@ func newWorld(t *testing.T, db *store.DB, allowPrivate bool) *world {
 	t.Cleanup(w.server.Close)
 	log := audit.New(w.now)
 	quiet := slog.New(slog.DiscardHandler)
-	w.catalog = catalog.New(db, log, w.now)
+	w.catalog = catalog.New(db, log, w.now).Guard(catalogtest.Anybody())
 	w.engine = run.New(db, log, quiet, run.Options{Now: w.now, Backoff: time.Millisecond})
 	var err error
 	w.Service, err = automation.New(automation.Deps{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -204,9 +205,12 @@ func (d Deps) serviceRecords(ctx context.Context, s golden.Service, dev golden.E
 // checkRecord finds out while planning whether the catalog would take an
 // entity. Only the first is checked, since the others point to it.
 func (d Deps) checkRecord(ctx context.Context, r record) error {
-	entity := catalog.NewEntity{Identifier: r.Identifier, Title: r.Title, Properties: r.Properties, Relations: r.Relations}
-	_, _, err := d.Catalog.PutEntity(ctx, r.Blueprint, entity, catalog.Write{Upsert: true, Merge: true, ValidationOnly: true})
+	team, err := json.Marshal(r.Team)
 	if err != nil {
+		return fmt.Errorf("encode the team: %w", err)
+	}
+	entity := catalog.NewEntity{Identifier: r.Identifier, Title: r.Title, Team: team, Properties: r.Properties, Relations: r.Relations}
+	if _, _, err = d.Catalog.PutEntity(ctx, r.Blueprint, entity, catalog.Write{Upsert: true, Merge: true, ValidationOnly: true}); err != nil {
 		return asInput(fmt.Errorf("check the entity %s: %w", r.Identifier, err))
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 	"sphera/internal/audit"
 	"sphera/internal/builtin"
 	"sphera/internal/catalog"
+	"sphera/internal/catalog/catalogtest"
 	"sphera/internal/flag"
 	"sphera/internal/forge"
 	"sphera/internal/golden"
@@ -54,7 +55,7 @@ type world struct {
 func newWorld(t *testing.T, db *store.DB) *world {
 	t.Helper()
 	now, log, quiet := time.Now, audit.New(time.Now), slog.New(slog.DiscardHandler)
-	w := &world{t: t, db: db, catalog: catalog.New(db, log, now), flags: flag.New(db, log, now), secrets: secret.New(db, log, now), insights: insight.New(db, now)}
+	w := &world{t: t, db: db, catalog: catalog.New(db, log, now).Guard(catalogtest.Anybody()), flags: flag.New(db, log, now), secrets: secret.New(db, log, now), insights: insight.New(db, now)}
 	w.runs = run.New(db, log, quiet, run.Options{Now: now, Backoff: time.Millisecond, Exclusive: db.Dialect == store.SQLite})
 	dir := t.TempDir()
 	var err error

@@ -73,7 +73,7 @@ func (c *Catalog) Aggregate(ctx context.Context, a AggregateSpec) (AggregateResu
 	err := c.overEach(ctx, a.Where, a.Env, func(s *search) error {
 		list, partial, err := s.samples(ctx, a.Property, a.MeasureTimeBy)
 		all = append(all, list...)
-		out.Partial = out.Partial || partial
+		out.Partial = out.Partial || partial || s.partly
 		return err
 	})
 	if err == nil {
@@ -84,6 +84,9 @@ func (c *Catalog) Aggregate(ctx context.Context, a AggregateSpec) (AggregateResu
 
 // overEach narrows a search in each blueprint that may have a part.
 func (c *Catalog) overEach(ctx context.Context, where *query.Query, env query.Env, f func(s *search) error) error {
+	if err := c.may(ctx, VerbRead, ""); err != nil {
+		return err
+	}
 	m, err := c.model(ctx, c.db.Read())
 	if err != nil {
 		return err
@@ -98,6 +101,9 @@ func (c *Catalog) overEach(ctx context.Context, where *query.Query, env query.En
 		}
 		if err == nil {
 			err = s.settle(ctx)
+		}
+		if err == nil {
+			err = s.only(ctx)
 		}
 		if err == nil {
 			err = f(s)
@@ -249,6 +255,7 @@ func (c *Catalog) countValues(ctx context.Context, a AggregateSpec) (AggregateRe
 	var out AggregateResult
 	counts := map[string]int{}
 	err := c.overEach(ctx, a.Where, a.Env, func(s *search) error {
+		out.Partial = out.Partial || s.partly
 		return s.values(ctx, a, counts)
 	})
 	for key, n := range counts {

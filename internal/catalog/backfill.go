@@ -236,6 +236,9 @@ func (b *batch) fillSlots(ctx context.Context, list []*row) error {
 // Recompute works off what is left to derive, budget entities at most, in
 // short transactions, and says how many it did and how many are left.
 func (c *Catalog) Recompute(ctx context.Context, budget int) (done, left int, err error) {
+	if err := c.may(ctx, VerbMaintain, ""); err != nil {
+		return 0, 0, err
+	}
 	const part = 100
 	for done < budget {
 		n := 0
@@ -265,6 +268,9 @@ func (c *Catalog) Recompute(ctx context.Context, budget int) (done, left int, er
 
 // DeriveBacklog is how many entities are left to work out.
 func (c *Catalog) DeriveBacklog(ctx context.Context) (int, error) {
+	if err := c.may(ctx, VerbMaintain, ""); err != nil {
+		return 0, err
+	}
 	return countRows(ctx, c.db.Read(), `SELECT (SELECT COUNT(*) FROM derive_queue) +
 		(SELECT COUNT(*) FROM derive_backfill b JOIN entities e ON e.blueprint = b.blueprint AND e.id > b.after_id)`)
 }

@@ -100,6 +100,7 @@ type batch struct {
 	// marks are digests and datasources of rows that stay as they are.
 	marks      [][]any
 	facets     facetDelta
+	look       *sights
 	statements map[string]*preparedStatement
 	counts     struct{ created, updated, derived, deleted int }
 }

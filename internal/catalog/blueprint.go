@@ -15,6 +15,9 @@ const blueprintColumns = "identifier, doc, created_at, updated_at, created_by, u
 
 // Blueprints lists all blueprints by identifier, with their entity counts.
 func (c *Catalog) Blueprints(ctx context.Context) ([]Blueprint, error) {
+	if err := c.may(ctx, VerbRead, ""); err != nil {
+		return nil, err
+	}
 	blueprints, err := readBlueprints(ctx, c.db.Read())
 	if err != nil {
 		return nil, err
@@ -38,7 +41,21 @@ func (c *Catalog) Blueprints(ctx context.Context) ([]Blueprint, error) {
 			}
 		}
 	}
-	return blueprints, nil
+	sights, err := c.reading(ctx, "")
+	for i := 0; i < len(blueprints) && err == nil; i++ {
+		err = c.countFor(ctx, sights, &blueprints[i])
+	}
+	return blueprints, err
+}
+
+// countFor corrects the count of a blueprint for whom not everything is shown.
+func (c *Catalog) countFor(ctx context.Context, s *sights, b *Blueprint) error {
+	v, err := s.of(ctx, b.Identifier)
+	if err != nil || v.All() {
+		return err
+	}
+	b.EntityCount, err = c.EntityCount(ctx, b.Identifier)
+	return err
 }
 
 // BlueprintsIn lists all blueprints as they are in q, a transaction for
@@ -58,11 +75,20 @@ func readBlueprints(ctx context.Context, q store.Querier) ([]Blueprint, error) {
 
 // Blueprint returns one blueprint.
 func (c *Catalog) Blueprint(ctx context.Context, id string) (Blueprint, error) {
+	if err := c.may(ctx, VerbRead, id); err != nil {
+		return Blueprint{}, err
+	}
 	b, err := readBlueprint(ctx, c.db.Read(), id, "")
 	if err != nil {
 		return Blueprint{}, err
 	}
-	b.EntityCount, err = countRows(ctx, c.db.Read(), "SELECT COALESCE(SUM(n), 0) FROM facet_counts WHERE blueprint = $1 AND property = ''", id)
+	if b.EntityCount, err = countRows(ctx, c.db.Read(), "SELECT COALESCE(SUM(n), 0) FROM facet_counts WHERE blueprint = $1 AND property = ''", id); err != nil {
+		return Blueprint{}, err
+	}
+	sights, err := c.reading(ctx, id)
+	if err == nil {
+		err = c.countFor(ctx, sights, &b)
+	}
 	return b, err
 }
 
@@ -161,6 +187,9 @@ const (
 // DeleteBlueprint deletes a blueprint without entities that no other
 // blueprint's relation points at.
 func (c *Catalog) DeleteBlueprint(ctx context.Context, id, by string) error {
+	if err := c.may(ctx, VerbShape, id); err != nil {
+		return err
+	}
 	return c.write(ctx, func(tx *store.Tx) error {
 		old, err := readBlueprint(ctx, tx, id, tx.ForUpdate())
 		if err != nil {

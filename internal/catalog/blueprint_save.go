@@ -32,6 +32,9 @@ func (c *Catalog) PutBlueprint(ctx context.Context, b Blueprint, by string) (Blu
 // a rename, which relations, mirrors and aggregations of other blueprints
 // follow.
 func (c *Catalog) SaveBlueprint(ctx context.Context, id string, b Blueprint, w BlueprintWrite) (Blueprint, bool, error) {
+	if err := c.may(ctx, VerbShape, id); err != nil {
+		return Blueprint{}, false, err
+	}
 	var saved Blueprint
 	var verb string
 	err := c.write(ctx, func(tx *store.Tx) error {

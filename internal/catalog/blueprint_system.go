@@ -105,6 +105,9 @@ func withSystemBase(b Blueprint) (Blueprint, error) {
 // EnsureSystem makes the system blueprints that are missing, and gives those
 // from an older version what is new in this one.
 func (c *Catalog) EnsureSystem(ctx context.Context) error {
+	if err := c.may(ctx, VerbMaintain, ""); err != nil {
+		return err
+	}
 	for _, doc := range systemBlueprints() {
 		var b Blueprint
 		if err := json.Unmarshal([]byte(doc), &b); err != nil {

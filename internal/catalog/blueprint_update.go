@@ -10,6 +10,9 @@ import (
 // UpdateBlueprint saves what change makes of a blueprint, in one transaction:
 // two that change different parts of it do not lose each other's.
 func (c *Catalog) UpdateBlueprint(ctx context.Context, id, by string, change func(Blueprint) (Blueprint, error)) (Blueprint, error) {
+	if err := c.may(ctx, VerbShape, id); err != nil {
+		return Blueprint{}, err
+	}
 	var saved Blueprint
 	err := c.write(ctx, func(tx *store.Tx) error {
 		old, err := readBlueprint(ctx, tx, id, tx.ForUpdate())

@@ -55,6 +55,9 @@ func newPuts(list []NewEntity) ([]Item, []*put, error) {
 
 // PutMixed is PutMany for entities that each name their blueprint.
 func (c *Catalog) PutMixed(ctx context.Context, list []NewEntity, w Write) ([]Item, error) {
+	if err := c.may(ctx, VerbKnown, ""); err != nil {
+		return nil, err
+	}
 	if len(list) > maxBatch {
 		return nil, fault.New(fault.TooLarge, "There are %d entities; at most %d are written at a time.", len(list), maxBatch)
 	}
@@ -133,6 +136,10 @@ func (c *Catalog) unchanged(ctx context.Context, list []*put, w Write) ([]*put, 
 	m, err := c.model(ctx, c.db.Read())
 	if err != nil {
 		return nil, err
+	}
+	// Who may not read everything is not told that a guess is right.
+	if whole, err := c.sights(m).whole(ctx); err != nil || !whole {
+		return list, err
 	}
 	digests := map[string]map[string]string{}
 	left := make([]*put, 0, len(list))

@@ -49,6 +49,9 @@ type BulkFailure struct {
 
 // EditMany makes the same change to many entities, in one transaction.
 func (c *Catalog) EditMany(ctx context.Context, blueprint string, edit BulkEdit, w Write) (BulkEdited, error) {
+	if err := c.may(ctx, VerbKnown, blueprint); err != nil {
+		return BulkEdited{}, err
+	}
 	var out BulkEdited
 	w.Merge, w.Upsert = true, true
 	err := c.writeBatch(ctx, w, func(b *batch) error {

@@ -33,6 +33,7 @@ type Catalog struct {
 	text     *textindex.Index
 	// bounds keep lists short.
 	bounds bounds
+	access Access
 	// guard may refuse a change of blueprints; nil refuses none.
 	guard func(ctx context.Context, tx *store.Tx) error
 }

@@ -9,6 +9,7 @@ import (
 
 	"sphera/internal/audit"
 	"sphera/internal/catalog"
+	"sphera/internal/catalog/catalogtest"
 	"sphera/internal/fault"
 	"sphera/internal/store"
 	"sphera/internal/store/storetest"
@@ -28,7 +29,7 @@ func newFixture(t testing.TB, db *store.DB) *fixture {
 	var looks atomic.Int64
 	now := func() time.Time { return start.Add(time.Duration(looks.Add(1)) * time.Second) }
 	log := audit.New(now)
-	return &fixture{Catalog: catalog.New(db, log, now), db: db, log: log, t: t}
+	return &fixture{Catalog: catalog.New(db, log, now).Guard(catalogtest.Anybody()), db: db, log: log, t: t}
 }
 
 func each(t *testing.T, test func(t *testing.T, c *fixture)) {

@@ -44,24 +44,44 @@ func inDatasources(list []string) (string, []any) {
 // OfDatasource lists the entities whose last writer's User-Agent begins with
 // prefix and ends with suffix.
 func (c *Catalog) OfDatasource(ctx context.Context, prefix, suffix string) ([]Name, error) {
+	if err := c.may(ctx, VerbRead, ""); err != nil {
+		return nil, err
+	}
 	list, err := datasources(ctx, c.db.Read(), prefix, suffix)
 	if err != nil || len(list) == 0 {
 		return []Name{}, err
 	}
 	where, args := inDatasources(list)
-	rows, err := c.db.Read().QueryContext(ctx, "SELECT e.blueprint, e.identifier FROM entities e WHERE "+where+" ORDER BY e.datasource, e.blueprint, e.id", args...)
-	names, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (Name, error) {
-		var n Name
-		return n, row.Scan(&n.Blueprint, &n.Identifier)
+	m, err := c.model(ctx, c.db.Read())
+	if err != nil {
+		return nil, err
+	}
+	rows, err := c.db.Read().QueryContext(ctx, "SELECT e.id, e.blueprint, e.identifier FROM entities e WHERE "+where+" ORDER BY e.datasource, e.blueprint, e.id", args...)
+	type one struct {
+		id int64
+		Name
+	}
+	found, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (o one, err error) {
+		return o, row.Scan(&o.id, &o.Blueprint, &o.Identifier)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list the entities of a datasource: %w", err)
+	}
+	if found, err = seenOf(ctx, c.sights(m), c.db.Read(), "", found, func(o one) int64 { return o.id }); err != nil {
+		return nil, err
+	}
+	names := make([]Name, 0, len(found))
+	for _, o := range found {
+		names = append(names, o.Name)
 	}
 	return names, nil
 }
 
 // CountOfDatasource counts what OfDatasource lists.
 func (c *Catalog) CountOfDatasource(ctx context.Context, prefix, suffix string) (int, error) {
+	if err := c.may(ctx, VerbRead, ""); err != nil {
+		return 0, err
+	}
 	list, err := datasources(ctx, c.db.Read(), prefix, suffix)
 	if err != nil || len(list) == 0 {
 		return 0, err
@@ -73,6 +93,16 @@ func (c *Catalog) CountOfDatasource(ctx context.Context, prefix, suffix string) 
 // Writers tells of those of the entities that exist which sources have a field
 // in them, and when each last changed one.
 func (c *Catalog) Writers(ctx context.Context, blueprint string, identifiers []string) (map[string]map[string]time.Time, error) {
+	if err := c.may(ctx, VerbRead, blueprint); err != nil {
+		return nil, err
+	}
+	m, err := c.model(ctx, c.db.Read())
+	if err != nil {
+		return nil, err
+	}
+	if v, err := c.sights(m).of(ctx, blueprint); err != nil || !v.All() {
+		return map[string]map[string]time.Time{}, err // for the portal's own work: nobody else needs it
+	}
 	out := make(map[string]map[string]time.Time, len(identifiers))
 	for part := range slices.Chunk(identifiers, 200) {
 		marks, args := make([]string, len(part)), []any{blueprint}
@@ -111,6 +141,9 @@ func (c *Catalog) Writers(ctx context.Context, blueprint string, identifiers []s
 // DeletedSince finds the delete after which an entity is gone, 0 when it is
 // there, or was deleted before since.
 func (c *Catalog) DeletedSince(ctx context.Context, n Name, since time.Time) (int64, error) {
+	if err := c.may(ctx, VerbRead, n.Blueprint); err != nil {
+		return 0, err
+	}
 	there, err := countRows(ctx, c.db.Read(), "SELECT COUNT(*) FROM entities WHERE blueprint = $1 AND identifier = $2", n.Blueprint, n.Identifier)
 	if err != nil || there > 0 {
 		return 0, err

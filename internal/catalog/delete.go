@@ -32,15 +32,15 @@ type dependent struct {
 // Dependents lists the entities whose relations point at this one: the
 // required ones first, at most 1000.
 func (c *Catalog) Dependents(ctx context.Context, blueprint, identifier string) ([]Hit, error) {
-	r, err := readStored(ctx, c.db.Read(), c.db.Dialect, blueprint, identifier, "")
+	r, sights, err := c.visibleEntity(ctx, blueprint, identifier)
 	if err != nil {
 		return nil, err
 	}
-	if r == nil {
-		return nil, noEntity(blueprint, identifier)
-	}
 	list, err := c.dependents(ctx, c.db.Read(), r.id, maxDependents)
 	if err != nil {
+		return nil, err
+	}
+	if list, err = seenOf(ctx, sights, c.db.Read(), "", list, func(d dependent) int64 { return d.id }); err != nil {
 		return nil, err
 	}
 	hits := make([]Hit, 0, len(list))
@@ -97,6 +97,9 @@ func (c *Catalog) DeleteEntity(ctx context.Context, blueprint, identifier, by, r
 
 // DeleteOne is DeleteEntity with all its options.
 func (c *Catalog) DeleteOne(ctx context.Context, blueprint, identifier string, o DeleteOptions) error {
+	if err := c.may(ctx, VerbKnown, blueprint); err != nil {
+		return err
+	}
 	return c.writeBatch(ctx, o.write(), func(b *batch) error {
 		d, err := b.delete(ctx, blueprint, []string{identifier}, o)
 		if err != nil {
@@ -122,6 +125,9 @@ func (c *Catalog) DeleteOne(ctx context.Context, blueprint, identifier string, o
 // DeleteMany deletes entities of one blueprint in one transaction and returns
 // the identifiers of those it deleted; one that does not exist is no error.
 func (c *Catalog) DeleteMany(ctx context.Context, blueprint string, ids []string, o DeleteOptions) ([]string, error) {
+	if err := c.may(ctx, VerbKnown, blueprint); err != nil {
+		return nil, err
+	}
 	if len(ids) > maxBatch {
 		return nil, fault.New(fault.TooLarge, "There are %d entities; at most %d are deleted at a time.", len(ids), maxBatch)
 	}
@@ -143,6 +149,9 @@ func (c *Catalog) DeleteMany(ctx context.Context, blueprint string, ids []string
 // DeleteAllEntities deletes all entities of a blueprint, a part per
 // transaction, and tells after each part how many are gone.
 func (c *Catalog) DeleteAllEntities(ctx context.Context, blueprint string, o DeleteOptions, progress func(done int)) (int, error) {
+	if err := c.may(ctx, VerbKnown, blueprint); err != nil {
+		return 0, err
+	}
 	const part = 500
 	o.emptying = blueprint
 	done := 0
@@ -191,6 +200,10 @@ func (b *batch) delete(ctx context.Context, blueprint string, ids []string, o De
 	if err := b.named(ctx, blueprint, ids); err != nil {
 		return nil, err
 	}
+	ids, err := b.seenNames(ctx, blueprint, ids)
+	if err != nil {
+		return nil, err
+	}
 	d := &deletion{}
 	for _, id := range ids {
 		if r := b.byName[nameKey(blueprint, id)]; r != nil && r.now.pending == 0 && !r.gone {
@@ -206,6 +219,9 @@ func (b *batch) delete(ctx context.Context, blueprint string, ids []string, o De
 		if err := b.doom(ctx, d); err != nil {
 			return nil, err
 		}
+	}
+	if err := b.authorizeDelete(ctx, d); err != nil {
+		return nil, err
 	}
 	if err := b.release(ctx, d, o); err != nil {
 		return nil, err
@@ -298,7 +314,7 @@ func (b *batch) release(ctx context.Context, d *deletion, o DeleteOptions) error
 		}
 	}
 	if len(required) > 0 {
-		return hasDependents(d.doomed[0].old, required)
+		return b.hasDependents(ctx, d.doomed[0].old, required)
 	}
 	cause := d.doomed[0].ref()
 	for _, r := range order {

@@ -53,7 +53,7 @@ func TestDerivedValuesAreWhatRecomputingGives(t *testing.T) {
 		ctx := context.Background()
 		start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 		looks := 0
-		c := New(db, audit.New(time.Now), func() time.Time { looks++; return start.Add(time.Duration(looks) * time.Second) })
+		c := New(db, audit.New(time.Now), func() time.Time { looks++; return start.Add(time.Duration(looks) * time.Second) }).Guard(anybody())
 		for _, doc := range derivedModel() {
 			putDoc(t, c, doc)
 		}

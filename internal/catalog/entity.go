@@ -8,21 +8,14 @@ import (
 
 // Entity returns one entity.
 func (c *Catalog) Entity(ctx context.Context, blueprint, identifier string) (Entity, error) {
-	s, err := c.schema(ctx, c.db.Read(), blueprint, "")
-	if err != nil {
-		return Entity{}, err
-	}
 	if blueprint == resultBlueprint {
 		return c.result(ctx, identifier)
 	}
-	r, err := readStored(ctx, c.db.Read(), c.db.Dialect, blueprint, identifier, "")
+	r, sights, err := c.visibleEntity(ctx, blueprint, identifier)
 	if err != nil {
 		return Entity{}, err
 	}
-	if r == nil {
-		return Entity{}, noEntity(blueprint, identifier)
-	}
-	return r.entity(s), nil
+	return r.entity(sights.m.blueprints[blueprint]), nil
 }
 
 // schema is a blueprint ready to check entities. The lock is taken for callers
@@ -43,6 +36,9 @@ func (c *Catalog) schema(ctx context.Context, q store.Querier, blueprint, _ stri
 // reports whether the entity is new. A write that changes nothing leaves no
 // trace.
 func (c *Catalog) PutEntity(ctx context.Context, blueprint string, n NewEntity, w Write) (Entity, bool, error) {
+	if err := c.may(ctx, VerbKnown, blueprint); err != nil {
+		return Entity{}, false, err
+	}
 	if n.Blueprint != "" && n.Blueprint != blueprint {
 		n.other = n.Blueprint
 	}
@@ -77,6 +73,9 @@ func (c *Catalog) PatchEntity(ctx context.Context, blueprint, identifier string,
 }
 
 func (c *Catalog) changeEntity(ctx context.Context, blueprint, identifier string, n NewEntity, w Write) (Entity, error) {
+	if err := c.may(ctx, VerbKnown, blueprint); err != nil {
+		return Entity{}, err
+	}
 	if n.Identifier == "" {
 		n.Identifier = identifier
 	}

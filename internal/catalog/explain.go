@@ -51,6 +51,9 @@ type ContributingEntity struct {
 // Explain says where the value of a property of an entity comes from, by
 // working it out once more; nothing is changed.
 func (c *Catalog) Explain(ctx context.Context, blueprint, identifier, property string) (Explanation, error) {
+	if _, _, err := c.visibleEntity(ctx, blueprint, identifier); err != nil {
+		return Explanation{}, err
+	}
 	out := Explanation{Property: property, Inputs: map[string]any{}, Hops: []ExplainedHop{}, Contributing: []ContributingEntity{}}
 	err := c.write(ctx, func(tx *store.Tx) error {
 		b, err := c.newBatch(ctx, tx, Write{By: "explain"})
@@ -71,6 +74,9 @@ func (c *Catalog) Explain(ctx context.Context, blueprint, identifier, property s
 			return err
 		}
 		if err := b.explain(ctx, r, property, &out); err != nil {
+			return err
+		}
+		if err := b.explainSeen(ctx, &out); err != nil {
 			return err
 		}
 		return errRollback
@@ -225,4 +231,23 @@ func (b *batch) explainAggregation(ctx context.Context, r *row, a *aggregation, 
 		out.Error = "The path does not lead from " + a.blueprint + " to " + a.Target + "."
 	}
 	return nil
+}
+
+// explainSeen takes out what may not be read. The value stays: who defines a
+// derived property shows it to all who may read the entity.
+func (b *batch) explainSeen(ctx context.Context, out *Explanation) error {
+	id := func(h Hit) int64 {
+		if r := b.byName[nameKey(h.Blueprint, h.Identifier)]; r != nil {
+			return r.now.id
+		}
+		return 0
+	}
+	var err error
+	for i := range out.Hops {
+		if out.Hops[i].Entities, err = seenOf(ctx, b.sights(), b.tx, "", out.Hops[i].Entities, id); err != nil {
+			return err
+		}
+	}
+	out.Contributing, err = seenOf(ctx, b.sights(), b.tx, "", out.Contributing, func(c ContributingEntity) int64 { return id(c.Hit) })
+	return err
 }

@@ -16,6 +16,13 @@ import (
 // entity, keys sorted. Exporting what was imported from an export gives the
 // same bytes.
 func (c *Catalog) Export(ctx context.Context) ([]ImportFile, error) {
+	if err := c.may(ctx, VerbRead, ""); err != nil {
+		return nil, err
+	}
+	sights, err := c.reading(ctx, "")
+	if err != nil {
+		return nil, err
+	}
 	blueprints, err := readBlueprints(ctx, c.db.Read())
 	if err != nil {
 		return nil, err
@@ -47,7 +54,7 @@ func (c *Catalog) Export(ctx context.Context) ([]ImportFile, error) {
 		if strings.HasPrefix(b.Identifier, "_") {
 			continue // people and teams are kept by sign-in, results are worked out
 		}
-		if files, err = c.exportEntities(ctx, s, files, taken); err != nil {
+		if files, err = c.exportEntities(ctx, sights, s, files, taken); err != nil {
 			return nil, err
 		}
 	}
@@ -80,7 +87,7 @@ func (c *Catalog) exportScorecards(ctx context.Context, files []ImportFile, take
 }
 
 // exportEntities goes through a blueprint's entities in bounded parts.
-func (c *Catalog) exportEntities(ctx context.Context, s *schema, files []ImportFile, taken map[string]bool) ([]ImportFile, error) {
+func (c *Catalog) exportEntities(ctx context.Context, sights *sights, s *schema, files []ImportFile, taken map[string]bool) ([]ImportFile, error) {
 	const part = 500
 	after := ""
 	for {
@@ -92,6 +99,13 @@ func (c *Catalog) exportEntities(ctx context.Context, s *schema, files []ImportF
 		if err := readRelations(ctx, c.db.Read(), c.db.Dialect, list...); err != nil {
 			return nil, err
 		}
+		read := len(list)
+		if read > 0 {
+			after = list[read-1].Identifier
+		}
+		if list, err = seenOf(ctx, sights, c.db.Read(), s.Identifier, list, func(r *stored) int64 { return r.id }); err != nil {
+			return nil, err
+		}
 		for _, r := range list {
 			content, err := pretty(s.exported(r.draft))
 			if err != nil {
@@ -99,9 +113,8 @@ func (c *Catalog) exportEntities(ctx context.Context, s *schema, files []ImportF
 			}
 			name := "entities/" + fileName(s.Identifier) + "/" + fileName(r.Identifier)
 			files = append(files, ImportFile{Name: freeName(taken, name), Content: content})
-			after = r.Identifier
 		}
-		if len(list) < part {
+		if read < part {
 			return files, nil
 		}
 	}

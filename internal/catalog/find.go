@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"slices"
 
 	"sphera/internal/catalog/textindex"
 )
@@ -16,12 +17,48 @@ type FindOptions struct {
 	Limit int
 }
 
+const (
+	defaultFound = 20
+	maxFound     = 100
+)
+
 // Find looks for text in titles, identifiers and properties across blueprints,
 // the best first; see textindex.
 func (c *Catalog) Find(ctx context.Context, text string, o FindOptions) ([]Hit, error) {
-	found, err := c.text.Find(ctx, textindex.Find{Text: text, Blueprints: o.Blueprints, Teams: o.Teams, Limit: o.Limit, Now: c.now()})
+	if err := c.may(ctx, VerbRead, ""); err != nil {
+		return nil, err
+	}
+	m, err := c.model(ctx, c.db.Read())
 	if err != nil {
 		return nil, err
+	}
+	sights := c.sights(m)
+	whole, err := sights.whole(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wanted := o.Limit
+	if wanted <= 0 || wanted > maxFound {
+		wanted = min(max(wanted, defaultFound), maxFound)
+	}
+	ask := textindex.Find{Text: text, Blueprints: o.Blueprints, Teams: o.Teams, Limit: o.Limit, Now: c.now()}
+	if !whole {
+		ask.Limit = maxFound // some of them will be left out
+	}
+	found, err := c.text.Find(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	if !whole {
+		ids := make([]int64, len(found))
+		for i, h := range found {
+			ids[i] = h.ID
+		}
+		if err := sights.look(ctx, c.db.Read(), ids); err != nil {
+			return nil, err
+		}
+		found = slices.DeleteFunc(found, func(h textindex.Hit) bool { return !sights.seen[h.ID] })
+		found = found[:min(len(found), wanted)]
 	}
 	hits := make([]Hit, len(found))
 	for i, h := range found {

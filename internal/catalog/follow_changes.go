@@ -27,6 +27,9 @@ type Horizon struct {
 
 // Look takes a horizon. It holds once Passed says so.
 func (c *Catalog) Look(ctx context.Context) (Horizon, error) {
+	if err := c.may(ctx, VerbRead, ""); err != nil {
+		return Horizon{}, err
+	}
 	var h Horizon
 	query := "SELECT COALESCE(MAX(id), 0), 0 FROM entity_versions"
 	if c.db.Dialect == store.Postgres {
@@ -42,6 +45,9 @@ func (c *Catalog) Look(ctx context.Context) (Horizon, error) {
 // transaction that ran when h was taken has ended; false before. What an import
 // that is not finished wrote is beyond it.
 func (c *Catalog) Passed(ctx context.Context, h Horizon) (int64, bool, error) {
+	if err := c.may(ctx, VerbRead, ""); err != nil {
+		return 0, false, err
+	}
 	if c.db.Dialect == store.Postgres {
 		var oldest int64
 		if err := c.db.Read().QueryRowContext(ctx, "SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT)").Scan(&oldest); err != nil {
@@ -67,6 +73,13 @@ func (c *Catalog) Passed(ctx context.Context, h Horizon) (int64, bool, error) {
 // after and up to upto, oldest first. Changes of derived values alone are left
 // out.
 func (c *Catalog) ChangesOf(ctx context.Context, blueprint string, after, upto int64, limit int) ([]EntityChange, error) {
+	if err := c.may(ctx, VerbRead, blueprint); err != nil {
+		return nil, err
+	}
+	sights, err := c.reading(ctx, blueprint)
+	if err != nil {
+		return nil, err
+	}
 	q := c.db.Read()
 	list, err := readVersions(ctx, q, "v.id > $1 AND v.id <= $2 AND v.blueprint = $3 AND v.verb <> 'derive' ORDER BY v.id LIMIT $4", after, upto, blueprint, limit)
 	if err != nil {
@@ -74,6 +87,11 @@ func (c *Catalog) ChangesOf(ctx context.Context, blueprint string, after, upto i
 	}
 	out := make([]EntityChange, 0, len(list))
 	for _, v := range list {
+		if fits, err := c.versionSeen(ctx, sights, v); err != nil {
+			return nil, err
+		} else if !fits {
+			continue
+		}
 		b, err := c.blueprintAt(ctx, v.blueprint, v.At)
 		if err != nil {
 			return nil, err
@@ -108,6 +126,9 @@ func (c *Catalog) ChangesOf(ctx context.Context, blueprint string, after, upto i
 // FirstVersionSince is the number just below that of the first version kept at
 // or after a time: where one begins who follows changes from then on.
 func (c *Catalog) FirstVersionSince(ctx context.Context, ms int64) (int64, error) {
+	if err := c.may(ctx, VerbRead, ""); err != nil {
+		return 0, err
+	}
 	var id int64
 	err := c.db.Read().QueryRowContext(ctx, "SELECT COALESCE(MAX(id), 0) FROM entity_versions WHERE at < $1", ms).Scan(&id)
 	if err != nil {

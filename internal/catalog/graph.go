@@ -54,11 +54,11 @@ func (c *Catalog) Graph(ctx context.Context, blueprint, identifier string, o Gra
 		o.Limit = defaultNodes
 	}
 	depth, limit := min(o.Depth, maxDepth), min(o.Limit, maxNodes)
-	root, err := c.nodeID(ctx, blueprint, identifier)
+	root, sights, err := c.nodeID(ctx, blueprint, identifier)
 	if err != nil {
 		return Graph{}, err
 	}
-	w := &walk{c: c, ids: []int64{root}, depth: map[int64]int{root: 0}}
+	w := &walk{c: c, sights: sights, ids: []int64{root}, depth: map[int64]int{root: 0}}
 	for step, start := 1, 0; start < len(w.ids); step++ {
 		frontier := w.ids[start:]
 		start = len(w.ids)
@@ -87,10 +87,11 @@ func (c *Catalog) Graph(ctx context.Context, blueprint, identifier string, o Gra
 
 // walk is a graph while it grows.
 type walk struct {
-	c     *Catalog
-	ids   []int64
-	depth map[int64]int
-	all   []group
+	c      *Catalog
+	sights *sights
+	ids    []int64
+	depth  map[int64]int
+	all    []group
 }
 
 // grow adds neighbours, most of each group at most, of each relation of each
@@ -117,7 +118,7 @@ func (w *walk) groups(ctx context.Context, frontier []int64, first int) ([]group
 	if len(frontier) == 0 {
 		return nil, nil
 	}
-	groups, err := w.c.neighbours(ctx, frontier, first)
+	groups, err := w.c.neighbours(ctx, w.sights, frontier, first)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +134,7 @@ func (w *walk) groups(ctx context.Context, frontier []int64, first int) ([]group
 // graph reads what is shown of the nodes and the relations among them, and
 // tells what is hidden.
 func (w *walk) graph(ctx context.Context) (Graph, error) {
-	names, g, err := w.c.readNodes(ctx, w.ids, w.depth)
+	names, g, err := w.c.readNodes(ctx, w.sights, w.ids, w.depth)
 	if err != nil {
 		return g, err
 	}
@@ -179,7 +180,7 @@ func (c *Catalog) expand(ctx context.Context, o GraphOptions) (Graph, error) {
 	if o.Way != "" && o.Way != "in" && o.Way != "out" {
 		return Graph{}, fault.Field("way", "is neither in nor out", "in or out")
 	}
-	id, err := c.nodeID(ctx, blueprint, identifier)
+	id, sights, err := c.nodeID(ctx, blueprint, identifier)
 	if err != nil {
 		return Graph{}, err
 	}
@@ -191,7 +192,7 @@ func (c *Catalog) expand(ctx context.Context, o GraphOptions) (Graph, error) {
 	if limit <= 0 {
 		limit = expandPage
 	}
-	links, next, err := c.nextLinks(ctx, id, o, at, min(limit, maxNodes))
+	links, next, err := c.nextLinks(ctx, sights, id, o, at, min(limit, maxNodes))
 	if err != nil {
 		return Graph{}, err
 	}
@@ -204,7 +205,7 @@ func (c *Catalog) expand(ctx context.Context, o GraphOptions) (Graph, error) {
 			}
 		}
 	}
-	names, g, err := c.readNodes(ctx, ids, depth)
+	names, g, err := c.readNodes(ctx, sights, ids, depth)
 	if err != nil {
 		return g, err
 	}
@@ -220,7 +221,7 @@ func (c *Catalog) expand(ctx context.Context, o GraphOptions) (Graph, error) {
 	if err != nil {
 		return g, err
 	}
-	left, err := c.leftBehind(ctx, id, o, *next)
+	left, err := c.leftBehind(ctx, sights, id, o, *next)
 	for _, h := range left {
 		h.Node = names[id]
 		g.hide(h)
@@ -229,16 +230,23 @@ func (c *Catalog) expand(ctx context.Context, o GraphOptions) (Graph, error) {
 }
 
 // nodeID is the database id of an entity that may be seen.
-func (c *Catalog) nodeID(ctx context.Context, blueprint, identifier string) (int64, error) {
+func (c *Catalog) nodeID(ctx context.Context, blueprint, identifier string) (int64, *sights, error) {
+	sights, err := c.reading(ctx, blueprint)
+	if err != nil {
+		return 0, nil, err
+	}
 	rows, err := c.db.Read().QueryContext(ctx, "SELECT id FROM entities WHERE blueprint = $1 AND identifier = $2 AND pending = 0", blueprint, identifier)
 	ids, err := store.All(rows, err, scanID)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
+	}
+	if ids, err = seenOf(ctx, sights, c.db.Read(), blueprint, ids, func(id int64) int64 { return id }); err != nil {
+		return 0, nil, err
 	}
 	if len(ids) == 0 {
-		return 0, noEntity(blueprint, identifier)
+		return 0, nil, noEntity(blueprint, identifier)
 	}
-	return ids[0], nil
+	return ids[0], sights, nil
 }
 
 func scanID(row interface{ Scan(...any) error }) (int64, error) {

@@ -32,7 +32,15 @@ type group struct {
 // neighbours returns, for each node, relation and direction, how many
 // neighbours there are and, unless first is 0, the first of them. It reads at most maxOfNode rows
 // of a node and direction at a time, so that hubs cost no more than others.
-func (c *Catalog) neighbours(ctx context.Context, ids []int64, first int) ([]group, error) {
+func (c *Catalog) neighbours(ctx context.Context, sights *sights, ids []int64, first int) ([]group, error) {
+	whole, err := sights.whole(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wanted := first
+	if !whole {
+		first = maxOfNode // all that is counted is looked at
+	}
 	visible, err := c.visible(ctx)
 	if err != nil {
 		return nil, err
@@ -53,6 +61,11 @@ func (c *Catalog) neighbours(ctx context.Context, ids []int64, first int) ([]gro
 			last := map[int64]int{}
 			for _, g := range groups {
 				seen[g.node] += g.count
+				if !whole {
+					if err := g.keep(ctx, sights, wanted); err != nil {
+						return nil, err
+					}
+				}
 				out = append(out, g)
 				last[g.node] = len(out) - 1
 			}
@@ -67,6 +80,13 @@ func (c *Catalog) neighbours(ctx context.Context, ids []int64, first int) ([]gro
 		}
 	}
 	return out, nil
+}
+
+// keep leaves of a group what may be read, and counts that alone.
+func (g *group) keep(ctx context.Context, s *sights, first int) error {
+	list, err := s.among(ctx, s.c.db.Read(), g.others)
+	g.others, g.count = list[:min(len(list), first)], len(list)
+	return err
 }
 
 // visible is the condition on the other end of a relation while an import is
@@ -171,8 +191,12 @@ func (c *Catalog) lists(ctx context.Context, at []spot, columns, query string, u
 
 // readNodes reads what is shown of nodes, in the order of ids. Names are by id;
 // what may not be seen has none.
-func (c *Catalog) readNodes(ctx context.Context, ids []int64, depth map[int64]int) (map[int64]string, Graph, error) {
+func (c *Catalog) readNodes(ctx context.Context, sights *sights, ids []int64, depth map[int64]int) (map[int64]string, Graph, error) {
 	g := Graph{Nodes: []Node{}, Edges: []Edge{}, More: map[string]int{}, Hidden: []Hidden{}}
+	ids, err := sights.among(ctx, c.db.Read(), ids)
+	if err != nil {
+		return nil, g, err
+	}
 	these, args := idsIn(c.db.Dialect, "id", ids, 1)
 	rows, err := c.db.Read().QueryContext(ctx, "SELECT id, blueprint, identifier, title, icon FROM entities WHERE "+these+" AND pending = 0", args...)
 	type found struct {
@@ -253,7 +277,7 @@ func readPlace(o GraphOptions) (place, error) {
 }
 
 // nextLinks reads the next relations of a node, and where to go on.
-func (c *Catalog) nextLinks(ctx context.Context, id int64, o GraphOptions, at place, limit int) ([]link, *place, error) {
+func (c *Catalog) nextLinks(ctx context.Context, sights *sights, id int64, o GraphOptions, at place, limit int) ([]link, *place, error) {
 	visible, err := c.visible(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -311,7 +335,11 @@ func pageQuery(id int64, o GraphOptions, at place, visible string) (string, []an
 const maxLeft = 20_000
 
 // leftBehind counts what an expansion has not shown yet.
-func (c *Catalog) leftBehind(ctx context.Context, id int64, o GraphOptions, at place) ([]Hidden, error) {
+func (c *Catalog) leftBehind(ctx context.Context, sights *sights, id int64, o GraphOptions, at place) ([]Hidden, error) {
+	// What is left may be hidden, and its number is nobody's business then.
+	if whole, err := sights.whole(ctx); err != nil || !whole {
+		return nil, err
+	}
 	visible, err := c.visible(ctx)
 	if err != nil {
 		return nil, err

@@ -154,6 +154,66 @@ func (c *Catalog) lives(ctx context.Context, q store.Querier, blueprint, identif
 	return current, all, nil
 }
 
+// visibleLives is lives without those that may not be read, the current one
+// last: by what they are now or were at the end. Whoever may read an entity may
+// read what it was before.
+func (c *Catalog) visibleLives(ctx context.Context, blueprint, identifier string) ([]int64, error) {
+	sights, err := c.reading(ctx, blueprint)
+	if err != nil {
+		return nil, err
+	}
+	current, lives, err := c.lives(ctx, c.db.Read(), blueprint, identifier)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]int64, 0, len(lives))
+	for _, id := range lives {
+		fits, err := c.lifeSeen(ctx, sights, id)
+		if err != nil {
+			return nil, err
+		}
+		if fits && id != current {
+			out = append(out, id)
+		}
+		if !fits && id == current {
+			return nil, noEntity(blueprint, identifier)
+		}
+	}
+	return append(out, current), nil
+}
+
+// lifeSeen tells whether an entity may be read, also one that was deleted.
+func (c *Catalog) lifeSeen(ctx context.Context, s *sights, id int64) (bool, error) {
+	if whole, err := s.whole(ctx); err != nil || whole {
+		return whole, err
+	}
+	list, err := readVersions(ctx, c.db.Read(), "v.entity = $1 ORDER BY v.id DESC LIMIT 1", id)
+	if err != nil || len(list) == 0 {
+		return false, err
+	}
+	if list[0].Verb != verbDelete {
+		return s.one(ctx, c.db.Read(), list[0].blueprint, id)
+	}
+	return c.versionSeen(ctx, s, list[0])
+}
+
+// versionSeen tells whether a state of the past may be read.
+func (c *Catalog) versionSeen(ctx context.Context, s *sights, v *keptVersion) (bool, error) {
+	view, err := s.of(ctx, v.blueprint)
+	if err != nil || view.None || view.All() {
+		return view.All(), err
+	}
+	b, err := c.blueprintAt(ctx, v.blueprint, v.At)
+	if err != nil {
+		return false, err
+	}
+	e := v.entityAs(b)
+	if e.CreatedAt, e.CreatedBy, err = c.createdOf(ctx, v.entity); err != nil {
+		return false, err
+	}
+	return s.past(ctx, v.blueprint, e)
+}
+
 const maxVersions = 200
 
 // versionCursor reads where a page of versions begins, and bounds its length.
@@ -178,7 +238,7 @@ func (c *Catalog) Versions(ctx context.Context, blueprint, identifier, from stri
 		return VersionPage{}, err
 	}
 	q := c.db.Read()
-	_, lives, err := c.lives(ctx, q, blueprint, identifier)
+	lives, err := c.visibleLives(ctx, blueprint, identifier)
 	if err != nil {
 		return VersionPage{}, err
 	}
@@ -256,10 +316,11 @@ func ParseMoment(field, text string) (Moment, error) {
 // yet.
 func (c *Catalog) at(ctx context.Context, blueprint, identifier string, m Moment) (*keptVersion, error) {
 	q := c.db.Read()
-	current, lives, err := c.lives(ctx, q, blueprint, identifier)
+	lives, err := c.visibleLives(ctx, blueprint, identifier)
 	if err != nil {
 		return nil, err
 	}
+	current := lives[len(lives)-1]
 	var list []*keptVersion
 	switch {
 	case m.Version > 0:

@@ -81,6 +81,9 @@ func (c *Catalog) blueprintAt(ctx context.Context, id string, at time.Time) (Blu
 // BlueprintVersions lists what happened to a blueprint, newest first; Version
 // counts from the oldest that is kept.
 func (c *Catalog) BlueprintVersions(ctx context.Context, id, from string, limit int) (VersionPage, error) {
+	if err := c.may(ctx, VerbRead, id); err != nil {
+		return VersionPage{}, err
+	}
 	before, limit, err := versionCursor(from, limit)
 	if err != nil {
 		return VersionPage{}, err
@@ -147,6 +150,9 @@ type DeletedBlueprint struct {
 
 // DeletedBlueprints lists the blueprints that were deleted and can be restored.
 func (c *Catalog) DeletedBlueprints(ctx context.Context) ([]DeletedBlueprint, error) {
+	if err := c.may(ctx, VerbRead, ""); err != nil {
+		return nil, err
+	}
 	kept := Kept().Deleted
 	list, err := readBlueprintVersions(ctx, c.db.Read(), `v.verb = 'delete' AND v.at >= $1
 		AND NOT EXISTS (SELECT 1 FROM blueprint_versions n WHERE n.blueprint = v.blueprint AND n.id > v.id) ORDER BY v.id DESC LIMIT 1000`, store.Millis(c.now().Add(-kept)))
@@ -167,6 +173,9 @@ func (c *Catalog) DeletedBlueprints(ctx context.Context) ([]DeletedBlueprint, er
 // RestoreBlueprint brings back a deleted blueprint with its schema. Its
 // entities can be restored after it.
 func (c *Catalog) RestoreBlueprint(ctx context.Context, id, by string) (Blueprint, error) {
+	if err := c.may(ctx, VerbShape, id); err != nil {
+		return Blueprint{}, err
+	}
 	var doc []byte
 	var verb string
 	var at int64

@@ -20,6 +20,9 @@ type Origin struct {
 // Provenance tells of each field of an entity which source last changed it:
 // title, icon, team, and properties. and relations.NAME.
 func (c *Catalog) Provenance(ctx context.Context, blueprint, identifier string) (map[string]Origin, error) {
+	if _, _, err := c.visibleEntity(ctx, blueprint, identifier); err != nil {
+		return nil, err
+	}
 	var raw []byte
 	err := c.db.Read().QueryRowContext(ctx, "SELECT provenance FROM entities WHERE blueprint = $1 AND identifier = $2 AND pending = 0", blueprint, identifier).Scan(&raw)
 	if errors.Is(err, sql.ErrNoRows) {

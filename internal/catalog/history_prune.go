@@ -26,6 +26,9 @@ const pruneBatch = 500
 // Prune forgets what is older than is kept, in short transactions, and tells
 // how many versions went.
 func (c *Catalog) Prune(ctx context.Context, keep KeepFor) (int, error) {
+	if err := c.may(ctx, VerbMaintain, ""); err != nil {
+		return 0, err
+	}
 	now := c.now()
 	dead, err := c.pruneDeleted(ctx, store.Millis(now.Add(-keep.Deleted)))
 	if err != nil {

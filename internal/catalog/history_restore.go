@@ -48,6 +48,10 @@ const notBack = "NOT EXISTS (SELECT 1 FROM entity_versions n WHERE n.entity = v.
 // Deleted lists what was deleted and can be restored, of one blueprint or, with
 // an empty one, of all.
 func (c *Catalog) Deleted(ctx context.Context, blueprint, from string, limit int) (DeletedPage, error) {
+	sights, err := c.reading(ctx, blueprint)
+	if err != nil {
+		return DeletedPage{}, err
+	}
 	before, limit, err := versionCursor(from, limit)
 	if err != nil {
 		return DeletedPage{}, err
@@ -67,12 +71,20 @@ func (c *Catalog) Deleted(ctx context.Context, blueprint, from string, limit int
 		page.Deleted = list[:limit]
 		page.Next = strconv.FormatInt(list[limit-1].VersionID, 10)
 	}
-	return page, nil
+	page.Deleted, err = c.deletedSeen(ctx, sights, page.Deleted)
+	return page, err
 }
 
 // DeletedEntity is one of Deleted.
 func (c *Catalog) DeletedEntity(ctx context.Context, versionID int64) (DeletedEntity, error) {
+	sights, err := c.reading(ctx, "")
+	if err != nil {
+		return DeletedEntity{}, err
+	}
 	list, err := c.readDeleted(ctx, "v.id = $1 AND v.verb = 'delete'", versionID)
+	if err == nil {
+		list, err = c.deletedSeen(ctx, sights, list)
+	}
 	if err != nil {
 		return DeletedEntity{}, err
 	}
@@ -80,6 +92,30 @@ func (c *Catalog) DeletedEntity(ctx context.Context, versionID int64) (DeletedEn
 		return DeletedEntity{}, noDelete()
 	}
 	return list[0], nil
+}
+
+// deletedSeen keeps what might be read before it was deleted. A page may be
+// shorter for it.
+func (c *Catalog) deletedSeen(ctx context.Context, s *sights, list []DeletedEntity) ([]DeletedEntity, error) {
+	whole, err := s.whole(ctx)
+	if err != nil || whole || len(list) == 0 {
+		return list, err
+	}
+	ids := make([]int64, len(list))
+	for i, d := range list {
+		ids[i] = d.VersionID
+	}
+	versions, err := readVersions(ctx, c.db.Read(), "v.id IN ("+idList(ids)+")")
+	if err != nil {
+		return nil, err
+	}
+	seen := map[int64]bool{}
+	for _, v := range versions {
+		if seen[v.ID], err = c.versionSeen(ctx, s, v); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(list, func(d DeletedEntity) bool { return !seen[d.VersionID] }), nil
 }
 
 func noDelete() *fault.Error {
@@ -151,12 +187,28 @@ func (c *Catalog) Restore(ctx context.Context, versionID int64, w Write) (Restor
 // RestoreMany restores several deletes together, or none of them. What others
 // of the list need is restored first, in whatever order they are given.
 func (c *Catalog) RestoreMany(ctx context.Context, versionIDs []int64, w Write) ([]Restored, error) {
+	if err := c.may(ctx, VerbKnown, ""); err != nil {
+		return nil, err
+	}
 	if len(versionIDs) == 0 {
 		return nil, nil
 	}
 	deletes, err := readVersions(ctx, c.db.Read(), "v.id IN ("+idList(versionIDs)+") AND v.verb = 'delete' ORDER BY v.id DESC")
 	if err != nil {
 		return nil, err
+	}
+	sights, err := c.reading(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range deletes {
+		fits, err := c.versionSeen(ctx, sights, v)
+		if err != nil {
+			return nil, err
+		}
+		if !fits {
+			return nil, noDelete()
+		}
 	}
 	if len(deletes) < len(slices.Compact(slices.Sorted(slices.Values(versionIDs)))) {
 		return nil, noDelete()

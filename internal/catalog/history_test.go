@@ -12,6 +12,7 @@ import (
 
 	"sphera/internal/audit"
 	"sphera/internal/catalog"
+	"sphera/internal/catalog/catalogtest"
 	"sphera/internal/fault"
 	"sphera/internal/store"
 	"sphera/internal/store/storetest"
@@ -29,7 +30,7 @@ func eachTimed(t *testing.T, test func(t *testing.T, c *timed)) {
 		c := &timed{at: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)}
 		now := func() time.Time { return c.at }
 		log := audit.New(now)
-		c.fixture = &fixture{Catalog: catalog.New(db, log, now), db: db, log: log, t: t}
+		c.fixture = &fixture{Catalog: catalog.New(db, log, now).Guard(catalogtest.Anybody()), db: db, log: log, t: t}
 		c.blueprint(systemBlueprint)
 		c.blueprint(serviceBlueprint)
 		test(t, c)

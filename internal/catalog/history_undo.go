@@ -18,6 +18,12 @@ import (
 // the fields named, unless force is set. It is a write like any other: checked,
 // derived, recorded.
 func (c *Catalog) UndoVersion(ctx context.Context, blueprint, identifier string, version int64, w Write, force bool) (Entity, error) {
+	if err := c.may(ctx, VerbKnown, blueprint); err != nil {
+		return Entity{}, err
+	}
+	if _, _, err := c.visibleEntity(ctx, blueprint, identifier); err != nil {
+		return Entity{}, err
+	}
 	w.Merge = true
 	w.Cause = fmt.Sprintf("undo of version %d", version)
 	v, prev, err := c.undoable(ctx, blueprint, identifier, version)

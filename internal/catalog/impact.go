@@ -69,13 +69,13 @@ func (c *Catalog) Impact(ctx context.Context, blueprint, identifier string, limi
 		limit = defaultNodes
 	}
 	limit = min(limit, maxNodes)
-	root, err := c.nodeID(ctx, blueprint, identifier)
+	root, sights, err := c.nodeID(ctx, blueprint, identifier)
 	if err != nil {
 		return Impact{}, err
 	}
 	bounded, cancel := context.WithTimeout(ctx, maxImpactTime)
 	defer cancel()
-	all, complete, err := c.downstream(bounded, root)
+	all, complete, err := c.downstream(bounded, sights, root)
 	if err != nil && (ctx.Err() != nil || !errors.Is(bounded.Err(), context.DeadlineExceeded)) {
 		return Impact{}, err
 	}
@@ -89,7 +89,7 @@ func (c *Catalog) Impact(ctx context.Context, blueprint, identifier string, limi
 	for _, r := range first {
 		ids, depth[r.source] = append(ids, r.source), r.depth
 	}
-	names, g, err := c.readNodes(ctx, ids, depth)
+	names, g, err := c.readNodes(ctx, sights, ids, depth)
 	if err != nil {
 		return Impact{}, err
 	}
@@ -116,7 +116,7 @@ func (c *Catalog) Impact(ctx context.Context, blueprint, identifier string, limi
 
 // downstream goes against the relations, nearest first, until there is no more
 // or more than is counted.
-func (c *Catalog) downstream(ctx context.Context, root int64) ([]reached, bool, error) {
+func (c *Catalog) downstream(ctx context.Context, sights *sights, root int64) ([]reached, bool, error) {
 	seen := map[int64]bool{root: true}
 	var all []reached
 	edge := []int64{root}
@@ -136,6 +136,10 @@ func (c *Catalog) downstream(ctx context.Context, root int64) ([]reached, bool, 
 			if err != nil {
 				return append(all, level...), false, fmt.Errorf("read what depends: %w", err)
 			}
+			found := len(list)
+			if list, err = seenOf(ctx, sights, c.db.Read(), "", list, func(r reached) int64 { return r.source }); err != nil {
+				return append(all, level...), false, err
+			}
 			slices.SortFunc(list, func(a, b reached) int {
 				return cmp.Or(strings.Compare(a.blueprint, b.blueprint), compareLinks(a.link, b.link))
 			})
@@ -145,7 +149,7 @@ func (c *Catalog) downstream(ctx context.Context, root int64) ([]reached, bool, 
 					level = append(level, r)
 				}
 			}
-			if len(list) > 2*left || len(all)+len(level) >= maxImpact {
+			if found > 2*left || len(all)+len(level) >= maxImpact {
 				return append(all, level...), false, nil
 			}
 		}

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -55,12 +56,32 @@ func (c *Catalog) listed(ctx context.Context, blueprint string) (*listed, error)
 	return l, nil
 }
 
+// countSeen counts what may be read; where that takes a look at each, no more
+// than are looked at.
+func (s *search) countSeen(ctx context.Context) (int, error) {
+	if s.view.None {
+		return 0, nil
+	}
+	if err := errors.Join(s.narrow(ctx), s.settle(ctx), s.only(ctx)); err != nil {
+		return 0, err
+	}
+	b := s.builder()
+	if err := b.all(s); err != nil {
+		return 0, err
+	}
+	return countRows(ctx, s.c.db.Read(), "SELECT COUNT(*) FROM entities e WHERE "+b.where(), b.args...)
+}
+
 // EntityCount is how many entities a blueprint has.
 func (c *Catalog) EntityCount(ctx context.Context, blueprint string) (int, error) {
-	l, err := c.listed(ctx, blueprint)
+	s, err := c.newSearch(ctx, Query{Blueprint: blueprint})
 	if err != nil {
 		return 0, err
 	}
+	if !s.view.All() {
+		return s.countSeen(ctx)
+	}
+	l := s.l
 	if l.filled() {
 		return l.size, nil
 	}

@@ -22,6 +22,9 @@ type model struct {
 	readers map[string][]readEdge
 	// counted are, by blueprint, the aggregations its entities take part in.
 	counted map[string][]takesPart
+	// owning are, by blueprint and relation, the hops that lead on from there
+	// to who owns others.
+	owning map[string]map[string][][]string
 }
 
 // readEdge is a blueprint whose entities read field of others: of those that
@@ -90,11 +93,11 @@ func touchModel(ctx context.Context, tx *store.Tx) error {
 }
 
 func loadModel(ctx context.Context, q store.Querier) (*model, error) {
-	rows, err := q.QueryContext(ctx, "SELECT identifier, doc, slots FROM blueprints ORDER BY identifier")
-	type document struct{ id, doc, slots string }
+	rows, err := q.QueryContext(ctx, "SELECT identifier, doc, slots, permissions FROM blueprints ORDER BY identifier")
+	type document struct{ id, doc, slots, rights string }
 	docs, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (document, error) {
 		var d document
-		return d, row.Scan(&d.id, &d.doc, &d.slots)
+		return d, row.Scan(&d.id, &d.doc, &d.slots, &d.rights)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the blueprints: %w", err)
@@ -106,6 +109,10 @@ func loadModel(ctx context.Context, q store.Querier) (*model, error) {
 			return nil, fmt.Errorf("stored blueprint %s: %w", d.id, err)
 		}
 		b.complete()
+		var err error
+		if b.Rights, err = readRights([]byte(d.rights)); err != nil {
+			return nil, fmt.Errorf("blueprint %s: %w", d.id, err)
+		}
 		s, err := newSchema(b)
 		if err != nil {
 			return nil, err
@@ -130,7 +137,7 @@ func loadModel(ctx context.Context, q store.Querier) (*model, error) {
 
 // compile works out who reads whom.
 func (m *model) compile() {
-	m.readers, m.counted = map[string][]readEdge{}, map[string][]takesPart{}
+	m.readers, m.counted, m.owning = map[string][]readEdge{}, map[string][]takesPart{}, map[string]map[string][][]string{}
 	for _, id := range slices.Sorted(maps.Keys(m.blueprints)) {
 		s := m.blueprints[id]
 		for _, name := range slices.Sorted(maps.Keys(s.MirrorProperties)) {
@@ -147,9 +154,28 @@ func (m *model) compile() {
 		}
 		if path := s.inherits(); path != "" {
 			s.inherit = inheritPath(path)
+			m.own(s, s.inherit)
 			m.read(s, s.inherit, fieldTeam)
 		}
 		m.compileAggregations(s)
+	}
+}
+
+// own notes which relations decide who owns an entity of s.
+func (m *model) own(s *schema, hops []string) {
+	at := s
+	for i, hop := range hops {
+		r, ok := at.Relations[hop]
+		if !ok {
+			return
+		}
+		if m.owning[at.Identifier] == nil {
+			m.owning[at.Identifier] = map[string][][]string{}
+		}
+		m.owning[at.Identifier][hop] = append(m.owning[at.Identifier][hop], hops[i+1:])
+		if at = m.blueprints[r.Target]; at == nil {
+			return
+		}
 	}
 }
 

@@ -165,7 +165,10 @@ func (c *Catalog) OverTime(ctx context.Context, o OverTimeSpec) (Series, error) 
 	if err := s.settle(ctx); err != nil {
 		return Series{}, err
 	}
-	out := Series{MinDate: from, MaxDate: to}
+	if err := s.only(ctx); err != nil {
+		return Series{}, err
+	}
+	out := Series{MinDate: from, MaxDate: to, Partial: s.partly}
 	for _, at := range starts {
 		out.Data = append(out.Data, Bucket{Date: at, Values: map[string]any{}})
 	}
@@ -258,12 +261,9 @@ func (c *Catalog) PropertyHistory(ctx context.Context, blueprint, identifier str
 	if err != nil {
 		return Series{}, err
 	}
-	r, err := readStored(ctx, c.db.Read(), c.db.Dialect, blueprint, identifier, "")
+	r, _, err := c.visibleEntity(ctx, blueprint, identifier)
 	if err != nil {
 		return Series{}, err
-	}
-	if r == nil {
-		return Series{}, noEntity(blueprint, identifier)
 	}
 	rows, err := c.db.Read().QueryContext(ctx, "SELECT at, doc FROM entity_versions WHERE entity = $1 AND at <= $2 ORDER BY id DESC LIMIT $3", r.id, to.UnixMilli(), maxHistory)
 	type version struct {

@@ -54,31 +54,35 @@ func newFront(id int64) *front {
 
 // Path finds the shortest way between two entities, from both ends at once.
 func (c *Catalog) Path(ctx context.Context, from, to string) (Path, error) {
+	if err := c.may(ctx, VerbRead, ""); err != nil {
+		return Path{}, err
+	}
 	ends := [2]int64{}
+	var sights *sights
 	for i, ref := range []struct{ field, name string }{{"from", from}, {"to", to}} {
 		blueprint, identifier, ok := splitRef(ref.name)
 		if !ok {
 			return Path{}, fault.Field(ref.field, "is not the name of an entity", "Blueprint/identifier")
 		}
 		var err error
-		if ends[i], err = c.nodeID(ctx, blueprint, identifier); err != nil {
+		if ends[i], sights, err = c.nodeID(ctx, blueprint, identifier); err != nil {
 			return Path{}, err
 		}
 	}
 	bounded, cancel := context.WithTimeout(ctx, maxPathTime)
 	defer cancel()
-	way, complete, err := c.shortest(bounded, ends[0], ends[1])
+	way, complete, err := c.shortest(bounded, sights, ends[0], ends[1])
 	if err != nil && (ctx.Err() != nil || !errors.Is(bounded.Err(), context.DeadlineExceeded)) {
 		return Path{}, err
 	}
 	if err != nil {
 		way, complete = nil, false
 	}
-	return c.pathOf(ctx, ends[0], ends[1], way, complete)
+	return c.pathOf(ctx, sights, ends[0], ends[1], way, complete)
 }
 
 // shortest is the relations of the way; none when there is none.
-func (c *Catalog) shortest(ctx context.Context, a, b int64) ([]link, bool, error) {
+func (c *Catalog) shortest(ctx context.Context, sights *sights, a, b int64) ([]link, bool, error) {
 	if a == b {
 		return nil, true, nil
 	}
@@ -96,7 +100,7 @@ func (c *Catalog) shortest(ctx context.Context, a, b int64) ([]link, bool, error
 		if len(near.edge) == 0 {
 			return nil, complete, nil
 		}
-		whole, err := c.advance(ctx, near, visible)
+		whole, err := c.advance(ctx, sights, near, visible)
 		if err != nil {
 			return nil, false, err
 		}
@@ -113,7 +117,7 @@ func (c *Catalog) shortest(ctx context.Context, a, b int64) ([]link, bool, error
 
 // advance goes one step further on one side; false when it had to leave
 // something out.
-func (c *Catalog) advance(ctx context.Context, f *front, visible string) (bool, error) {
+func (c *Catalog) advance(ctx context.Context, sights *sights, f *front, visible string) (bool, error) {
 	f.steps++
 	var next []int64
 	whole := true
@@ -146,7 +150,19 @@ func (c *Catalog) advance(ctx context.Context, f *front, visible string) (bool, 
 			}
 		}
 	}
-	f.edge = next
+	kept, err := sights.among(ctx, c.db.Read(), next)
+	if err != nil {
+		return false, err
+	}
+	if len(kept) < len(next) { // no way leads through what is hidden
+		for _, id := range next {
+			if !sights.seen[id] {
+				delete(f.far, id)
+				delete(f.came, id)
+			}
+		}
+	}
+	f.edge = kept
 	return whole, nil
 }
 
@@ -184,7 +200,7 @@ func forth(f *front, start, id int64) []link {
 	return out
 }
 
-func (c *Catalog) pathOf(ctx context.Context, a, b int64, way []link, complete bool) (Path, error) {
+func (c *Catalog) pathOf(ctx context.Context, sights *sights, a, b int64, way []link, complete bool) (Path, error) {
 	ids, depth := []int64{a}, map[int64]int{a: 0}
 	at := a
 	for _, l := range way {
@@ -194,7 +210,7 @@ func (c *Catalog) pathOf(ctx context.Context, a, b int64, way []link, complete b
 	if at != b {
 		ids, depth[b] = append(ids, b), 1
 	}
-	names, g, err := c.readNodes(ctx, ids, depth)
+	names, g, err := c.readNodes(ctx, sights, ids, depth)
 	if err != nil {
 		return Path{}, err
 	}

@@ -40,6 +40,9 @@ func (h *held) later(counting map[*aggregation]map[int64]string) {
 
 // Stage begins a large import.
 func (c *Catalog) Stage(ctx context.Context, by string) (*Staging, error) {
+	if err := c.may(ctx, VerbKnown, ""); err != nil {
+		return nil, err
+	}
 	if _, err := c.AbortAbandoned(ctx, importSilence); err != nil {
 		return nil, err
 	}
@@ -139,12 +142,20 @@ func (s *Staging) Publish(ctx context.Context, also func(t *Transaction) error) 
 }
 
 // Abort takes everything back.
-func (s *Staging) Abort(ctx context.Context) error { return s.c.abort(ctx, s.id) }
+func (s *Staging) Abort(ctx context.Context) error {
+	if err := s.c.may(ctx, VerbKnown, ""); err != nil {
+		return err
+	}
+	return s.c.abort(ctx, s.id)
+}
 
 // AbortAbandoned takes back the imports that were silent for so long, and says
 // how many. A program that is alone with its database begins with no silence
 // at all; every new import looks for those that were silent for two minutes.
 func (c *Catalog) AbortAbandoned(ctx context.Context, silence time.Duration) (int, error) {
+	if err := c.may(ctx, VerbKnown, ""); err != nil {
+		return 0, err
+	}
 	rows, err := c.db.Read().QueryContext(ctx, "SELECT id FROM catalog_imports WHERE beat_at <= $1 ORDER BY id", store.Millis(c.now().Add(-silence)))
 	ids, err := store.All(rows, err, scanID)
 	if err != nil {
@@ -227,19 +238,30 @@ func (c *Catalog) abortBlueprints(ctx context.Context, id int64) error {
 
 // Existing says which of the identifiers a blueprint has.
 func (c *Catalog) Existing(ctx context.Context, blueprint string, identifiers []string) (map[string]bool, error) {
+	sights, err := c.reading(ctx, blueprint)
+	if err != nil {
+		return nil, err
+	}
 	out := make(map[string]bool, len(identifiers))
 	for part := range slices.Chunk(identifiers, maxBatch) {
 		arg, err := valuesArg(c.db.Dialect, part)
 		if err != nil {
 			return nil, err
 		}
-		rows, err := c.db.Read().QueryContext(ctx, "SELECT e.identifier FROM entities e WHERE e.blueprint = $1 AND "+among(c.db.Dialect, "e.identifier", 2)+" AND e.pending = 0", blueprint, arg)
-		found, err := store.All(rows, err, scanString)
+		rows, err := c.db.Read().QueryContext(ctx, "SELECT e.id, e.identifier FROM entities e WHERE e.blueprint = $1 AND "+among(c.db.Dialect, "e.identifier", 2)+" AND e.pending = 0", blueprint, arg)
+		type one struct {
+			id         int64
+			identifier string
+		}
+		found, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (o one, err error) { return o, row.Scan(&o.id, &o.identifier) })
 		if err != nil {
 			return nil, fmt.Errorf("look for %s: %w", blueprint, err)
 		}
-		for _, id := range found {
-			out[id] = true
+		if found, err = seenOf(ctx, sights, c.db.Read(), blueprint, found, func(o one) int64 { return o.id }); err != nil {
+			return nil, err
+		}
+		for _, o := range found {
+			out[o.identifier] = true
 		}
 	}
 	return out, nil
@@ -248,6 +270,9 @@ func (c *Catalog) Existing(ctx context.Context, blueprint string, identifiers []
 // Changed gives the indexes of those entities that are not in the catalog
 // exactly as they are sent.
 func (c *Catalog) Changed(ctx context.Context, list []NewEntity, w Write) ([]int, error) {
+	if err := c.may(ctx, VerbRead, ""); err != nil {
+		return nil, err
+	}
 	out := []int{}
 	for start := 0; start < len(list); start += maxBatch {
 		part := list[start:min(start+maxBatch, len(list))]

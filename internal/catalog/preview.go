@@ -49,11 +49,23 @@ type Dropped struct {
 // PreviewBlueprint says what saving b would do, and saves nothing. samples are
 // identifiers of entities to work out; without any the first ones are.
 func (c *Catalog) PreviewBlueprint(ctx context.Context, b Blueprint, samples []string) (BlueprintPreview, error) {
+	sights, err := c.reading(ctx, b.Identifier)
+	if err != nil {
+		return BlueprintPreview{}, err
+	}
+	// A definition that is tried out can lead to what is hidden.
+	if whole, err := sights.whole(ctx); err != nil {
+		return BlueprintPreview{}, err
+	} else if !whole {
+		if err := c.may(ctx, VerbShape, b.Identifier); err != nil {
+			return BlueprintPreview{}, err
+		}
+	}
 	out := BlueprintPreview{Changes: []PartChange{}, Dropped: []Dropped{}, TypeChanges: []TypeChange{}, Affected: []string{}, Samples: []Entity{}}
 	if len(samples) > maxSamples {
 		return out, fault.Field("/samples", fmt.Sprintf("has %d entities", len(samples)), fmt.Sprintf("at most %d", maxSamples))
 	}
-	err := c.write(ctx, func(tx *store.Tx) error {
+	err = c.write(ctx, func(tx *store.Tx) error {
 		if err := c.preview(ctx, tx, b, samples, &out); err != nil {
 			return err
 		}

@@ -78,6 +78,9 @@ func (b *batch) putWave(ctx context.Context, wave []*put) error {
 	if err := b.takenNames(ctx, wave); err != nil {
 		return err
 	}
+	if err := b.authorize(ctx, wave); err != nil {
+		return err
+	}
 	found, err := b.resolve(ctx, wave)
 	if err != nil {
 		return err
@@ -430,6 +433,9 @@ func (b *batch) target(ctx context.Context, blueprint, identifier string, found 
 	s := b.m.blueprints[blueprint]
 	if s == nil || !b.w.CreateMissing {
 		return 0, fmt.Errorf("%s was found and is gone", Ref(blueprint, identifier))
+	}
+	if err := b.authorizeStub(ctx, s, identifier); err != nil {
+		return 0, err
 	}
 	d := draft{Identifier: identifier, Title: identifier, Team: []string{}, Properties: map[string]any{}, Relations: map[string][]string{}}
 	r, err := b.add(ctx, s, d, 1)

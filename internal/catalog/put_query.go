@@ -130,7 +130,17 @@ func (b *batch) find(ctx context.Context, blueprint string, raw json.RawMessage,
 	q, problems := query.Parse(raw)
 	var where string
 	var args []any
+	view, err := b.sights().of(ctx, blueprint)
+	if err != nil {
+		return nil, nil, err
+	}
 	if len(problems) == 0 {
+		if view.None {
+			return nil, nil, nil
+		}
+		if view.Where != nil { // nobody finds what is hidden
+			q = query.And(q, view.Where)
+		}
 		fields := b.m.fields(s)
 		where, args, problems = q.SQL(b.tx.Dialect, fields, query.Env{Now: store.Time(b.at), Fields: &fields}, 2)
 	}
@@ -141,10 +151,21 @@ func (b *batch) find(ctx context.Context, blueprint string, raw json.RawMessage,
 		}
 		return nil, bad, nil
 	}
-	rows, err := b.tx.QueryContext(ctx, "SELECT e.identifier FROM entities e WHERE e.blueprint = $1 AND e.pending = 0 AND ("+where+") ORDER BY e.id LIMIT "+strconv.Itoa(limit), append([]any{blueprint}, args...)...)
-	found, err := store.All(rows, err, scanString)
+	rows, err := b.tx.QueryContext(ctx, "SELECT e.id, e.identifier FROM entities e WHERE e.blueprint = $1 AND e.pending = 0 AND ("+where+") ORDER BY e.id LIMIT "+strconv.Itoa(limit), append([]any{blueprint}, args...)...)
+	type one struct {
+		id         int64
+		identifier string
+	}
+	found, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (o one, err error) { return o, row.Scan(&o.id, &o.identifier) })
 	if err != nil {
 		return nil, nil, fmt.Errorf("find %s by a query: %w", blueprint, err)
 	}
-	return found, nil, nil
+	if found, err = seenOf(ctx, b.sights(), b.tx, blueprint, found, func(o one) int64 { return o.id }); err != nil {
+		return nil, nil, err
+	}
+	names := make([]string, len(found))
+	for i, o := range found {
+		names[i] = o.identifier
+	}
+	return names, nil, nil
 }

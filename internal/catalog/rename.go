@@ -25,17 +25,26 @@ type Renamed struct {
 // RenameProperty renames a property, calculation or aggregation with the
 // values, and what refers to it.
 func (c *Catalog) RenameProperty(ctx context.Context, blueprint, old, name, by string) (Renamed, error) {
+	if err := c.may(ctx, VerbShape, blueprint); err != nil {
+		return Renamed{}, err
+	}
 	return c.renamePart(ctx, blueprint, by, renaming{blueprint: blueprint, old: old, name: name, what: "property"})
 }
 
 // RenameMirror renames a mirror property.
 func (c *Catalog) RenameMirror(ctx context.Context, blueprint, old, name, by string) (Renamed, error) {
+	if err := c.may(ctx, VerbShape, blueprint); err != nil {
+		return Renamed{}, err
+	}
 	return c.renamePart(ctx, blueprint, by, renaming{blueprint: blueprint, old: old, name: name, what: "mirror"})
 }
 
 // RenameRelation renames a relation with what is related, and the paths over
 // it.
 func (c *Catalog) RenameRelation(ctx context.Context, blueprint, old, name, by string) (Renamed, error) {
+	if err := c.may(ctx, VerbShape, blueprint); err != nil {
+		return Renamed{}, err
+	}
 	return c.renamePart(ctx, blueprint, by, renaming{blueprint: blueprint, old: old, name: name, what: "relation"})
 }
 

@@ -80,6 +80,9 @@ func scanScorecard(row interface{ Scan(...any) error }) (Scorecard, error) {
 // Scorecards lists the scorecards of a blueprint, or of all when it is empty,
 // in their order.
 func (c *Catalog) Scorecards(ctx context.Context, blueprint string) ([]Scorecard, error) {
+	if err := c.may(ctx, VerbRead, blueprint); err != nil {
+		return nil, err
+	}
 	if blueprint != "" {
 		if _, err := readBlueprint(ctx, c.db.Read(), blueprint, ""); err != nil {
 			return nil, err
@@ -99,6 +102,9 @@ func readScorecards(ctx context.Context, q store.Querier, blueprint string) ([]S
 
 // Scorecard returns one scorecard.
 func (c *Catalog) Scorecard(ctx context.Context, blueprint, id string) (Scorecard, error) {
+	if err := c.may(ctx, VerbRead, blueprint); err != nil {
+		return Scorecard{}, err
+	}
 	return readScorecard(ctx, c.db.Read(), blueprint, id)
 }
 
@@ -128,6 +134,9 @@ func parseScorecard(raw json.RawMessage, at string) (*scorecard.Scorecard, *faul
 
 // CreateScorecard keeps a new scorecard; one that exists is Taken.
 func (c *Catalog) CreateScorecard(ctx context.Context, blueprint string, raw json.RawMessage, by string) (Scorecard, error) {
+	if err := c.may(ctx, VerbShape, blueprint); err != nil {
+		return Scorecard{}, err
+	}
 	s, problem := parseScorecard(raw, "")
 	if problem != nil {
 		return Scorecard{}, problem
@@ -140,6 +149,9 @@ func (c *Catalog) CreateScorecard(ctx context.Context, blueprint string, raw jso
 // PutScorecard replaces a scorecard; another identifier in the body is a
 // rename.
 func (c *Catalog) PutScorecard(ctx context.Context, blueprint, id string, raw json.RawMessage, by string) (Scorecard, error) {
+	if err := c.may(ctx, VerbShape, blueprint); err != nil {
+		return Scorecard{}, err
+	}
 	s, problem := parseScorecard(raw, "")
 	if problem != nil {
 		return Scorecard{}, problem
@@ -155,6 +167,9 @@ func (c *Catalog) PutScorecard(ctx context.Context, blueprint, id string, raw js
 
 // ReplaceScorecards replaces all scorecards of a blueprint by the list.
 func (c *Catalog) ReplaceScorecards(ctx context.Context, blueprint string, list []json.RawMessage, by string) ([]Scorecard, error) {
+	if err := c.may(ctx, VerbShape, blueprint); err != nil {
+		return nil, err
+	}
 	if len(list) > maxScorecards {
 		return nil, fault.New(fault.Unprocessable, "A blueprint has at most %d scorecards.", maxScorecards)
 	}
@@ -205,6 +220,9 @@ func (c *Catalog) ReplaceScorecards(ctx context.Context, blueprint string, list 
 
 // DeleteScorecard deletes a scorecard; for 30 days it can be restored.
 func (c *Catalog) DeleteScorecard(ctx context.Context, blueprint, id, by string) error {
+	if err := c.may(ctx, VerbShape, blueprint); err != nil {
+		return err
+	}
 	_, err := c.changeScorecards(ctx, blueprint, "", func(tx *store.Tx) error {
 		old, err := readScorecard(ctx, tx, blueprint, id)
 		if err != nil {
@@ -343,6 +361,9 @@ type DeletedScorecard struct {
 
 // DeletedScorecards lists what was deleted in the last 30 days, newest first.
 func (c *Catalog) DeletedScorecards(ctx context.Context, blueprint string) ([]DeletedScorecard, error) {
+	if err := c.may(ctx, VerbRead, blueprint); err != nil {
+		return nil, err
+	}
 	rows, err := c.db.Read().QueryContext(ctx, `SELECT id, blueprint, identifier, doc, deleted_at, deleted_by FROM scorecards_deleted
 		WHERE ($1 = '' OR blueprint = $1) AND deleted_at > $2 ORDER BY id DESC LIMIT 200`, blueprint, store.Millis(c.now().Add(-deletedLife)))
 	list, err := store.All(rows, err, scanDeletedScorecard)
@@ -363,6 +384,9 @@ func scanDeletedScorecard(row interface{ Scan(...any) error }) (DeletedScorecard
 
 // RestoreScorecard brings a deleted scorecard back.
 func (c *Catalog) RestoreScorecard(ctx context.Context, id int64, by string) (Scorecard, error) {
+	if err := c.may(ctx, VerbShape, ""); err != nil {
+		return Scorecard{}, err
+	}
 	d, err := scanDeletedScorecard(c.db.Read().QueryRowContext(ctx, "SELECT id, blueprint, identifier, doc, deleted_at, deleted_by FROM scorecards_deleted WHERE id = $1", id))
 	if errors.Is(err, sql.ErrNoRows) || err == nil && c.now().Sub(d.DeletedAt) > deletedLife {
 		return Scorecard{}, fault.New(fault.NotFound, "There is no such deleted scorecard; they are kept for 30 days.")

@@ -31,6 +31,9 @@ type tally struct{ tested, passed int }
 // SyncScorecards brings the entities of scorecards and rules into step. What is
 // as it should be is not written.
 func (c *Catalog) SyncScorecards(ctx context.Context) error {
+	if err := c.may(ctx, VerbMaintain, ""); err != nil {
+		return err
+	}
 	cards, err := loadScorecards(ctx, c.db.Read())
 	if err != nil {
 		return err

@@ -72,6 +72,9 @@ const VerdictTopic = "verdict-due"
 // of what is worked out again, and says how many and when to come back (zero
 // for never).
 func (c *Catalog) DueVerdicts(ctx context.Context, budget int) (done int, next time.Time, err error) {
+	if err := c.may(ctx, VerbMaintain, ""); err != nil {
+		return 0, time.Time{}, err
+	}
 	now := store.Millis(c.now())
 	err = c.db.Tx(ctx, func(tx *store.Tx) error {
 		rows, err := tx.QueryContext(ctx, "SELECT entity FROM scorecard_due WHERE at <= $1 ORDER BY at LIMIT $2", now, budget)

@@ -31,6 +31,9 @@ type resultPlace struct {
 // are read from the entities, in their order. A page may be short when few fit;
 // next says whether there are more.
 func (c *Catalog) results(ctx context.Context, q Query) (Page, error) {
+	if err := c.may(ctx, VerbRead, resultBlueprint); err != nil {
+		return Page{}, err
+	}
 	at, err := readResultPlace(q)
 	if err != nil {
 		return Page{}, err
@@ -92,6 +95,9 @@ func (c *Catalog) results(ctx context.Context, q Query) (Page, error) {
 
 // result is one result by its name.
 func (c *Catalog) result(ctx context.Context, identifier string) (Entity, error) {
+	if err := c.may(ctx, VerbRead, resultBlueprint); err != nil {
+		return Entity{}, err
+	}
 	parts := strings.SplitN(identifier, ":", 4)
 	if len(parts) == 4 {
 		e, err := c.Entity(ctx, parts[0], parts[3])

@@ -58,14 +58,25 @@ type search struct {
 	words func(b *builder) (string, error)
 	// sample is some of the result where it is too much to count.
 	sample idSet
+	// view is what the caller may read of the blueprint; partly is set where
+	// not all of it was looked at.
+	view   View
+	partly bool
 }
 
 func (c *Catalog) newSearch(ctx context.Context, q Query) (*search, error) {
+	sights, err := c.reading(ctx, q.Blueprint)
+	if err != nil {
+		return nil, err
+	}
 	l, err := c.listed(ctx, q.Blueprint)
 	if err != nil {
 		return nil, err
 	}
 	s := &search{c: c, l: l, q: q, env: q.Env, limit: q.Limit}
+	if s.view, err = sights.of(ctx, q.Blueprint); err != nil {
+		return nil, err
+	}
 	if s.env.Now.IsZero() {
 		s.env.Now = c.now()
 	}
@@ -113,6 +124,12 @@ func (s *search) conditions() (*query.Query, error) {
 		}
 		list = append(list, s.q.Where)
 	}
+	if s.view.None {
+		list = append(list, query.Never())
+	}
+	if s.view.Where != nil {
+		list = append(list, s.view.Where)
+	}
 	return query.And(list...), nil
 }
 
@@ -136,13 +153,20 @@ func (s *search) run(ctx context.Context) (Page, error) {
 	if err := s.settle(ctx); err != nil {
 		return Page{}, err
 	}
+	if s.view.Keep != nil {
+		return s.runKept(ctx)
+	}
 	hits, more, err := s.hits(ctx)
 	if err != nil {
 		return Page{}, err
 	}
-	page, err := s.fetch(ctx, hits)
+	page := Page{Entities: []Entity{}}
+	list, err := s.fetch(ctx, hits)
 	if err != nil {
 		return Page{}, err
+	}
+	for _, r := range list {
+		page.Entities = append(page.Entities, r.entity(s.l.s))
 	}
 	if err := s.count(ctx, &page, len(hits)); err != nil {
 		return Page{}, err
@@ -167,8 +191,7 @@ type hit struct {
 
 // fetch reads the entities of a page. They must still fit: they may have
 // changed since they were found.
-func (s *search) fetch(ctx context.Context, hits []hit) (Page, error) {
-	page := Page{Entities: []Entity{}}
+func (s *search) fetch(ctx context.Context, hits []hit) ([]*stored, error) {
 	ids := make([]int64, len(hits))
 	for i, h := range hits {
 		ids[i] = h.id
@@ -179,16 +202,10 @@ func (s *search) fetch(ctx context.Context, hits []hit) (Page, error) {
 	rows, err := s.c.db.Read().QueryContext(ctx, "SELECT "+entityColumns+" FROM entities e WHERE "+these+" AND e.pending = 0 AND "+condition, append(args, more...)...)
 	list, err := store.All(rows, err, scanStored)
 	if err != nil {
-		return page, err
-	}
-	if err := readRelations(ctx, s.c.db.Read(), s.c.db.Dialect, list...); err != nil {
-		return page, err
+		return nil, err
 	}
 	slices.SortFunc(list, func(a, b *stored) int { return slices.Index(ids, a.id) - slices.Index(ids, b.id) })
-	for _, r := range list {
-		page.Entities = append(page.Entities, r.entity(s.l.s))
-	}
-	return page, nil
+	return list, readRelations(ctx, s.c.db.Read(), s.c.db.Dialect, list...)
 }
 
 // builder makes statements: conditions with numbered parameters.

@@ -28,6 +28,9 @@ type allCursor struct {
 // SearchAll finds entities of all blueprints, by blueprint and identifier. What
 // a blueprint does not have is unset there.
 func (c *Catalog) SearchAll(ctx context.Context, where *query.Query, env query.Env, limit int, from string) (AllPage, error) {
+	if err := c.may(ctx, VerbRead, ""); err != nil {
+		return AllPage{}, err
+	}
 	at := allCursor{}
 	if from != "" {
 		raw, err := base64.RawURLEncoding.DecodeString(from)

@@ -214,9 +214,15 @@ func (s *search) countSets(ctx context.Context, name string, known idSet) ([]Fac
 // not filled yet.
 func (s *search) countDocuments(ctx context.Context, name string) ([]FacetValue, error) {
 	b := s.builder()
-	b.add("e.blueprint = " + b.arg(s.q.Blueprint))
-	b.add("e.pending = 0")
-	b.nodes(s, "", s.where)
+	if s.view.Keep != nil {
+		if err := b.all(s); err != nil {
+			return nil, err
+		}
+	} else {
+		b.add("e.blueprint = " + b.arg(s.q.Blueprint))
+		b.add("e.pending = 0")
+		b.nodes(s, "", s.where)
+	}
 	if name == facetTeam {
 		rows, err := s.c.db.Read().QueryContext(ctx, "SELECT t.team, COUNT(*) FROM (SELECT e.id FROM entities e WHERE "+b.where()+" LIMIT "+strconv.Itoa(maxCount)+") q JOIN entity_teams t ON t.entity = q.id GROUP BY t.team", b.args...)
 		return store.All(rows, err, func(row interface{ Scan(...any) error }) (FacetValue, error) {

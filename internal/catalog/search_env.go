@@ -12,6 +12,9 @@ import (
 // address, with teams. Without an address it is a program, which no such rule
 // fits.
 func (c *Catalog) SearchEnv(ctx context.Context, email string, teams []string) (query.Env, error) {
+	if err := c.may(ctx, VerbKnown, ""); err != nil {
+		return query.Env{}, err
+	}
 	env := query.Env{Now: c.now(), User: email, UserTeams: teams}
 	if email == "" {
 		return env, nil

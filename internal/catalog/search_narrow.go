@@ -32,6 +32,10 @@ func usualBounds() bounds {
 func (s *search) narrow(ctx context.Context) error {
 	var open []query.Node
 	for _, n := range flatten(s.where) {
+		if r, ok := n.(query.Rule); ok && r.Never() {
+			s.set = idSet{}
+			return nil
+		}
 		if r, ok := n.(query.Rule); ok && r.OfProperty() && r.Property == "$blueprint" {
 			if query.And(r).Excludes(s.q.Blueprint, s.env) {
 				s.set = idSet{}

@@ -31,7 +31,7 @@ type listWorld struct {
 
 func newListWorld(t *testing.T, db *store.DB, seed uint64, n int) *listWorld {
 	t.Helper()
-	w := &listWorld{c: New(db, audit.New(time.Now), time.Now), rng: rand.New(rand.NewPCG(seed, 3)), size: n}
+	w := &listWorld{c: New(db, audit.New(time.Now), time.Now).Guard(anybody()), rng: rand.New(rand.NewPCG(seed, 3)), size: n}
 	var b Blueprint
 	if err := json.Unmarshal([]byte(listedBlueprint), &b); err != nil {
 		t.Fatal(err)

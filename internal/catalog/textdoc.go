@@ -67,6 +67,9 @@ const backfillChunk = 500
 // IndexText indexes entities that were there before the index, some at a time,
 // and says how many it did: it is called until there are none.
 func (c *Catalog) IndexText(ctx context.Context) (done int, err error) {
+	if err := c.may(ctx, VerbMaintain, ""); err != nil {
+		return 0, err
+	}
 	err = c.db.Tx(ctx, func(tx *store.Tx) error {
 		done = 0
 		rows, err := tx.QueryContext(ctx, "SELECT after_id FROM text_backfill"+tx.ForUpdate())

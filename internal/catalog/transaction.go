@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"sphera/internal/fault"
@@ -16,11 +17,48 @@ const maxAtOnce = 10_000
 type Transaction struct {
 	c  *Catalog
 	tx *store.Tx
+	// rehearsal is never saved, and so takes no right to change anything.
+	rehearsal bool
+}
+
+// Rehearse is Atomically for finding out what would happen: nothing is saved.
+// It takes the right to read everything; who has not may do no more in it than
+// for real.
+func (c *Catalog) Rehearse(ctx context.Context, f func(t *Transaction) error) error {
+	sights, err := c.reading(ctx, "")
+	if err != nil {
+		return err
+	}
+	whole, err := sights.whole(ctx)
+	if err != nil {
+		return err
+	}
+	err = c.write(ctx, func(tx *store.Tx) error {
+		if err := f(&Transaction{c: c, tx: tx, rehearsal: whole}); err != nil {
+			return err
+		}
+		return errRollback
+	})
+	if errors.Is(err, errRollback) {
+		return nil
+	}
+	return err
+}
+
+// may asserts a right, as far as what is done is for good.
+func (t *Transaction) may(ctx context.Context, verb, blueprint string) error {
+	if t.rehearsal {
+		verb = VerbRead
+	}
+	return t.c.may(ctx, verb, blueprint)
 }
 
 // Atomically runs f in a transaction: all of what f did is saved, or with an
 // error nothing. f may run again when another writer came between.
 func (c *Catalog) Atomically(ctx context.Context, f func(t *Transaction) error) error {
+	if err := c.may(ctx, VerbKnown, ""); err != nil {
+		return err
+	}
 	return c.write(ctx, func(tx *store.Tx) error {
 		if err := lockCatalog(ctx, tx); err != nil {
 			return err
@@ -31,6 +69,9 @@ func (c *Catalog) Atomically(ctx context.Context, f func(t *Transaction) error) 
 
 // Blueprints lists the blueprints.
 func (t *Transaction) Blueprints(ctx context.Context) ([]Blueprint, error) {
+	if err := t.c.may(ctx, VerbRead, ""); err != nil {
+		return nil, err
+	}
 	return readBlueprints(ctx, t.tx)
 }
 
@@ -46,6 +87,9 @@ type BlueprintItem struct {
 // PutBlueprints creates or replaces blueprints that may point at each other.
 // What is wrong with one of them is told in its item.
 func (t *Transaction) PutBlueprints(ctx context.Context, list []Blueprint, by, runID string) ([]BlueprintItem, error) {
+	if err := t.may(ctx, VerbShape, ""); err != nil {
+		return nil, err
+	}
 	names, err := blueprintNames(ctx, t.tx)
 	if err != nil {
 		return nil, err
@@ -71,6 +115,9 @@ func (t *Transaction) PutBlueprints(ctx context.Context, list []Blueprint, by, r
 // PutScorecard creates a scorecard or replaces the one of its identifier, and
 // says which: create, update or unchanged.
 func (t *Transaction) PutScorecard(ctx context.Context, blueprint string, raw json.RawMessage, by string) (string, error) {
+	if err := t.may(ctx, VerbShape, blueprint); err != nil {
+		return "", err
+	}
 	s, problem := parseScorecard(raw, "")
 	if problem != nil {
 		return "", problem
@@ -112,6 +159,9 @@ func sameDocument(a, b map[string]json.RawMessage) bool {
 
 // Put writes entities that may point at each other, in any order; see PutMixed.
 func (t *Transaction) Put(ctx context.Context, list []NewEntity, w Write) ([]Item, error) {
+	if err := t.may(ctx, VerbKnown, ""); err != nil {
+		return nil, err
+	}
 	if len(list) > maxAtOnce {
 		return nil, fault.New(fault.TooLarge, "There are %d entities; at most %d are written at a time.", len(list), maxAtOnce)
 	}
@@ -119,6 +169,7 @@ func (t *Transaction) Put(ctx context.Context, list []NewEntity, w Write) ([]Ite
 	if err != nil {
 		return nil, err
 	}
+	w.rehearsal = t.rehearsal
 	b, err := t.c.newBatch(ctx, t.tx, w)
 	if err != nil {
 		return nil, err
@@ -135,6 +186,9 @@ func (t *Transaction) Put(ctx context.Context, list []NewEntity, w Write) ([]Ite
 
 // Existing says which of the identifiers a blueprint has.
 func (t *Transaction) Existing(ctx context.Context, blueprint string, identifiers []string) (map[string]bool, error) {
+	if err := t.c.may(ctx, VerbRead, blueprint); err != nil {
+		return nil, err
+	}
 	found, err := findIDs(ctx, t.tx, blueprint, identifiers)
 	if err != nil {
 		return nil, err
@@ -148,6 +202,9 @@ func (t *Transaction) Existing(ctx context.Context, blueprint string, identifier
 
 // Others lists the identifiers a blueprint has besides those in keep.
 func (t *Transaction) Others(ctx context.Context, blueprint string, keep map[string]bool) ([]string, error) {
+	if err := t.c.may(ctx, VerbRead, blueprint); err != nil {
+		return nil, err
+	}
 	rows, err := t.tx.QueryContext(ctx, "SELECT e.identifier FROM entities e WHERE e.blueprint = $1 AND e.pending = 0 ORDER BY e.identifier", blueprint)
 	all, err := store.All(rows, err, scanString)
 	if err != nil {
@@ -164,6 +221,9 @@ func (t *Transaction) Others(ctx context.Context, blueprint string, keep map[str
 
 // Record appends an audit event to the transaction.
 func (t *Transaction) Record(ctx context.Context, verb, object, by, runID string, detail json.RawMessage) error {
+	if err := t.may(ctx, VerbKnown, ""); err != nil {
+		return err
+	}
 	return t.c.record(ctx, t.tx, verb, object, by, runID, detail)
 }
 
@@ -185,7 +245,12 @@ func (b Blueprint) Fits(n NewEntity) bool {
 // Delete deletes entities of a blueprint; one that others require is refused,
 // and with it all of them.
 func (t *Transaction) Delete(ctx context.Context, blueprint string, identifiers []string, o DeleteOptions) error {
-	b, err := t.c.newBatch(ctx, t.tx, o.write())
+	if err := t.may(ctx, VerbKnown, blueprint); err != nil {
+		return err
+	}
+	w := o.write()
+	w.rehearsal = t.rehearsal
+	b, err := t.c.newBatch(ctx, t.tx, w)
 	if err != nil {
 		return err
 	}

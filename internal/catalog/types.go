@@ -32,6 +32,8 @@ type Blueprint struct {
 	EntityCount int `json:"entityCount"`
 	// Extra keeps keys that are not known here, and empty values as sent.
 	Extra property.Extra `json:"-"`
+	// Rights are the permissions that were set, for those who decide.
+	Rights Rights `json:"-"`
 }
 
 // BlueprintSchema holds the typed properties.
@@ -103,6 +105,8 @@ type Write struct {
 	// Answer asks the writes of many for the entities as they are then.
 	Answer bool
 
+	// rehearsal is never saved; see Rehearse.
+	rehearsal bool
 	// hold collects what a staged import leaves for its end; see Stage.
 	hold *held
 	// back is set where a deleted entity comes back; see Restore.

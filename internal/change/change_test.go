@@ -15,6 +15,7 @@ import (
 
 	"sphera/internal/audit"
 	"sphera/internal/catalog"
+	"sphera/internal/catalog/catalogtest"
 	"sphera/internal/outgoing"
 	"sphera/internal/resource"
 	"sphera/internal/secret"
@@ -69,7 +70,7 @@ func each(t *testing.T, test func(r *rig)) {
 			t.Fatal(err)
 		}
 		r.Changes = New(Deps{
-			DB: db, Catalog: catalog.New(db, log, r.clock), Resources: resource.New(log, r.clock), Vault: secret.NewVault(db, log, r.clock, sealer),
+			DB: db, Catalog: catalog.New(db, log, r.clock).Guard(catalogtest.Anybody()), Resources: resource.New(log, r.clock), Vault: secret.NewVault(db, log, r.clock, sealer),
 			Outgoing: outgoing.New(true), Log: slog.New(slog.DiscardHandler), Now: r.clock, Instance: "a",
 		})
 		test(r)
@@ -228,7 +229,7 @@ func TestChangesSurviveFailuresAndRestarts(t *testing.T) {
 func TestLateTransactionIsNotSkipped(t *testing.T) {
 	db := storetest.Open(t, storetest.Postgres(t))
 	clock := time.Now
-	c := catalog.New(db, audit.New(clock), clock)
+	c := catalog.New(db, audit.New(clock), clock).Guard(catalogtest.Anybody())
 	if _, _, err := c.PutBlueprint(t.Context(), catalog.Blueprint{Identifier: "svc", Title: "S"}, "test"); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"sphera/internal/audit"
 	"sphera/internal/catalog"
+	"sphera/internal/catalog/catalogtest"
 	"sphera/internal/flag"
 	"sphera/internal/forge"
 	"sphera/internal/golden"
@@ -24,7 +25,7 @@ import (
 func TestContractOverTheRealThings(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx, log := t.Context(), audit.New(time.Now)
-		cat := catalog.New(db, log, time.Now)
+		cat := catalog.New(db, log, time.Now).Guard(catalogtest.Anybody())
 		for _, b := range []catalog.Blueprint{
 			{Identifier: "Environment", Title: "Environment"}, {Identifier: "System", Title: "System"},
 			{Identifier: "Component", Title: "Component", Schema: catalog.BlueprintSchema{Properties: map[string]catalog.Property{"type": {Type: "string"}}}, Relations: map[string]catalog.Relation{

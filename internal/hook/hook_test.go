@@ -16,6 +16,7 @@ import (
 
 	"sphera/internal/audit"
 	"sphera/internal/catalog"
+	"sphera/internal/catalog/catalogtest"
 	"sphera/internal/fault"
 	"sphera/internal/resource"
 	"sphera/internal/secret"
@@ -44,7 +45,7 @@ func newRig(t *testing.T, db *store.DB) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := catalog.New(db, log, clock)
+	c := catalog.New(db, log, clock).Guard(catalogtest.Anybody())
 	r.Hooks = New(Deps{
 		DB: db, Catalog: c, Sources: source.New(db, c, log, clock), Resources: resource.New(log, clock), Vault: secret.NewVault(db, log, clock, sealer),
 		Log: slog.New(slog.DiscardHandler), Now: clock, Instance: "a",

@@ -13,6 +13,7 @@ import (
 
 	"sphera/internal/audit"
 	"sphera/internal/catalog"
+	"sphera/internal/catalog/catalogtest"
 	"sphera/internal/importer"
 	"sphera/internal/store"
 	"sphera/internal/store/storetest"
@@ -33,7 +34,7 @@ func BenchmarkL25_Import(b *testing.B) {
 	run := func(b *testing.B, db *store.DB) {
 		b.Helper()
 		for b.Loop() {
-			c := catalog.New(db, audit.New(time.Now), time.Now)
+			c := catalog.New(db, audit.New(time.Now), time.Now).Guard(catalogtest.Anybody())
 			f := &fixture{Catalog: c, Importer: importer.New(c), db: db, t: b}
 			f.model()
 			file := table(n, nil)

@@ -8,6 +8,7 @@ import (
 
 	"sphera/internal/audit"
 	"sphera/internal/catalog"
+	"sphera/internal/catalog/catalogtest"
 	"sphera/internal/fault"
 	"sphera/internal/importer"
 	"sphera/internal/store"
@@ -27,7 +28,7 @@ func newFixture(t testing.TB, db *store.DB) *fixture {
 	t.Helper()
 	now := func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC) }
 	log := audit.New(now)
-	c := catalog.New(db, log, now)
+	c := catalog.New(db, log, now).Guard(catalogtest.Anybody())
 	return &fixture{Catalog: c, Importer: importer.New(c), db: db, log: log, t: t}
 }
 

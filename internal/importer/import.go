@@ -84,7 +84,11 @@ func (im *Importer) Import(ctx context.Context, files []catalog.ImportFile, o Op
 		return im.stage(ctx, in)
 	}
 	var report catalog.Report
-	err = im.catalog.Atomically(ctx, func(b *catalog.Transaction) error {
+	atomically := im.catalog.Atomically
+	if o.DryRun {
+		atomically = im.catalog.Rehearse
+	}
+	err = atomically(ctx, func(b *catalog.Transaction) error {
 		blueprints, err := b.Blueprints(ctx)
 		if err != nil {
 			return err

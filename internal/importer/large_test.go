@@ -10,6 +10,7 @@ import (
 
 	"sphera/internal/audit"
 	"sphera/internal/catalog"
+	"sphera/internal/catalog/catalogtest"
 	"sphera/internal/importer"
 	"sphera/internal/store"
 	"sphera/internal/store/storetest"
@@ -172,7 +173,7 @@ func TestL25_AnImportThatDiedLeavesNothing(t *testing.T) {
 		ctx := context.Background()
 		now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 		clock := func() time.Time { return now }
-		c := catalog.New(db, audit.New(clock), clock)
+		c := catalog.New(db, audit.New(clock), clock).Guard(catalogtest.Anybody())
 		f := &fixture{Catalog: c, Importer: importer.New(c), db: db, t: t}
 		f.model()
 		staging, err := c.Stage(ctx, "dana")

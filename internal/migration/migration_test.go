@@ -10,6 +10,7 @@ import (
 
 	"sphera/internal/audit"
 	"sphera/internal/catalog"
+	"sphera/internal/catalog/catalogtest"
 	"sphera/internal/fault"
 	"sphera/internal/migration"
 	"sphera/internal/store"
@@ -26,7 +27,7 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		events := audit.New(time.Now)
-		c := catalog.New(db, events, time.Now)
+		c := catalog.New(db, events, time.Now).Guard(catalogtest.Anybody())
 		w := &world{migration.NewMigrations(db, c, events, slog.New(slog.DiscardHandler), time.Now), c, db}
 		var b catalog.Blueprint
 		doc := `{"identifier":"svc","title":"Service","schema":{"properties":{"n":{"type":"number"}}},"relations":{"needs":{"target":"svc","required":false}}}`

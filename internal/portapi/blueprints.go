@@ -222,7 +222,7 @@ func (s *Service) rename(key string, f func(ctx context.Context, blueprint, old,
 		if err != nil {
 			return 0, nil, err
 		}
-		if err := s.renamePermissions(ctx, done.Blueprint.Identifier, r.Path["name"], name, key == "newRelationIdentifier"); err != nil {
+		if err := s.renamePermissions(ctx, r, done.Blueprint.Identifier, r.Path["name"], name, key == "newRelationIdentifier"); err != nil {
 			return 0, nil, err
 		}
 		return 0, RenamedAnswer{Renamed: done}, nil

@@ -4,25 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 
-	"sphera/internal/audit"
 	"sphera/internal/catalog"
 	"sphera/internal/catalog/property"
 	"sphera/internal/fault"
-	"sphera/internal/store"
 )
 
 // PermissionBlock says who may do one thing. ownedByTeam is never null.
-type PermissionBlock struct {
-	Users       []string        `json:"users"`
-	Roles       []string        `json:"roles"`
-	Teams       []string        `json:"teams"`
-	OwnedByTeam bool            `json:"ownedByTeam"`
-	Policy      json.RawMessage `json:"policy,omitempty"`
-}
+type PermissionBlock = catalog.Grant
 
 // EntityPermissions is who may do what with the entities of a blueprint.
 type EntityPermissions struct {
@@ -34,8 +25,8 @@ type EntityPermissions struct {
 	UpdateRelations  map[string]PermissionBlock `json:"updateRelations"`
 }
 
-// BlueprintPermissionsAnswer is the permissions of a blueprint. They are kept
-// and returned; what decides is the role and the ownership.
+// BlueprintPermissionsAnswer is the permissions of a blueprint. What was never
+// set is shown as its default; the role and the ownership decide it.
 type BlueprintPermissionsAnswer struct {
 	Permissions struct {
 		Entities EntityPermissions `json:"entities"`
@@ -54,37 +45,19 @@ func (s *Service) permissionRoutes() []Route {
 }
 
 // storedPermissions is what was sent, by block, property and relation.
-type storedPermissions struct {
-	Entities struct {
-		Blocks     map[string]PermissionBlock `json:"blocks,omitempty"`
-		Properties map[string]PermissionBlock `json:"updateProperties,omitempty"`
-		Relations  map[string]PermissionBlock `json:"updateRelations,omitempty"`
-	} `json:"entities"`
-}
+type storedPermissions catalog.Rights
 
 func permissionBlocks() []string { return []string{"read", "register", "update", "unregister"} }
 
 func metaPermissions() []string { return []string{"$identifier", "$title", "$icon", "$team"} }
-
-func (s *Service) readPermissions(ctx context.Context, q store.Querier, id, lock string) (storedPermissions, error) {
-	var raw []byte
-	var p storedPermissions
-	if err := q.QueryRowContext(ctx, "SELECT permissions FROM blueprints WHERE identifier = $1"+lock, id).Scan(&raw); err != nil {
-		return p, fmt.Errorf("read the permissions of %s: %w", id, err)
-	}
-	if err := json.Unmarshal(raw, &p); err != nil {
-		return p, fmt.Errorf("stored permissions of %s: %w", id, err)
-	}
-	return p, nil
-}
 
 func (s *Service) blueprintPermissions(ctx context.Context, r *Request) (int, any, error) {
 	b, err := s.Catalog.Blueprint(ctx, r.Path["bp"])
 	if err != nil {
 		return 0, nil, err
 	}
-	p, err := s.readPermissions(ctx, s.DB.Read(), b.Identifier, "")
-	return 0, p.answer(b), err
+	p, err := s.Catalog.Rights(ctx, b.Identifier)
+	return 0, storedPermissions(p).answer(b), err
 }
 
 // answer lists the meta-properties and what the blueprint has now; what was
@@ -97,7 +70,7 @@ func (p storedPermissions) answer(b catalog.Blueprint) BlueprintPermissionsAnswe
 		return PermissionBlock{Users: []string{}, Roles: roles, Teams: []string{}}
 	}
 	var out BlueprintPermissionsAnswer
-	e, stored := &out.Permissions.Entities, p.Entities
+	e, stored := &out.Permissions.Entities, p
 	e.Read = block(stored.Blocks, "read", "Admin", "Member")
 	e.Register, e.Update, e.Unregister = block(stored.Blocks, "register", "Admin"), block(stored.Blocks, "update", "Admin"), block(stored.Blocks, "unregister", "Admin")
 	e.UpdateProperties, e.UpdateRelations = map[string]PermissionBlock{}, map[string]PermissionBlock{}
@@ -126,58 +99,32 @@ func (s *Service) patchBlueprintPermissions(ctx context.Context, r *Request) (in
 	if err != nil {
 		return 0, nil, err
 	}
-	var p storedPermissions
-	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
-		if p, err = s.readPermissions(ctx, tx, b.Identifier, tx.ForUpdate()); err != nil {
-			return err
-		}
-		if err := p.merge(b, in.Entities); err != nil {
-			return err
-		}
-		text, err := json.Marshal(p)
-		if err != nil {
-			return fmt.Errorf("encode permissions: %w", err)
-		}
-		if _, err := tx.ExecContext(ctx, "UPDATE blueprints SET permissions = $1 WHERE identifier = $2", string(text), b.Identifier); err != nil {
-			return fmt.Errorf("change permissions: %w", err)
-		}
-		return s.Audit.Append(ctx, tx, audit.Event{
-			Actor: r.Caller.ID, ActorName: r.Caller.Name, Verb: "blueprint.permissions", Object: b.Identifier, Detail: audit.Detail("blocks", sortedKeys(in.Entities)),
-		})
+	p, err := s.Catalog.ChangeRights(ctx, b.Identifier, r.Caller.ID, func(p *catalog.Rights) ([]string, error) {
+		return sortedKeys(in.Entities), (*storedPermissions)(p).merge(b, in.Entities)
 	})
 	if err != nil {
 		return 0, nil, err
 	}
-	return 0, p.answer(b), nil
+	return 0, storedPermissions(p).answer(b), nil
 }
 
 // renamePermissions carries what was set for a property or relation over to its
 // new name.
-func (s *Service) renamePermissions(ctx context.Context, blueprint, old, name string, relation bool) error {
-	return s.DB.Tx(ctx, func(tx *store.Tx) error {
-		p, err := s.readPermissions(ctx, tx, blueprint, tx.ForUpdate())
-		if err != nil {
-			return err
-		}
-		blocks := p.Entities.Properties
+func (s *Service) renamePermissions(ctx context.Context, r *Request, blueprint, old, name string, relation bool) error {
+	_, err := s.Catalog.ChangeRights(ctx, blueprint, r.Caller.ID, func(p *catalog.Rights) ([]string, error) {
+		blocks := p.Properties
 		if relation {
-			blocks = p.Entities.Relations
+			blocks = p.Relations
 		}
 		block, set := blocks[old]
 		if !set {
-			return nil
+			return nil, nil
 		}
 		delete(blocks, old)
 		blocks[name] = block
-		text, err := json.Marshal(p)
-		if err != nil {
-			return fmt.Errorf("encode permissions: %w", err)
-		}
-		if _, err := tx.ExecContext(ctx, "UPDATE blueprints SET permissions = $1 WHERE identifier = $2", string(text), blueprint); err != nil {
-			return fmt.Errorf("rename permissions: %w", err)
-		}
-		return nil
+		return []string{name}, nil
 	})
+	return err
 }
 
 func (p *storedPermissions) merge(b catalog.Blueprint, sent map[string]json.RawMessage) error {
@@ -186,25 +133,16 @@ func (p *storedPermissions) merge(b catalog.Blueprint, sent map[string]json.RawM
 		at := "/entities/" + property.Escape(key)
 		switch {
 		case slices.Contains(permissionBlocks(), key):
-			if p.Entities.Blocks == nil {
-				p.Entities.Blocks = map[string]PermissionBlock{}
-			}
-			readBlock(f, at, key, sent[key], p.Entities.Blocks)
+			readBlock(f, at, key, sent[key], p.Blocks)
 		case key == "updateProperties":
-			if p.Entities.Properties == nil {
-				p.Entities.Properties = map[string]PermissionBlock{}
-			}
 			known := func(name string) bool {
 				_, ok := b.Schema.Properties[name]
 				return ok || slices.Contains(metaPermissions(), name)
 			}
-			readBlocks(f, at, sent[key], known, p.Entities.Properties)
+			readBlocks(f, at, sent[key], known, p.Properties)
 		case key == "updateRelations":
-			if p.Entities.Relations == nil {
-				p.Entities.Relations = map[string]PermissionBlock{}
-			}
 			known := func(name string) bool { _, ok := b.Relations[name]; return ok }
-			readBlocks(f, at, sent[key], known, p.Entities.Relations)
+			readBlocks(f, at, sent[key], known, p.Relations)
 		default:
 			f.With(at, "is not a permission", "read, register, update, unregister, updateProperties, updateRelations")
 		}

@@ -10,6 +10,7 @@ import (
 	"sphera/internal/audit"
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
+	"sphera/internal/catalog/catalogtest"
 	"sphera/internal/fault"
 	"sphera/internal/source"
 	"sphera/internal/store"
@@ -30,7 +31,7 @@ func eachOrganisation(t *testing.T, test func(t *testing.T, o *organisation)) {
 		start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 		now := func() time.Time { return start }
 		log := audit.New(now)
-		o := &organisation{t: t, db: db, auth: auth.New(db, log, now), catalog: catalog.New(db, log, now)}
+		o := &organisation{t: t, db: db, auth: auth.New(db, log, now), catalog: catalog.New(db, log, now).Guard(catalogtest.Anybody())}
 		o.people = source.NewPeople(db, o.auth, o.catalog, log)
 		if err := o.catalog.EnsureSystem(t.Context()); err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"sphera/internal/audit"
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
+	"sphera/internal/catalog/catalogtest"
 	"sphera/internal/fault"
 	"sphera/internal/source"
 	"sphera/internal/store"
@@ -35,7 +36,7 @@ func each(t *testing.T, test func(t *testing.T, w *world)) {
 		w := &world{t: t, db: db, at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), client: source.Of(agent, "robot")}
 		now := func() time.Time { return w.at }
 		w.log = audit.New(now)
-		w.catalog = catalog.New(db, w.log, now)
+		w.catalog = catalog.New(db, w.log, now).Guard(catalogtest.Anybody())
 		w.Sources = source.New(db, w.catalog, w.log, now)
 		for _, b := range []catalog.Blueprint{
 			{Identifier: "namespace", Title: "Namespace"},

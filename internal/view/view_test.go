@@ -9,6 +9,7 @@ import (
 
 	"sphera/internal/audit"
 	"sphera/internal/catalog"
+	"sphera/internal/catalog/catalogtest"
 	"sphera/internal/fault"
 	"sphera/internal/store"
 	"sphera/internal/store/storetest"
@@ -27,7 +28,7 @@ func each(t *testing.T, test func(t *testing.T, db *store.DB, views *view.Views,
 	t.Helper()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		log := audit.New(fixed)
-		c := catalog.New(db, log, fixed)
+		c := catalog.New(db, log, fixed).Guard(catalogtest.Anybody())
 		for _, id := range []string{"Component", "System"} {
 			b := catalog.Blueprint{Identifier: id, Title: id, Schema: catalog.BlueprintSchema{Properties: map[string]catalog.Property{}}}
 			if _, _, err := c.PutBlueprint(context.Background(), b, "u1"); err != nil {

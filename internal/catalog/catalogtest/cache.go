@@ -90,7 +90,7 @@ func try(ctx context.Context, url string, n int) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &World{Catalog: catalog.New(db, audit.New(time.Now), time.Now), DB: db, Data: New(1, n)}
+	w := &World{Catalog: catalog.New(db, audit.New(time.Now), time.Now).Guard(Anybody()), DB: db, Data: New(1, n)}
 	if err := w.fill(ctx); err != nil {
 		if closed := db.Close(); closed != nil {
 			err = fmt.Errorf("%w; and close: %w", err, closed)

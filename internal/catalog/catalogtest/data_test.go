@@ -14,7 +14,7 @@ import (
 
 func TestLoad(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		c := catalog.New(db, audit.New(time.Now), time.Now)
+		c := catalog.New(db, audit.New(time.Now), time.Now).Guard(catalogtest.Anybody())
 		d := catalogtest.New(1, 1000)
 		if err := d.Load(t.Context(), c, nil); err != nil {
 			t.Fatal(err)

@@ -258,3 +258,7 @@ func wrongType(v any, at, expected string) []Problem {
 	}
 	return []Problem{{at, "is " + got, expected}}
 }
+
+// Protected tells whether the definition says "protected": true. Who may change
+// such a property is narrower than who may change the entity.
+func (p Property) Protected() bool { return string(p.Extra["protected"]) == "true" }

@@ -38,6 +38,10 @@ func (q *Query) Match(subject map[string]any, env Env) (bool, error) {
 }
 
 func (r Rule) match(subject map[string]any, env Env) (bool, error) {
+	if r.Operator == never {
+		return false, nil
+	}
+	env = r.about(env)
 	operator, deny := positive(r.Operator)
 	r.Operator = operator
 	o := r.operand(env)

@@ -24,6 +24,15 @@ func (Rule) node()   {}
 // And is a query that fits what fits all nodes.
 func And(nodes ...Node) *Query { return &Query{Combinator: and, Rules: nodes} }
 
+// Never is a rule that nothing fits.
+func Never() Rule { return Rule{Operator: never} }
+
+// Never tells whether r is the rule that nothing fits.
+func (r Rule) Never() bool { return r.Operator == never }
+
+// never cannot be sent: it is no operator of the language.
+const never = "never"
+
 // Or is a query that fits what fits one of nodes.
 func Or(nodes ...Node) *Query { return &Query{Combinator: or, Rules: nodes} }
 
@@ -60,6 +69,36 @@ type Rule struct {
 
 	// at is the JSON pointer of the rule.
 	at string
+	// as is whom the rule is about, where that is not who asks; see As.
+	as *Env
+}
+
+// As is q with the rules about the caller bound to env: they mean that caller
+// also where the query becomes part of somebody else's.
+func (q *Query) As(env Env) *Query {
+	if q == nil {
+		return nil
+	}
+	out := &Query{Combinator: q.Combinator, Rules: make([]Node, len(q.Rules))}
+	for i, n := range q.Rules {
+		switch n := n.(type) {
+		case *Query:
+			out.Rules[i] = n.As(env)
+		case Rule:
+			n.as = &env
+			out.Rules[i] = n
+		}
+	}
+	return out
+}
+
+// about is env with whom the rule is bound to.
+func (r Rule) about(env Env) Env {
+	if r.as == nil {
+		return env
+	}
+	env.User, env.UserTeams, env.UserEntity, env.TeamEntities = r.as.User, r.as.UserTeams, r.as.UserEntity, r.as.TeamEntities
+	return env
 }
 
 // Context is a value taken from the caller: from the "user" entity, or from
@@ -254,7 +293,7 @@ func (q *Query) Only(property string) (string, bool) {
 // ok is false where it compares with something else, or with a user that there
 // is not.
 func (r Rule) Values(env Env) (values []any, ok bool) {
-	o := r.operand(env)
+	o := r.operand(r.about(env))
 	return o.values, !o.nobody && o.span == nil && r.Context == nil
 }
 

@@ -112,7 +112,13 @@ func any1(parts []string) string {
 func (c *compiler) rule(r Rule) string {
 	operator, deny := positive(r.Operator)
 	r.Operator = operator
+	if r.Operator == never {
+		return no
+	}
 	c.at = r.at
+	asked := c.env
+	defer func() { c.env = asked }()
+	c.env = r.about(asked)
 	o := r.operand(c.env)
 	if o.nobody {
 		return no

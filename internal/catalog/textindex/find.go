@@ -37,6 +37,7 @@ type Find struct {
 
 // Hit is an entity that was found.
 type Hit struct {
+	ID                                 int64
 	Blueprint, Identifier, Title, Icon string
 	Teams                              []string
 }
@@ -142,7 +143,8 @@ func (x *Index) read(ctx context.Context, found map[int64]*candidate, ids []int6
 	read, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (*candidate, error) {
 		c := &candidate{}
 		var team []byte
-		if err := row.Scan(&c.id, &c.Blueprint, &c.Identifier, &c.Title, &c.Icon, &team, &c.updated); err != nil {
+		err := row.Scan(&c.id, &c.Blueprint, &c.Identifier, &c.Title, &c.Icon, &team, &c.updated)
+		if c.ID = c.id; err != nil {
 			return nil, err
 		}
 		if string(team) == "[]" {
