@@ -20,16 +20,18 @@ export function EnvCards({
   onPromote: () => void;
 }) {
   return (
-    <section aria-label={tf.page.environments} className={css.envs}>
-      {flag.environments.map((environment) => (
-        <EnvCard
-          key={environment.environment}
-          flag={flag}
-          environment={environment}
-          shown={environment.environment === shown}
-          onShow={() => onShow(environment.environment)}
-        />
-      ))}
+    <section aria-label={tf.page.environments} className={css.stack}>
+      <div className={css.envs}>
+        {flag.environments.map((environment) => (
+          <EnvCard
+            key={environment.environment}
+            flag={flag}
+            environment={environment}
+            shown={environment.environment === shown}
+            onShow={() => onShow(environment.environment)}
+          />
+        ))}
+      </div>
       {flag.environments.length > 1 && !flag.archivedAt && (
         <Button size="compact-sm" variant="subtle" className={css.promote} onClick={onPromote}>
           {tf.page.promoteHint}
@@ -54,7 +56,12 @@ function EnvCard({
   const name = environment.environment;
   const share = openShare(environment);
   return (
-    <article className={css.env} data-shown={shown || undefined} aria-label={name}>
+    <article
+      className={css.env}
+      data-shown={shown || undefined}
+      data-production={isProduction(environment) || undefined}
+      aria-label={name}
+    >
       <Group justify="space-between" gap="xs" wrap="nowrap">
         <UnstyledButton
           onClick={onShow}
@@ -65,7 +72,7 @@ function EnvCard({
           <Text fw={600} truncate span>
             {name}
           </Text>
-          {isProduction(environment) && <Pill tone="bad">{tf.page.production}</Pill>}
+          {isProduction(environment) && name !== 'production' && <Pill tone="bad">{tf.page.production}</Pill>}
         </UnstyledButton>
         <EnvToggle flag={flag} environment={environment} />
       </Group>

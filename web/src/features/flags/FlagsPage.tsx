@@ -48,20 +48,20 @@ export function FlagsPage({ state, onState }: { state: ListState; onState: (stat
         .map((env): Column<Flag> => ({
           id: `env-${env.name}`,
           title: env.name,
-          width: 200,
+          width: 190,
           cell: (flag) => <EnvCell flag={flag} env={env.name} />,
         })),
       {
         id: 'evaluations',
         title: tf.list.evaluations,
-        width: 170,
+        width: 160,
         cell: (flag) => <Evaluations flag={flag} totals={usage.get(idOf(flag))} />,
       },
-      { id: 'project', title: tf.list.project, width: 150, cell: (flag) => flag.service },
+      { id: 'project', title: tf.list.project, width: 120, cell: (flag) => flag.service },
       {
         id: 'owner',
         title: tf.list.owner,
-        width: 130,
+        width: 110,
         cell: (flag) => flag.owner || <span className="sph-muted">{'–'}</span>,
       },
       { id: 'kind', title: tf.list.kind, width: 120, cell: (flag) => tf.list.kinds[flag.kind] ?? flag.kind },
@@ -248,7 +248,7 @@ function Filters({
       <TextFilter label={tf.list.filter} value={state.q} onChange={(q) => onChange({ q })} />
       <Select
         {...common}
-        w={150}
+        w={{ base: 'calc(50% - 5px)', sm: 150 }}
         searchable
         aria-label={tf.list.project}
         placeholder={tf.list.project}
@@ -258,7 +258,7 @@ function Filters({
       />
       <Select
         {...common}
-        w={140}
+        w={{ base: 'calc(50% - 5px)', sm: 140 }}
         aria-label={tf.list.environment}
         placeholder={tf.list.environment}
         data={[...new Set([...environments, ...(state.env ? [state.env] : [])])]}
@@ -267,7 +267,7 @@ function Filters({
       />
       <Select
         {...common}
-        w={120}
+        w={{ base: 'calc(50% - 5px)', sm: 120 }}
         aria-label={tf.list.state}
         placeholder={tf.list.state}
         data={named(tf.list.states)}
@@ -276,7 +276,7 @@ function Filters({
       />
       <Select
         {...common}
-        w={135}
+        w={{ base: 'calc(50% - 5px)', sm: 135 }}
         aria-label={tf.list.kind}
         placeholder={tf.list.kind}
         data={named(tf.list.kinds)}
@@ -285,7 +285,7 @@ function Filters({
       />
       <Select
         {...common}
-        w={150}
+        w={{ base: 'calc(50% - 5px)', sm: 150 }}
         searchable
         aria-label={tf.list.owner}
         placeholder={tf.list.owner}

@@ -62,7 +62,9 @@ export function RampEditor({
       <Group justify="space-between" gap="xs">
         <Text size="sm" fw={550}>
           {e.rampOf(ramp.variation)}
-          {current !== undefined && <span className="sph-muted"> · {e.rampNow(percentText(current))}</span>}
+          {current !== undefined && (
+            <span className="sph-muted"> · {e.rampNow(percentText(Math.round(current / 100) * 100))}</span>
+          )}
         </Text>
         {!disabled && (
           <Group gap="sm">

@@ -138,6 +138,8 @@ function Shares(props: Props) {
   const missing = names.filter((name) => !weights.some((each) => each.variation === name));
   const sum = weights.reduce((total, each) => total + each.weight, 0);
   const by = serve.by || userKey;
+  // Of two shares one is what the other leaves: the one that nobody asks for gets no slider.
+  const quiet = weights.length === 2 ? (weights[0]!.variation === fallback ? 0 : 1) : undefined;
   const set = (index: number, value: number) => {
     const next = withShare(
       weights.map((each) => each.weight),
@@ -153,26 +155,34 @@ function Shares(props: Props) {
   return (
     <>
       <div className={css.shares} role="group" aria-label={`${e.serveShare}: ${label}`}>
-        {weights.map((each, i) => (
-          <div key={each.variation} className={css.shareRow}>
-            <div className={css.shareName}>
-              <Text size="sm" fw={550} truncate>
-                {each.variation}
-              </Text>
-              {about(each.weight) && (
-                <Text size="xs" className="sph-muted num">
-                  {about(each.weight)}
+        {weights.map((each, i) => {
+          if (i === quiet) return null;
+          return (
+            <div key={each.variation} className={css.shareRow}>
+              <div className={css.shareName}>
+                <Text size="sm" fw={550} truncate>
+                  {each.variation}
                 </Text>
-              )}
+                {about(each.weight) && (
+                  <Text size="xs" className="sph-muted num">
+                    {about(each.weight)}
+                  </Text>
+                )}
+              </div>
+              <ShareSlider
+                value={each.weight}
+                disabled={disabled}
+                label={e.shareOf(each.variation, label)}
+                onChange={(value) => set(i, value)}
+              />
             </div>
-            <ShareSlider
-              value={each.weight}
-              disabled={disabled}
-              label={e.shareOf(each.variation, label)}
-              onChange={(value) => set(i, value)}
-            />
-          </div>
-        ))}
+          );
+        })}
+        {quiet !== undefined && (
+          <Text size="sm" className="sph-muted num">
+            {e.restGets(percentText(weights[quiet]!.weight), weights[quiet]!.variation)}
+          </Text>
+        )}
         {missing.length > 0 && !disabled && (
           <Group gap={6}>
             {missing.map((name) => (

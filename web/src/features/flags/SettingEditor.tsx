@@ -168,14 +168,12 @@ export function Affected({ preview }: { preview?: Preview }) {
   }
   return (
     <Text size="sm" aria-live="polite" className="num">
-      {population.after
-        .map((each) =>
-          e.aboutGets(count(each.count), count(population.known), what, each.variation || e.codeDefault),
-        )
-        .join('; ')}
-      {population.changed > 0 && (
-        <strong> {e.affected(count(population.changed), count(population.known), what)}</strong>
+      {e.aboutGets(
+        count(population.known),
+        what,
+        population.after.map((each) => `${count(each.count)} ${each.variation || e.codeDefault}`),
       )}
+      {population.changed > 0 && <strong> {e.affected(count(population.changed))}</strong>}
     </Text>
   );
 }

@@ -1,8 +1,8 @@
-import { fullTime } from '~/lib/format';
 import { useNow } from '~/lib/useNow';
 import { tf } from '~/strings/flags';
 import css from './flags.module.css';
 import { whole } from './share';
+import { momentText } from './time';
 
 const width = 640;
 const height = 64;
@@ -40,7 +40,7 @@ export function Timeline({ points, linear, label }: { points: Point[]; linear?: 
     <svg
       viewBox={`0 0 ${width} ${height}`}
       role="img"
-      aria-label={`${label}: ${points.map((point) => `${fullTime(point.at)} ${point.text}`).join(', ')}`}
+      aria-label={`${label}: ${points.map((point) => `${momentText(point.at)} ${point.text}`).join(', ')}`}
       className={css.timeline}
     >
       <line x1={inset} x2={width - inset} y1={height - 12} y2={height - 12} className={css.axis} />
@@ -57,7 +57,7 @@ export function Timeline({ points, linear, label }: { points: Point[]; linear?: 
             r={4.5}
             className={Date.parse(point.at) <= now ? css.pointPast : css.point}
           >
-            <title>{`${fullTime(point.at)}: ${point.text}`}</title>
+            <title>{`${momentText(point.at)}: ${point.text}`}</title>
           </circle>
         </g>
       ))}

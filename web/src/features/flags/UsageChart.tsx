@@ -8,8 +8,7 @@ import css from './flags.module.css';
 export type Series = { name: string; values: number[] };
 
 const width = 720;
-const height = 150;
-const base = height - 18;
+const height = 132;
 
 /** The bars of stacked counts: the first series stands at the bottom. */
 export function stacked(series: Series[], slots: number): { name: string; from: number; to: number }[][] {
@@ -83,38 +82,42 @@ export function UsageChart({
           </Table>
         </div>
       ) : (
-        <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label} className={css.bars}>
-          <line x1={0} x2={width} y1={base + 0.5} y2={base + 0.5} className={css.axis} />
-          <text x={0} y={10} className={css.axisText}>
+        <>
+          <div className={css.chartTop} aria-hidden>
             {count(top)}
-          </text>
-          {columns.map((bars, i) =>
-            bars.map(
-              (bar, n) =>
-                bar.to > bar.from && (
-                  <rect
-                    key={bar.name}
-                    x={i * slot + 0.5}
-                    width={Math.max(1, slot - 1)}
-                    y={base - (bar.to / top) * (base - 14)}
-                    height={Math.max(1, ((bar.to - bar.from) / top) * (base - 14))}
-                    data-series={n % 6}
-                    className={css.bar}
-                  >
-                    <title>{`${timeOf(starts[i]!)}: ${bar.name} ${count(bar.to - bar.from)}`}</title>
-                  </rect>
-                ),
-            ),
-          )}
-          {starts.map(
-            (start, i) =>
-              i % Math.ceil(starts.length / 6) === 0 && (
-                <text key={start} x={i * slot} y={height - 4} className={css.axisText}>
-                  {timeOf(start)}
-                </text>
+          </div>
+          <svg
+            viewBox={`0 0 ${width} ${height}`}
+            preserveAspectRatio="none"
+            role="img"
+            aria-label={label}
+            className={css.bars}
+          >
+            {columns.map((bars, i) =>
+              bars.map(
+                (bar, n) =>
+                  bar.to > bar.from && (
+                    <rect
+                      key={bar.name}
+                      x={i * slot + slot * 0.08}
+                      width={slot * 0.84}
+                      y={height - (bar.to / top) * height}
+                      height={Math.max(1, ((bar.to - bar.from) / top) * height)}
+                      data-series={n % 6}
+                      className={css.bar}
+                    >
+                      <title>{`${timeOf(starts[i]!)}: ${bar.name} ${count(bar.to - bar.from)}`}</title>
+                    </rect>
+                  ),
               ),
-          )}
-        </svg>
+            )}
+          </svg>
+          <div className={css.chartTimes} aria-hidden>
+            {[0, 0.25, 0.5, 0.75, 1].map((part) => (
+              <span key={part}>{timeOf(starts[Math.round(part * (starts.length - 1))] ?? '')}</span>
+            ))}
+          </div>
+        </>
       )}
     </figure>
   );

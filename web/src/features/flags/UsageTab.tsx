@@ -1,4 +1,4 @@
-import { Group, SegmentedControl, Table, Text } from '@mantine/core';
+import { SegmentedControl, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { count } from '~/lib/format';
@@ -99,7 +99,7 @@ export function UsageTab({ flag, environment }: { flag: Flag; environment: FlagE
         )}
       </Section>
       {usage && usage.total > 0 && (
-        <Group align="stretch" grow gap="md" className={css.halves}>
+        <div className={css.halves}>
           <Counts
             title={e.byService}
             head={e.service}
@@ -110,7 +110,7 @@ export function UsageTab({ flag, environment }: { flag: Flag; environment: FlagE
             head={e.reason}
             rows={countBy(usage, 'reason').map(([reason, n]) => [e.reasons[reason] ?? reason, n])}
           />
-        </Group>
+        </div>
       )}
       {usage && usage.total > 0 && (
         <Text size="xs" className="sph-muted">

@@ -202,7 +202,8 @@ describe('the page of a flag', () => {
     await userEvent.click(screen.getByRole('button', { name: 'Review the change' }));
     const dialog = await screen.findByRole('dialog');
     await within(dialog).findByText('Everybody else: 25 % of accounts get on');
-    within(dialog).getByText(/About 186 of 1,240 known accounts get something else/);
+    within(dialog).getByText(/Of 1,240 known accounts about 310 on/);
+    within(dialog).getByText(/About 186 of them get something else/);
     within(dialog).getByText('Account 42');
     await userEvent.click(within(dialog).getByRole('button', { name: 'Save' }));
     await waitFor(() => expect(calls.some((call) => call.method === 'PUT')).toBe(true));

@@ -9,6 +9,13 @@ export function fieldTime(at: string | Date): string {
   return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}T${pad(date.getHours())}:${pad(date.getMinutes())}`;
 }
 
+const moment = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' });
+
+/** "Nov 23, 2026, 14:05", in the reader's own time. */
+export function momentText(at: string | Date): string {
+  return moment.format(new Date(at));
+}
+
 /** Reads such a field; undefined when it is no time. */
 export function parseFieldTime(text: string): string | undefined {
   const date = new Date(text);

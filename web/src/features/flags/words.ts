@@ -1,7 +1,7 @@
-import { fullTime } from '~/lib/format';
 import { tf } from '~/strings/flags';
 import { userKey, type Condition, type Rule, type Scheduled, type Serve, type Setting } from './model';
 import { percentText } from './share';
+import { momentText } from './time';
 
 const w = tf.words;
 const shownValues = 3;
@@ -81,13 +81,13 @@ export function rampText(serve: Serve): string {
   const last = ramp?.steps.at(-1);
   if (!ramp || !first || !last) return '';
   if (ramp.steps.length === 1)
-    return w.rampOne(ramp.variation, percentText(first.weight), fullTime(first.at));
+    return w.rampOne(ramp.variation, percentText(first.weight), momentText(first.at));
   return w.ramp(
     ramp.variation,
     percentText(first.weight),
     percentText(last.weight),
-    fullTime(first.at),
-    fullTime(last.at),
+    momentText(first.at),
+    momentText(last.at),
   );
 }
 
@@ -122,8 +122,8 @@ export function settingText(setting: Setting): string[] {
   lines.push(w.everybody(serveText(setting.serve, setting.default)));
   const ramp = rampText(setting.serve);
   if (ramp) lines.push(ramp);
-  for (const step of setting.schedule) {
-    lines.push(w.step(fullTime(step.at), scheduledText(step, setting.default)));
+  for (const step of [...setting.schedule].sort((a, b) => a.at.localeCompare(b.at))) {
+    lines.push(w.step(momentText(step.at), scheduledText(step, setting.default)));
   }
   return lines;
 }

@@ -103,8 +103,8 @@ export const editor = {
   whileOffText: 'What everybody gets then.',
   noRules: 'Nobody is picked out: everybody is served alike.',
   inWords: 'In words',
-  aboutGets: (n: string, of: string, what: string, variation: string) =>
-    `About ${n} of ${of} known ${what} get ${variation}`,
+  aboutGets: (of: string, what: string, parts: string[]) =>
+    `Of ${of} known ${what} about ${parts.join(', ')}.`,
   hideJson: 'Hide the JSON',
   incomplete: 'Something is missing',
   incompleteText: (n: number) => (n === 1 ? 'One place is not complete:' : `${n} places are not complete:`),
@@ -124,8 +124,7 @@ export const editor = {
   sampleContext: 'Context',
   sampleNow: 'Now',
   sampleThen: 'Then',
-  affected: (n: string, of: string, what: string) =>
-    `About ${n} of ${of} known ${what} get something else than now.`,
+  affected: (n: string) => `About ${n} of them get something else than now.`,
   save: 'Save',
   saveAsk: 'Ask for approval',
   saved: (flag: string, environment: string) => `${flag} is changed in ${environment}`,
@@ -146,6 +145,7 @@ export const editor = {
   rawReplace: 'Replace it',
   byWord: 'by',
   shareOf: (variation: string, where: string) => `Share of ${variation}, ${where}`,
+  restGets: (share: string, variation: string) => `The other ${share} get ${variation}.`,
   guardChoice: (attribute: string) => `Without ${attribute}`,
   guardDefault: 'the default',
   removeTarget: 'Remove the names',
