@@ -9,6 +9,9 @@ import (
 
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
+	"sphera/internal/flag"
+	"sphera/internal/flag/key"
+	"sphera/internal/flag/usage"
 	"sphera/internal/run"
 	"sphera/internal/view"
 )
@@ -181,7 +184,7 @@ type hint struct {
 
 // events is the one stream a browser keeps open.
 func (a *API) events(w http.ResponseWriter, r *http.Request) error {
-	topics := []string{run.Topic, catalog.Topic, "pull_request", "instance", "audit", view.Topic}
+	topics := []string{run.Topic, catalog.Topic, "pull_request", "instance", "audit", view.Topic, flag.Topic, key.Topic, usage.Topic}
 	hints := make([]<-chan string, 0, len(topics))
 	for _, topic := range topics {
 		ch, stop := a.db.Subscribe(topic)

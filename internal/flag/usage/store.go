@@ -12,6 +12,9 @@ import (
 	"sphera/internal/store"
 )
 
+// Topic is notified with the project of counts that were written.
+const Topic = "flag_usage"
+
 const (
 	minute = int64(60)
 	hour   = int64(3600)
@@ -24,6 +27,8 @@ const (
 	// unknownPerProject bounds what foolish clients can fill.
 	unknownPerProject = 1_000
 	maxHours          = 90 * 24
+	// hoursShown is how far back totals go.
+	hoursShown = 24
 )
 
 // Store keeps usage in the database.
@@ -70,6 +75,7 @@ func (s *Store) writeRows(ctx context.Context, tx *store.Tx, rows []Row) error {
 		if err := put(ctx, tx, r, minute, s.instance); err != nil {
 			return err
 		}
+		tx.Notify(Topic, r.Project)
 	}
 	return nil
 }
@@ -209,6 +215,7 @@ type FlagTotal struct {
 	Flag          string    `json:"flag"`
 	Environment   string    `json:"environment"`
 	Count         int64     `json:"count" doc:"In the last 24 hours"`
+	Hours         []int64   `json:"hours" doc:"The same hour by hour, the last one is now"`
 	LastEvaluated time.Time `json:"lastEvaluated,omitzero"`
 }
 
@@ -225,11 +232,16 @@ func (s *Store) Totals(ctx context.Context, project, environment string) ([]Flag
 		if environment != "" && env != environment {
 			continue
 		}
-		counts := map[string]int64{}
-		err := s.each(ctx, project, env, s.now().Add(-24*time.Hour).Unix(), func(r Row) {
+		hours := map[string][]int64{}
+		since := s.now().Add(-hoursShown * time.Hour).Unix()
+		err := s.each(ctx, project, env, since, func(r Row) {
+			at := min((r.Minute-since)/hour, hoursShown-1)
 			for flag, list := range r.Counts {
+				if hours[flag] == nil {
+					hours[flag] = make([]int64, hoursShown)
+				}
 				for _, n := range list {
-					counts[flag] += n
+					hours[flag][at] += n
 				}
 			}
 		})
@@ -237,7 +249,14 @@ func (s *Store) Totals(ctx context.Context, project, environment string) ([]Flag
 			return nil, err
 		}
 		for flag, at := range flags {
-			out = append(out, FlagTotal{Flag: flag, Environment: env, Count: counts[flag], LastEvaluated: at})
+			total := FlagTotal{Flag: flag, Environment: env, Hours: hours[flag], LastEvaluated: at}
+			if total.Hours == nil {
+				total.Hours = make([]int64, hoursShown)
+			}
+			for _, n := range total.Hours {
+				total.Count += n
+			}
+			out = append(out, total)
 		}
 	}
 	slices.SortFunc(out, func(a, b FlagTotal) int {

@@ -50,7 +50,7 @@ func TestCountsAreKept(t *testing.T) {
 			t.Errorf("%+v", u.Clients)
 		}
 		totals, err := s.Totals(ctx, "checkout", "")
-		if err != nil || len(totals) != 1 || totals[0].Count != 18 {
+		if err != nil || len(totals) != 1 || totals[0].Count != 18 || len(totals[0].Hours) != 24 || totals[0].Hours[23] != 18 {
 			t.Errorf("%+v %v", totals, err)
 		}
 
