@@ -22,6 +22,10 @@ type Plan struct {
 	Objects      []ObjectChange     `json:"objects"`
 	Approvals    []Approval         `json:"approvals"`
 	Steps        []PlannedStep      `json:"steps"`
+	// Cost is nil when it is not known.
+	Cost *Cost `json:"cost,omitempty"`
+	// Risk is nil when the action does not say.
+	Risk *Risk `json:"risk,omitempty"`
 	// Warnings are things to know that do not stop the plan.
 	Warnings []string `json:"warnings"`
 	// Locks are the concurrency keys held while the run works, e.g.
@@ -115,6 +119,61 @@ type Approval struct {
 	Rule string `json:"rule"`
 	// Who can approve when it is not automatic.
 	Who []string `json:"who,omitempty"`
+	// Need is how many of them have to; 0 is one.
+	Need int `json:"need,omitempty"`
+	// Why says what made the rule ask, or approve.
+	Why string `json:"why,omitempty"`
+	// By makes the run wait until these people approved. An action sets it for
+	// approvals of its own; what rules ask for besides is added by the portal.
+	By *Approvers `json:"by,omitempty"`
+	// Tell are further addresses that learn of the request; see Receiver.
+	Tell []Receiver `json:"-"`
+}
+
+// Receiver is an address that is told: a webhook, in the format "webhook" or
+// "slack".
+type Receiver struct {
+	URL    string
+	Format string
+}
+
+// Approvers are people by what they are. Everybody who is one of them may
+// approve.
+type Approvers struct {
+	Roles []string `json:"roles,omitempty" maxItems:"20"`
+	Teams []string `json:"teams,omitempty" maxItems:"50"`
+	// People are e-mail addresses.
+	People []string `json:"people,omitempty" maxItems:"100"`
+	// OwnerTeam are the teams that own the entities the run is about.
+	OwnerTeam bool `json:"ownerTeam,omitempty"`
+	// OnCall names a property or relation of the entity that says who is on call.
+	OnCall string `json:"onCall,omitempty" maxLength:"200"`
+	// All asks every one of them, not Need of them.
+	All bool `json:"all,omitempty"`
+}
+
+// Empty is true when nobody is meant.
+func (a Approvers) Empty() bool {
+	return len(a.Roles)+len(a.Teams)+len(a.People) == 0 && !a.OwnerTeam && a.OnCall == ""
+}
+
+// Cost is what the plan adds to the monthly bill; negative when it saves.
+type Cost struct {
+	Currency string  `json:"currency"`
+	Monthly  float64 `json:"monthly"`
+}
+
+// Levels of risk, the lowest first.
+const (
+	LowRisk    = "low"
+	MediumRisk = "medium"
+	HighRisk   = "high"
+)
+
+// Risk is how much can go wrong, and why.
+type Risk struct {
+	Level   string   `json:"level"`
+	Reasons []string `json:"reasons"`
 }
 
 // PlannedStep is a step as shown before the run.
@@ -153,6 +212,17 @@ func (p *Plan) normalise() {
 		p.Facts = map[string]string{}
 	}
 	p.Digest = p.digest()
+}
+
+// Ask puts into the plan who has to approve it, in place of what stood there,
+// and the step that waits for that, if there is one.
+func (p *Plan) Ask(step *Step, approvals []Approval, warnings []string) {
+	if step != nil {
+		p.Steps = append([]PlannedStep{{Name: step.Name, Title: step.Title}}, p.Steps...)
+	}
+	p.Approvals = approvals
+	p.Warnings = append(p.Warnings, warnings...)
+	p.normalise()
 }
 
 func orEmpty[T any](s []T) []T {

@@ -34,6 +34,9 @@ type Step struct {
 	Title string          `json:"title"`
 	Type  string          `json:"type"`
 	Args  json.RawMessage `json:"args"`
+	// Note says that the step only takes note of the run and has no effect on
+	// anything else: approvals are waited for after it.
+	Note bool `json:"-"`
 }
 
 // StepType is one kind of effect on the world, registered with the run engine.

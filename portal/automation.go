@@ -16,7 +16,7 @@ import (
 // newAutomation puts together the actions that are data.
 func (p *parts) newAutomation(c *config) (*automation.Service, error) {
 	return automation.New(automation.Deps{
-		DB: p.db, Audit: p.audit, Catalog: p.catalog, Runs: p.runs, Outgoing: outgoing.New(c.allowPrivate), Now: p.now, Log: p.log,
+		DB: p.db, Audit: p.audit, Catalog: p.catalog, Runs: p.runs, Approvals: p.approvals, Outgoing: outgoing.New(c.allowPrivate), Now: p.now, Log: p.log,
 		Secrets: p.wantedSecrets, SigningKey: p.signingKey, Organization: p.organizationID, Find: p.findEntities, Acting: p.auth.Acting,
 	})
 }

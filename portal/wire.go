@@ -15,6 +15,7 @@ import (
 	"sphera/action"
 	"sphera/internal/access"
 	"sphera/internal/api"
+	"sphera/internal/approval"
 	"sphera/internal/audit"
 	"sphera/internal/audit/seal"
 	"sphera/internal/audit/sink"
@@ -90,6 +91,8 @@ type parts struct {
 	automation *automation.Service
 	insights   *insight.Insights
 	views      *view.Views
+	// approvals decide who has to say yes before a run does anything.
+	approvals *approval.Service
 	// notices tell people what concerns them.
 	notices   *notify.Service
 	contracts *golden.Contracts
@@ -170,6 +173,9 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 		Now: p.now, Workers: c.workers, Lease: c.lease, Heartbeat: c.lease / 4, Instance: instance,
 		Exclusive: p.db.Dialect == store.SQLite, Metrics: p.metrics,
 	})
+	if p.approvals, err = p.newApprovals(); err != nil {
+		return err
+	}
 	if p.automation, err = p.newAutomation(c); err != nil {
 		return err
 	}
@@ -303,6 +309,7 @@ func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*
 		Contracts:  p.contracts, Insights: p.insights, Views: p.views, Policies: p.policies,
 		Flags: p.flags, FlagKeys: p.flagKeys, FlagUsage: p.flagUsage,
 		Automation: p.automation, SignIn: p.signin,
+		Approvals: p.approvals, Notices: p.notices,
 		Vault: p.vault, Hooks: p.hooks, Changes: p.changes, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,
 	}, api.Options{
 		Version: version, Secure: isHTTPS(c.publicURL), TrustedOrigins: c.trustedOrigins, TrustedProxies: proxies, Demo: demo,

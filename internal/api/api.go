@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sphera/internal/approval"
 	"sphera/internal/audit"
 	"sphera/internal/audit/seal"
 	"sphera/internal/audit/sink"
@@ -30,6 +31,7 @@ import (
 	"sphera/internal/hook"
 	"sphera/internal/insight"
 	"sphera/internal/migration"
+	"sphera/internal/notify"
 	"sphera/internal/oidc"
 	"sphera/internal/policy"
 	"sphera/internal/portapi"
@@ -72,6 +74,9 @@ type Deps struct {
 	// FlagKeys are the keys of the flag server, FlagUsage how flags are used.
 	FlagKeys  *key.Keys
 	FlagUsage *usage.Store
+	// Approvals decide who has to approve runs, Notices tell people.
+	Approvals *approval.Service
+	Notices   *notify.Service
 	// SignIn knows the OpenID providers and the CI systems that are trusted.
 	SignIn *oidc.Service
 	// Sinks take the audit log outside, AuditKey signs its checkpoints.
@@ -117,6 +122,8 @@ type API struct {
 	signin     *oidc.Service
 	runtime    runtime.Runtime
 	contracts  *golden.Contracts
+	approvals  *approval.Service
+	notices    *notify.Service
 	insights   *insight.Insights
 	views      *view.Views
 	policies   *policy.Policies
@@ -156,6 +163,7 @@ func New(d Deps, o Options) (*API, error) {
 		contracts: d.Contracts, insights: d.Insights, views: d.Views, policies: d.Policies, flags: d.Flags, flagKeys: d.FlagKeys, flagUses: d.FlagUsage, log: d.Log, now: d.Now, o: o,
 		sinks: d.Sinks, auditKey: d.AuditKey,
 	}
+	a.approvals, a.notices = d.Approvals, d.Notices
 	a.port = portapi.New(portapi.Deps{
 		DB: d.DB, Audit: d.Audit, Auth: d.Auth, Catalog: d.Catalog, Sources: d.Sources, Migrations: d.Migrations, Log: d.Log, Now: d.Now, Version: o.Version,
 		Actions: func(ctx context.Context) ([]string, error) {

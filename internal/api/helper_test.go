@@ -18,6 +18,7 @@ import (
 
 	"sphera/action"
 	"sphera/internal/access"
+	"sphera/internal/approval"
 	"sphera/internal/audit"
 	"sphera/internal/audit/seal"
 	"sphera/internal/audit/sink"
@@ -33,6 +34,7 @@ import (
 	"sphera/internal/hook"
 	"sphera/internal/insight"
 	"sphera/internal/migration"
+	"sphera/internal/notify"
 	"sphera/internal/oidc"
 	"sphera/internal/outgoing"
 	"sphera/internal/resource"
@@ -124,8 +126,13 @@ func start(t *testing.T, db *store.DB, o Options, providers ...oidc.Config) *har
 	d.Migrations = migration.NewMigrations(db, d.Catalog, events, log, time.Now)
 	h.migrations = d.Migrations
 	d.Runs = run.New(db, events, log, run.Options{Now: time.Now, Exclusive: db.Dialect == store.SQLite})
+	d.Notices = notify.New(db, time.Now)
+	d.Approvals, err = approval.New(approval.Deps{DB: db, Audit: events, Auth: h.auth, Catalog: d.Catalog, Runs: d.Runs, Notices: d.Notices, Now: time.Now, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
 	d.Automation, err = automation.New(automation.Deps{
-		DB: db, Audit: events, Catalog: d.Catalog, Runs: d.Runs, Outgoing: outgoing.New(true), Now: time.Now, Log: log,
+		DB: db, Audit: events, Catalog: d.Catalog, Runs: d.Runs, Approvals: d.Approvals, Outgoing: outgoing.New(true), Now: time.Now, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)

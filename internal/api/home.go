@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 
+	"sphera/internal/approval"
 	"sphera/internal/audit"
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
@@ -79,17 +80,19 @@ func (a *API) components(ctx context.Context, q catalog.Query) ([]catalog.Entity
 
 // waitingRuns are runs that wait for an approval p may give.
 func (a *API) waitingRuns(ctx context.Context, p auth.Principal) ([]run.Run, error) {
-	runs, _, err := a.runs.List(ctx, run.Filter{State: run.Waiting, Limit: 50})
-	var out []run.Run
-	for _, r := range runs {
-		if r.Waiting == nil || r.Waiting.Kind != "approval" || len(out) == homeList {
-			continue
-		}
-		if a.auth.Could(ctx, p, "run.approve", auth.Object{Kind: "run", ID: r.ID, Author: r.Actor.ID}) == nil {
-			out = append(out, r)
-		}
+	requests, _, err := a.approvals.List(ctx, p.User, approval.ForMe, "", homeList)
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	var out []run.Run
+	for _, one := range requests {
+		r, err := a.runs.Get(ctx, one.RunID)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
 }
 
 // changes are the latest events about entities and runs: sign-ins and the like

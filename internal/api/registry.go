@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"time"
@@ -37,7 +38,7 @@ type registry struct {
 }
 
 func newRegistry() *registry {
-	return &registry{
+	r := &registry{
 		schemas: map[string]*huma.Schema{},
 		types:   map[string]reflect.Type{},
 		names: map[reflect.Type]string{
@@ -110,6 +111,8 @@ func newRegistry() *registry {
 			reflect.TypeFor[forge.MergeMethod]():      {"squash", "merge"},
 		},
 	}
+	maps.Copy(r.names, approvalNames())
+	return r
 }
 
 // Schema implements huma.Registry.

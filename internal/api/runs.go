@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"sphera/internal/approval"
 	"sphera/internal/auth"
 	"sphera/internal/fault"
 	"sphera/internal/run"
@@ -148,6 +149,8 @@ type decisionInput struct {
 	Body struct {
 		Approve bool   `json:"approve"`
 		Comment string `json:"comment,omitempty" maxLength:"2000"`
+		Digest  string `json:"digest,omitempty" maxLength:"100" doc:"Of what was shown; the decision counts for nothing else"`
+		For     string `json:"for,omitempty" maxLength:"100" doc:"The id of the person, who is away, for whom you decide"`
 	} `nameHint:"DecisionInput"`
 }
 
@@ -155,7 +158,9 @@ func (a *API) decideRun(ctx context.Context, in *decisionInput) (*runAnswer, err
 	if err := a.knownRunOnProduction(ctx, "run.approve", in.ID); err != nil {
 		return nil, err
 	}
-	r, err := a.runs.Decide(ctx, who(ctx).Actor(), in.ID, in.Body.Approve, in.Body.Comment)
+	r, err := a.approvals.Decide(ctx, who(ctx).Actor(), in.ID, approval.Word{
+		Approve: in.Body.Approve, Comment: in.Body.Comment, Digest: in.Body.Digest, For: in.Body.For,
+	})
 	return &runAnswer{Run: r}, err
 }
 

@@ -5,7 +5,7 @@ func workVerbs() map[string]Verb {
 		"run.start": of("action", "title", "planId", "entities"),
 		"run.step":  of("step", "type", "attempt", "undo"),
 		"run.end":   of("state", "action", "error"), "run.cancel": of("state"), "run.retry": of("step", "undoing"), "run.undo": of("from"),
-		"run.approve": of("step", "comment"), "run.decline": of("step", "comment"),
+		"run.approve": of("request", "step", "comment", "digest", "behalf"), "run.decline": of("request", "step", "comment", "digest", "behalf"),
 
 		"service.deploy": onEntity("environment", "version", "deployment", "problem"),
 		"service.stop":   onEntity("environment"), "service.restart": onEntity("environment"),
@@ -26,7 +26,15 @@ func forgeVerbs() map[string]Verb {
 }
 
 // approvalVerbs are those of approvals beside a run's own.
-func approvalVerbs() map[string]Verb { return map[string]Verb{} }
+func approvalVerbs() map[string]Verb {
+	rule := of("name", "effect", "enabled", "position", "groups", "need", "actions", "environments", "blueprints")
+	return map[string]Verb{
+		"approval_rule.create": rule, "approval_rule.update": rule, "approval_rule.delete": of("name"),
+		"approval.request": of("request", "digest", "need"), "approval.escalate": of("request"), "approval.expire": of("request"), "approval.void": of("request", "reason"),
+		"hold.create": of("action", "environment", "entity", "reason", "until"), "hold.delete": of(),
+		"delegation.create": of("to", "from", "until"), "delegation.delete": of(),
+	}
+}
 
 // notifyVerbs are those of notices and of how people want them.
 func notifyVerbs() map[string]Verb { return map[string]Verb{} }

@@ -65,9 +65,13 @@ func ruleFor(verb string) (rule, bool) {
 		}, true
 	case "run.approve":
 		return rule{
-			id: "another-person-approves", everything: deciders, owned: []string{Developer}, notAuthor: true,
+			id: "another-person-approves", everything: all, notAuthor: true,
 			alternative: "Ask somebody else who may approve; they find it under \"Waiting for me\".",
 		}, true
+	case "run.hold":
+		return rule{id: "infrastructure-holds-runs", everything: admins, alternative: "Ask somebody who looks after the portal."}, true
+	case "approval.write":
+		return rule{id: "administrators-set-approvals", everything: []string{Administrator}, alternative: "Tell an administrator what to change."}, true
 	case "forge.write":
 		return rule{
 			id: "workers-write-code", everything: workers,

@@ -241,6 +241,11 @@ func (s *Service) User(ctx context.Context, id string) (User, error) {
 	return s.oneUser(ctx, s.db.Read(), "id = $1", id)
 }
 
+// UserIn is User in the caller's transaction.
+func (s *Service) UserIn(ctx context.Context, q store.Querier, id string) (User, error) {
+	return s.oneUser(ctx, q, "id = $1", id)
+}
+
 // oneUser reads the account that condition, a literal, selects.
 func (s *Service) oneUser(ctx context.Context, q store.Querier, condition, value string) (User, error) {
 	u, err := scanUser(q.QueryRowContext(ctx, "SELECT "+userColumns+" FROM auth_users WHERE "+condition, value))

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sphera/action"
+	"sphera/internal/approval"
 	"sphera/internal/audit"
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
@@ -27,13 +28,15 @@ import (
 
 // Deps is what actions work on.
 type Deps struct {
-	DB       *store.DB
-	Audit    *audit.Log
-	Catalog  *catalog.Catalog
-	Runs     *run.Engine
-	Outgoing *outgoing.Client
-	Now      func() time.Time
-	Log      *slog.Logger
+	DB      *store.DB
+	Audit   *audit.Log
+	Catalog *catalog.Catalog
+	Runs    *run.Engine
+	// Approvals decide on runs.
+	Approvals *approval.Service
+	Outgoing  *outgoing.Client
+	Now       func() time.Time
+	Log       *slog.Logger
 	// Secrets are those of the organisation's secrets that are wanted, by name,
 	// for {{ .secrets.NAME }}.
 	Secrets func(ctx context.Context, wanted func(name string) bool) (map[string]string, error)

@@ -28,6 +28,9 @@ func (s *Service) invokeOutside(ctx context.Context, x *action.Exec, args stepAr
 	if err != nil {
 		return done{}, err
 	}
+	if err := args.asked(&row.record); err != nil {
+		return done{}, err
+	}
 	var out done
 	switch args.Method {
 	case Webhook:

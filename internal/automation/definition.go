@@ -113,6 +113,8 @@ func (d *Definition) Method() string {
 	return kind
 }
 
+const approvalAll = "ALL"
+
 // approval: "" none, else ANY or ALL.
 func (d *Definition) approval() string {
 	var plain bool

@@ -17,6 +17,7 @@ import (
 	"sphera/internal/catalog/jq"
 	"sphera/internal/catalog/query"
 	"sphera/internal/fault"
+	"sphera/internal/notify"
 	"sphera/internal/run"
 	"sphera/internal/store"
 )
@@ -67,8 +68,12 @@ type record struct {
 // prepared is a run that may be started.
 type prepared struct {
 	record
-	def       *Definition
-	approvers *run.ApprovalArgs // nil: nobody has to approve
+	def *Definition
+	// approval is what the action itself asks for; nil for nothing.
+	approval *action.Approval
+	// steps and version are set when it was worked out who has to approve.
+	steps   []action.Step
+	version string
 }
 
 // prepare checks everything that can refuse a run and works out its context.
@@ -249,16 +254,71 @@ func (s *Service) permit(ctx context.Context, q store.Querier, p *prepared, ask 
 	if p.def.approval() == "" {
 		return nil
 	}
-	p.approvers = &run.ApprovalArgs{Reason: fmt.Sprintf("The action %q has to be approved.", p.def.Name())}
-	switch {
-	case approve.Policy != nil:
-		p.approvers.Only, p.approvers.People = true, s.approvers(ctx, approve.Policy, p.Context)
-	case len(approve.Users) > 0 && len(approve.Roles) == 0:
-		p.approvers.People = approve.Users
-	case !slices.Contains(approve.Roles, "Member"):
-		p.approvers.Roles = []string{auth.Administrator, "infrastructure"}
+	by := &action.Approvers{All: p.def.approval() == approvalAll}
+	if approve.Policy != nil {
+		by.People = s.approvers(ctx, approve.Policy, p.Context)
+	} else {
+		by.People, by.Teams, by.Roles = approve.Users, approve.Teams, approvingRoles(approve.Roles)
 	}
+	p.approval = &action.Approval{Title: "Approvers of the action", By: by, Tell: p.def.tell()}
 	return nil
+}
+
+// approvingRoles are ours for those that Port's documents name.
+func approvingRoles(names []string) []string {
+	var out []string
+	for _, name := range names {
+		switch name {
+		case "Admin":
+			out = append(out, auth.Infrastructure, auth.Administrator)
+		case "Member":
+			out = append(out, auth.Roles()[1:]...)
+		default:
+			if slices.Contains(auth.Roles(), name) {
+				out = append(out, name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// tell are the addresses besides people's own that learn of a request.
+func (d *Definition) tell() []action.Receiver {
+	var n struct{ Type, Format, URL string }
+	if json.Unmarshal(d.ApprovalNotification, &n) != nil || n.Type != "webhook" || n.URL == "" {
+		return nil
+	}
+	format := notify.FormatWebhook
+	if n.Format == "slack" {
+		format = notify.FormatSlack
+	}
+	return []action.Receiver{{URL: n.URL, Format: format}}
+}
+
+// approve has the gate look at a run that is started without a plan.
+func (s *Service) approve(ctx context.Context, a Action, p *prepared, ask Ask) error {
+	plan, err := s.plan(p)
+	if err != nil {
+		return err
+	}
+	steps, err := s.stepsOf(p)
+	if err != nil {
+		return err
+	}
+	input, err := json.Marshal(p.Properties)
+	if err != nil {
+		return fmt.Errorf("encode the inputs: %w", err)
+	}
+	wish := run.Wish{Action: s.Runnable(a), Actor: ask.By, Entity: p.Entity, Input: input, Plan: plan, Unkept: true}
+	if ask.ImpersonatedBy != "" {
+		wish.Requesters = []string{ask.ImpersonatedBy}
+	}
+	if ask.event != nil { // nobody asked but whoever wrote the automation
+		wish.Requesters = []string{a.CreatedBy, a.UpdatedBy}
+	}
+	p.steps, p.version, err = s.Runs.Approve(ctx, wish, steps)
+	return err
 }
 
 // resolve works out what decides about the way of the run: whether an agent

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"sphera/action"
+	"sphera/internal/approval"
 	"sphera/internal/fault"
 	"sphera/internal/store"
 )
@@ -267,7 +268,7 @@ func (s *Service) Decide(ctx context.Context, id string, by action.Actor, status
 	if _, err := s.row(ctx, s.DB.Read(), runID(id)); err != nil {
 		return nil, err
 	}
-	if _, err := s.Runs.Decide(ctx, by, runID(id), status == "APPROVE", description); err != nil {
+	if _, err := s.Approvals.Decide(ctx, by, runID(id), approval.Word{Approve: status == "APPROVE", Comment: description}); err != nil {
 		return nil, err
 	}
 	out, err := s.Run(ctx, id)
@@ -301,19 +302,9 @@ func (s *Service) Approvers(ctx context.Context, id string, pending bool) ([]App
 	if !pending {
 		return out, nil
 	}
-	one, err := s.Runs.Get(ctx, r.ID)
-	if err != nil {
-		return nil, err
+	waiting, err := s.Approvals.Waiting(ctx, r.ID)
+	for _, one := range waiting {
+		out = append(out, Approver{UserID: one, State: "PENDING"})
 	}
-	for _, step := range one.Steps {
-		var args struct {
-			People []string `json:"people"`
-		}
-		if step.Name == "approve" && json.Unmarshal(step.Args, &args) == nil {
-			for _, mail := range args.People {
-				out = append(out, Approver{UserID: mail, State: "PENDING"})
-			}
-		}
-	}
-	return out, nil
+	return out, err
 }

@@ -90,8 +90,8 @@ func (s *Service) plan(p *prepared) (*action.Plan, error) {
 		blueprint, _ := p.def.Invocation["blueprintIdentifier"].(string)
 		out.Catalog = append(out.Catalog, action.CatalogChange{Verb: "update", Blueprint: blueprint, Title: "An entity of " + blueprint})
 	}
-	if p.approvers != nil {
-		out.Approvals = append(out.Approvals, action.Approval{Title: "Approve"})
+	if p.approval != nil {
+		out.Approvals = append(out.Approvals, *p.approval)
 	}
 	return out, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sphera/action"
+	"sphera/internal/approval"
 	"sphera/internal/fault"
 	"sphera/internal/run"
 	"sphera/internal/store"
@@ -49,6 +50,9 @@ func (s *Service) Start(ctx context.Context, ask Ask) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
+	if err := s.approve(ctx, a, p, ask); err != nil {
+		return Run{}, err
+	}
 	if err := s.DB.Tx(ctx, func(tx *store.Tx) error { return s.begin(ctx, tx, p, ask) }); err != nil {
 		return Run{}, err
 	}
@@ -57,15 +61,11 @@ func (s *Service) Start(ctx context.Context, ask Ask) (Run, error) {
 
 // begin records the run in the engine and what Port shows of it.
 func (s *Service) begin(ctx context.Context, tx *store.Tx, p *prepared, ask Ask) error {
-	steps, err := s.stepsOf(p)
-	if err != nil {
-		return err
-	}
 	input, err := json.Marshal(p.Properties)
 	if err != nil {
 		return fmt.Errorf("encode the inputs: %w", err)
 	}
-	n := run.NewRun{ID: p.ID, Action: p.Action, Title: p.title(), Actor: ask.By, Input: input, Steps: steps, Entity: p.Entity, Entities: p.entities()}
+	n := run.NewRun{ID: p.ID, Action: p.Action, Title: p.title(), Actor: ask.By, Input: input, Steps: p.steps, Entity: p.Entity, Entities: p.entities(), Version: p.version}
 	if _, err := s.Runs.Start(ctx, tx, n); err != nil {
 		return err
 	}
@@ -124,23 +124,26 @@ type runRow struct {
 	ClaimedUntil                                              int64
 	engine, waits, failure                                    string
 	declined                                                  bool
-	decision                                                  *run.Decision
+	decision                                                  *decision
 }
 
 const rowColumns = `a.id, a.action, a.doc, a.blueprint, a.entity, a.source, a.properties, a.context, a.status, a.status_label, a.link, a.summary, a.payload, a.response,
 	a.external_run_id, a.invocation, a.installation, a.pending, a.claimed_until, a.created_by, a.created_email, a.impersonated_by, a.updated_by, a.created_at, a.updated_at,
-	r.state, r.wait_kind, r.error, r.ended_at, COALESCE(d.approve, -1), COALESCE(d.actor_id, ''), COALESCE(d.comment, '')`
+	r.state, r.wait_kind, r.error, r.ended_at, COALESCE(q.state, ''), COALESCE(q.decider, ''), COALESCE(q.comment, '')`
 
 const rowTables = ` FROM automation_runs a JOIN runs r ON r.id = a.id
-	LEFT JOIN run_steps st ON st.run_id = a.id AND st.name = 'approve' LEFT JOIN run_decisions d ON d.run_id = a.id AND d.idx = st.idx`
+	LEFT JOIN approval_requests q ON q.run_id = a.id AND q.current = 1 AND q.state IN ('approved', 'declined')`
+
+// decision is what was decided about a run.
+type decision struct{ By, Comment string }
 
 func scanRow(row interface{ Scan(...any) error }) (*runRow, error) {
 	r := &runRow{}
-	var doc, properties, full, decider, comment string
-	var pending, created, updated, ended, approve int64
+	var doc, properties, full, state, decider, comment string
+	var pending, created, updated, ended int64
 	err := row.Scan(&r.ID, &r.Action, &doc, &r.Blueprint, &r.Entity, &r.Source, &properties, &full, &r.Status, &r.Label, &r.Link, &r.Summary, &r.Payload, &r.Response,
 		&r.External, &r.Method, &r.Installation, &pending, &r.ClaimedUntil, &r.By, &r.Email, &r.Impersonator, &r.UpdatedBy, &created, &updated,
-		&r.engine, &r.waits, &r.failure, &ended, &approve, &decider, &comment)
+		&r.engine, &r.waits, &r.failure, &ended, &state, &decider, &comment)
 	if err != nil {
 		return nil, err
 	}
@@ -154,9 +157,9 @@ func scanRow(row interface{ Scan(...any) error }) (*runRow, error) {
 	if ended > 0 {
 		r.EndedAt = store.Time(ended)
 	}
-	if approve >= 0 {
-		r.decision = &run.Decision{Approve: approve == 1, By: decider, Comment: comment}
-		r.declined = approve == 0
+	if state != "" {
+		r.decision = &decision{decider, comment}
+		r.declined = state == approval.Declined
 	}
 	return r, nil
 }

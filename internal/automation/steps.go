@@ -2,6 +2,8 @@ package automation
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +30,27 @@ type stepSet struct {
 
 type stepArgs struct {
 	Method string `json:"method"`
+	// Digest is of the record that decides what is called: approvals are for
+	// exactly that.
+	Digest string `json:"digest,omitempty"`
+}
+
+// digest identifies what is called, with which inputs.
+func (r *record) digest() string {
+	raw, err := json.Marshal([]any{r.Action, r.Doc, r.Properties, r.Context, r.Event})
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// asked refuses a record that is not the one that was asked for.
+func (a stepArgs) asked(r *record) error {
+	if a.Digest != "" && a.Digest != r.digest() {
+		return action.Permanent(errors.New("what is kept of this run was changed after it was asked for, so nothing is called"))
+	}
+	return nil
 }
 
 type done struct {
@@ -51,11 +74,9 @@ func (s *Service) stepsOf(p *prepared) ([]action.Step, error) {
 		out = append(out, step)
 		return err
 	}
-	args := stepArgs{p.Method}
+	args := stepArgs{p.Method, p.digest()}
 	err := add(s.steps.record.Step("record", "Record what was asked for", p.record))
-	if err == nil && p.approvers != nil {
-		err = add(s.Runs.ApprovalStep("approve", "Approve", *p.approvers))
-	}
+	out[0].Note = true // it has no effect: approvals come after it
 	if err == nil {
 		switch {
 		case p.Agent:
@@ -105,6 +126,9 @@ func (s *Service) recordRun(ctx context.Context, x *action.Exec, r record) (done
 func (s *Service) invokeInside(ctx context.Context, x *action.Exec, args stepArgs) (done, error) {
 	row, err := s.row(ctx, s.DB.Read(), x.RunID)
 	if err != nil {
+		return done{}, err
+	}
+	if err := args.asked(&row.record); err != nil {
 		return done{}, err
 	}
 	if args.Method == Upsert {

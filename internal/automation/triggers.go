@@ -308,6 +308,10 @@ func (s *Service) trigger(ctx context.Context, tx *store.Tx, a Action, event map
 		s.Log.WarnContext(ctx, "an automation was not started", "automation", a.Identifier, "error", err)
 		return nil //nolint:nilerr // the others must go on
 	}
+	if err := s.approve(ctx, a, p, ask); err != nil {
+		s.Log.WarnContext(ctx, "an automation was not started", "automation", a.Identifier, "error", err)
+		return nil //nolint:nilerr // the others must go on
+	}
 	return s.begin(ctx, tx, p, ask)
 }
 

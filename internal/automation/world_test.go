@@ -14,12 +14,15 @@ import (
 	"time"
 
 	"sphera/action"
+	"sphera/internal/approval"
 	"sphera/internal/audit"
+	"sphera/internal/auth"
 	"sphera/internal/automation"
 	"sphera/internal/catalog"
 	"sphera/internal/catalog/catalogtest"
 	"sphera/internal/catalog/query"
 	"sphera/internal/fault"
+	"sphera/internal/notify"
 	"sphera/internal/outgoing"
 	"sphera/internal/resource"
 	"sphera/internal/run"
@@ -79,9 +82,16 @@ func newWorld(t *testing.T, db *store.DB, allowPrivate bool) *world {
 	quiet := slog.New(slog.DiscardHandler)
 	w.catalog = catalog.New(db, log, w.now).Guard(catalogtest.Anybody())
 	w.engine = run.New(db, log, quiet, run.Options{Now: w.now, Backoff: time.Millisecond})
-	var err error
+	accounts := auth.New(db, log, w.now)
+	w.account(ada, "shop")
+	w.account(boss)
+	w.account(action.Actor{ID: "eve", Name: "Eve", Email: "eve@example.com", Roles: []string{"developer"}})
+	approvals, err := approval.New(approval.Deps{DB: db, Audit: log, Auth: accounts, Catalog: w.catalog, Runs: w.engine, Notices: notify.New(db, w.now), Now: w.now, Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.Service, err = automation.New(automation.Deps{
-		DB: db, Audit: log, Catalog: w.catalog, Runs: w.engine, Outgoing: outgoing.New(allowPrivate), Now: w.now, Log: quiet,
+		DB: db, Audit: log, Catalog: w.catalog, Runs: w.engine, Approvals: approvals, Outgoing: outgoing.New(allowPrivate), Now: w.now, Log: quiet,
 		Secrets: func(context.Context, func(string) bool) (map[string]string, error) {
 			return map[string]string{"API_KEY": "s3cret", "GITHUB_TOKEN": "gh-token", "GITLAB_TOKEN": "gl-token"}, nil
 		},
@@ -110,6 +120,31 @@ func newWorld(t *testing.T, db *store.DB, allowPrivate bool) *world {
 	}
 	w.entity(`{"identifier":"cart","title":"Cart","team":["shop"],"properties":{"lang":"go"}}`)
 	return w
+}
+
+// account makes a user with the id that the tests know.
+func (w *world) account(a action.Actor, teams ...string) {
+	w.t.Helper()
+	err := w.db.Tx(context.Background(), func(tx *store.Tx) error {
+		roles, err := json.Marshal(a.Roles)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(context.Background(), "INSERT INTO auth_users (id, email, email_key, name, password, roles, status, created_at) VALUES ($1, $2, $2, $3, '', $4, 'active', 1)",
+			a.ID, a.Email, a.Name, string(roles))
+		for _, team := range teams {
+			if err == nil {
+				_, err = tx.ExecContext(context.Background(), "INSERT INTO auth_teams (name, title, description, created_at) VALUES ($1, $1, '', 1)", team)
+			}
+			if err == nil {
+				_, err = tx.ExecContext(context.Background(), "INSERT INTO auth_members (user_id, team) VALUES ($1, $2)", a.ID, team)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *world) background(work func(context.Context) error) {

@@ -52,6 +52,10 @@ type Notice struct {
 	To    []string
 	Teams []string
 	Roles []string
+	// Except are ids of users who are not told, although they are among them.
+	Except []string
+	// Hooks are further addresses that are told.
+	Hooks []Hook
 	// Title is one line, Text a few; both are plain text. URL is a path of the
 	// portal, e.g. "/runs/ID".
 	Title, Text, URL string
@@ -64,9 +68,23 @@ type Notice struct {
 
 // recipients is who a notice is for, as it is kept.
 type recipients struct {
-	To    []string `json:"to,omitempty"`
-	Teams []string `json:"teams,omitempty"`
-	Roles []string `json:"roles,omitempty"`
+	To     []string `json:"to,omitempty"`
+	Teams  []string `json:"teams,omitempty"`
+	Roles  []string `json:"roles,omitempty"`
+	Except []string `json:"except,omitempty"`
+	Hooks  []Hook   `json:"hooks,omitempty"`
+}
+
+// Formats of messages.
+const (
+	FormatSlack   = "slack"
+	FormatWebhook = "webhook"
+)
+
+// Hook is an address that is told of one notice.
+type Hook struct {
+	URL    string `json:"url"`
+	Format string `json:"format"`
 }
 
 // Service sends notices.
@@ -87,7 +105,7 @@ func (s *Service) Send(ctx context.Context, tx *store.Tx, n Notice) error {
 	if err != nil {
 		return fmt.Errorf("make an id: %w", err)
 	}
-	to, err := json.Marshal(recipients{n.To, n.Teams, n.Roles})
+	to, err := json.Marshal(recipients{n.To, n.Teams, n.Roles, n.Except, n.Hooks})
 	if err != nil {
 		return fmt.Errorf("write the recipients: %w", err)
 	}

@@ -132,6 +132,21 @@ func (e *Engine) claimOne(ctx context.Context, tx *store.Tx, s *session, c *cand
 			return false, e.end(ctx, tx, &c.record, Failed, text)
 		}
 	}
+	if !c.Undoing {
+		wait, err := e.admit(ctx, tx, c.ID, c.stepIdx)
+		if text, no := refused(err); no {
+			if err := stopStep(ctx, tx, c.ID, c.stepIdx, Failed, text, now); err != nil {
+				return false, err
+			}
+			return false, e.end(ctx, tx, &c.record, Failed, text)
+		}
+		if err != nil {
+			return false, err
+		}
+		if wait != nil {
+			return false, e.park(ctx, tx, c.ID, wait)
+		}
+	}
 	res, err := tx.ExecContext(ctx, `UPDATE runs SET state = 'running', worker = $1, fence = fence + 1, due_at = NULL, signalled = 0, blocked_key = '',
 		started_at = CASE WHEN started_at = 0 THEN $2 ELSE started_at END
 		WHERE id = $3 AND fence = $4 AND due_at IS NOT NULL AND worker = ''`, s.id, now, c.ID, c.fence)
@@ -149,6 +164,24 @@ func (e *Engine) claimOne(ctx context.Context, tx *store.Tx, s *session, c *cand
 	c.State, c.worker = Running, s.id
 	tx.Notify(Topic, c.ID)
 	return true, nil
+}
+
+// park makes a run wait before a step that it may not start yet.
+func (e *Engine) park(ctx context.Context, tx *store.Tx, id string, w *action.Wait) error {
+	var due any
+	if !w.Until.IsZero() {
+		due = store.Millis(w.Until)
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE runs SET state = 'waiting', worker = '', fence = fence + 1, due_at = $1, wait_kind = $2, wait_key = $3, wait_reason = $4,
+		wait_url = $5, wait_until = $6, signalled = 0 WHERE id = $7`, due, string(w.Kind), w.Key, cleanText(w.Reason), cleanText(w.URL), store.Millis(w.Until), id)
+	if err != nil {
+		return fmt.Errorf("park run %s: %w", id, err)
+	}
+	if due != nil {
+		e.due(tx)
+	}
+	tx.Notify(Topic, id)
+	return nil
 }
 
 // afterCrash says why a step that was cut off is not started again.

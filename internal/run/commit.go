@@ -128,6 +128,11 @@ func (c *commit) done(ctx context.Context, cancel bool) error {
 			return err
 		}
 	}
+	if !c.t.Undoing {
+		if stopped, err := c.admit(ctx); err != nil || stopped {
+			return err
+		}
+	}
 	next := &c.p.steps[c.p.step]
 	if c.t.Undoing {
 		next.undoAttempt++
@@ -179,6 +184,19 @@ func (c *commit) wait(ctx context.Context, cancel, signalled bool) error {
 	c.tx.Notify(Topic, id)
 	_, err = c.tx.ExecContext(ctx, "UPDATE run_steps SET state = 'waiting' WHERE run_id = $1 AND idx = $2", id, at)
 	return err
+}
+
+// admit asks the gate about the next step; true when it is not started now.
+func (c *commit) admit(ctx context.Context) (bool, error) {
+	w, err := c.e.admit(ctx, c.tx, c.t.ID, c.p.step)
+	if text, no := refused(err); no {
+		return true, c.end(ctx, Failed, text)
+	}
+	if err != nil || w == nil {
+		return false, err
+	}
+	c.p.goOn = false
+	return true, c.e.park(ctx, c.tx, c.t.ID, w)
 }
 
 // retry plans another attempt; until then the run has no worker.

@@ -63,16 +63,21 @@ func (e *Engine) Retry(ctx context.Context, actor action.Actor, id string) (Run,
 		if !r.can().Retry {
 			return fault.New(fault.Conflict, "Only a failed or cancelled run can be retried; this one is %s.", r.State)
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM run_decisions WHERE run_id = $1 AND idx = $2", id, r.step); err != nil {
-			return fmt.Errorf("forget the decision of run %s: %w", id, err)
+		step := r.step
+		if !r.Undoing {
+			if step, err = e.stepBack(ctx, tx, id, step); err != nil {
+				return err
+			}
 		}
-		if err := freshStep(ctx, tx, id, r.step); err != nil {
+		for i := step; i <= r.step; i++ {
+			if err := freshStep(ctx, tx, id, i); err != nil {
+				return err
+			}
+		}
+		if err := e.again(ctx, tx, &r, step, r.Undoing); err != nil {
 			return err
 		}
-		if err := e.again(ctx, tx, &r, r.step, r.Undoing); err != nil {
-			return err
-		}
-		return e.record(ctx, tx, &r.Run, actor, "run.retry", audit.Success, map[string]any{"step": r.step, "undoing": r.Undoing})
+		return e.record(ctx, tx, &r.Run, actor, "run.retry", audit.Success, map[string]any{"step": step, "undoing": r.Undoing})
 	})
 	if err != nil {
 		return Run{}, err
@@ -142,6 +147,13 @@ func (e *Engine) end(ctx context.Context, tx *store.Tx, r *record, state State, 
 	}
 	if err := e.record(ctx, tx, &r.Run, r.Actor, "run.end", outcome, detail); err != nil {
 		return err
+	}
+	if g := e.guard(); g.Ended != nil {
+		ended := r.Run
+		ended.State, ended.Error = state, text
+		if err := g.Ended(ctx, tx, ended); err != nil {
+			return err
+		}
 	}
 	tx.Notify(Topic, r.ID)
 	tx.AfterCommit(e.metrics.finished.WithLabelValues(string(state)).Inc)

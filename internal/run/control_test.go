@@ -268,7 +268,6 @@ func TestUnknownRunIsNotFound(t *testing.T) {
 		"retry":     func() error { _, err := e.Retry(ctx, alice, "x"); return err },
 		"undo plan": func() error { _, err := e.UndoPlan(ctx, "x"); return err },
 		"undo":      func() error { _, err := e.Undo(ctx, alice, "x", ""); return err },
-		"decide":    func() error { _, err := e.Decide(ctx, alice, "x", true, ""); return err },
 		"apply":     func() error { _, err := e.Apply(ctx, alice, "x"); return err },
 		"plan":      func() error { _, err := e.Plan(ctx, alice, "x", "", nil); return err },
 	} {

@@ -69,6 +69,7 @@ type Engine struct {
 	actions map[string]*action.Action
 	steps   map[string]action.StepType
 	further func(ctx context.Context, id string) (*action.Action, error)
+	gate    Gate
 
 	wake chan struct{}
 	// live are the runs this process works on.
@@ -101,7 +102,6 @@ func New(db *store.DB, log *audit.Log, logger *slog.Logger, o Options) *Engine {
 		wake:    make(chan struct{}, 1),
 	}
 	e.figures.now = o.Now
-	e.steps[approvalType] = e.approvalStepType()
 	return e
 }
 
@@ -147,8 +147,6 @@ func checkStepType(t action.StepType) error {
 	switch {
 	case t.Name == "":
 		return errors.New("step type: name is missing")
-	case t.Name == approvalType:
-		return fmt.Errorf("step type %s: the name belongs to the engine", t.Name)
 	case t.Do == nil:
 		return fmt.Errorf("step type %s: do is missing", t.Name)
 	case t.Undoable && t.Undo == nil:

@@ -176,7 +176,6 @@ func TestRegisterRefusesUnsafeStepTypes(t *testing.T) {
 		"no do":                    {Name: "a", Safety: action.ByName},
 		"undoable without undo":    {Name: "a", Safety: action.ByName, Undoable: true, Do: scripted("a", "", nothing).Do},
 		"compensated without undo": scripted("a", action.Compensated, nothing),
-		"the engine's own name":    scripted("approval", action.ByName, nothing),
 		"other limits than before": limited(scripted("known", action.ByName, nothing), time.Second, 1),
 	} {
 		if err := e.RegisterSteps(kind); err == nil {

@@ -38,6 +38,9 @@ func (e *Engine) Plan(ctx context.Context, actor action.Actor, actionID, entity 
 	if err != nil {
 		return SavedPlan{}, fmt.Errorf("plan %s: %w", actionID, err)
 	}
+	if _, err := e.ask(ctx, Wish{Action: a, Actor: actor, Entity: entity, Input: input, Plan: plan}); err != nil {
+		return SavedPlan{}, err
+	}
 	return e.savePlan(ctx, a, actor, entity, input, plan)
 }
 
@@ -130,6 +133,10 @@ func (e *Engine) Apply(ctx context.Context, actor action.Actor, planID string) (
 	if err != nil {
 		return Run{}, fmt.Errorf("plan %s again: %w", p.Action, err)
 	}
+	asked, err := e.ask(ctx, Wish{Action: a, Actor: actor, Entity: p.Entity, Input: p.Input, Plan: now})
+	if err != nil {
+		return Run{}, err
+	}
 	if err := e.unchanged(ctx, a, actor, &p, now); err != nil {
 		return Run{}, err
 	}
@@ -141,8 +148,8 @@ func (e *Engine) Apply(ctx context.Context, actor action.Actor, planID string) (
 		return Run{}, fmt.Errorf("list the steps of %s: %w", p.Action, err)
 	}
 	id, err := e.startPlan(ctx, planID, NewRun{
-		ID: req.RunID, Action: p.Action, Title: runTitle(a, p.Plan), Actor: actor, Input: p.Input, Steps: steps, Entity: p.Entity,
-		Locks: p.Plan.Locks, Entities: p.Plan.Entities, PlanID: planID,
+		ID: req.RunID, Action: p.Action, Title: runTitle(a, p.Plan), Actor: actor, Input: p.Input, Steps: asked.before(steps), Entity: p.Entity,
+		Locks: p.Plan.Locks, Entities: p.Plan.Entities, PlanID: planID, Version: asked.Version,
 	})
 	if err != nil {
 		return Run{}, err

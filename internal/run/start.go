@@ -24,6 +24,9 @@ func (e *Engine) Start(ctx context.Context, tx *store.Tx, n NewRun) (Run, error)
 			return Run{}, err
 		}
 	}
+	if err := e.current(ctx, tx, n.Version); err != nil {
+		return Run{}, err
+	}
 	now := store.Time(store.Millis(e.now()))
 	r := record{Run: Run{
 		ID: n.ID, Action: n.Action, Title: n.Title, State: Pending, Input: n.Input, PlanID: n.PlanID,

@@ -147,6 +147,8 @@ type NewRun struct {
 	// Entities are the entities the run is about, as "Blueprint/identifier".
 	Entities []string
 	PlanID   string
+	// Version is of the rules by which the approvals were worked out; see Gate.
+	Version string
 }
 
 // Stats are figures about an action.
@@ -163,27 +165,6 @@ type Stats struct {
 type PlanDifference struct {
 	Differences []action.Difference `json:"differences"`
 	Plan        SavedPlan           `json:"plan"`
-}
-
-// ApprovalArgs are the arguments of the step type "approval".
-type ApprovalArgs struct {
-	// Roles may decide; empty means everybody except who asked for the run.
-	Roles []string `json:"roles"`
-	// People, when set, are the e-mail addresses of the only ones who may.
-	People []string `json:"people,omitempty"`
-	// Only says that People decides even when it is empty: then nobody may.
-	Only bool `json:"only,omitempty"`
-	// Reason says what is decided, for people.
-	Reason string `json:"reason"`
-}
-
-// Decision is the recorded result of an approval step.
-type Decision struct {
-	Approve bool      `json:"approve"`
-	By      string    `json:"by"`
-	ByName  string    `json:"byName"`
-	Comment string    `json:"comment"`
-	At      time.Time `json:"at"`
 }
 
 // ended reports whether nothing more happens by itself.

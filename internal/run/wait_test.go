@@ -3,14 +3,12 @@ package run_test
 import (
 	"context"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"sphera/action"
-	"sphera/internal/fault"
 	"sphera/internal/run"
 	"sphera/internal/store"
 	"sphera/internal/store/storetest"
@@ -131,53 +129,6 @@ func TestSignalIsNeverLost(t *testing.T) {
 		for _, id := range ids {
 			awaitState(t, db, e, id, run.Succeeded)
 		}
-	})
-}
-
-func TestApproval(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		ctx := context.Background()
-		e := newEngine(t, db, run.Options{}, noting(&journal{}))
-		ask, err := e.ApprovalStep("approve", "Approve", run.ApprovalArgs{Roles: []string{"infrastructure"}, Reason: "Production."})
-		if err != nil {
-			t.Fatal(err)
-		}
-		work(t, e)
-		r := start(t, db, e, run.NewRun{Steps: []action.Step{ask, step(t, "b", "note", "")}})
-		r = awaitState(t, db, e, r.ID, run.Waiting)
-		if r.Waiting.Kind != action.WaitApproval || !strings.Contains(r.Waiting.Reason, "Production. Who can decide: infrastructure") || r.Waiting.URL != "/runs/"+r.ID {
-			t.Errorf("waiting: %+v", r.Waiting)
-		}
-		carol := action.Actor{ID: "carol", Roles: []string{"developer"}}
-		both := action.Actor{ID: alice.ID, Roles: []string{"infrastructure"}}
-		for name, who := range map[string]action.Actor{"without the role": carol, "the requester": both} {
-			_, err := e.Decide(ctx, who, r.ID, true, "")
-			if f, ok := fault.As(err); !ok || f.Code != fault.Forbidden || f.Rule == "" || f.Reason == "" || f.Alternative == "" || f.Contact == "" {
-				t.Errorf("%s: %v", name, err)
-			}
-		}
-		if _, err := e.Decide(ctx, bob, r.ID, false, "not on a Friday"); err != nil {
-			t.Fatal(err)
-		}
-		r = awaitState(t, db, e, r.ID, run.Failed)
-		if r.Error != "Declined by Bob: not on a Friday" {
-			t.Errorf("declined: %s", describe(r))
-		}
-		if _, err := e.Decide(ctx, bob, r.ID, true, ""); !fault.Is(err, fault.Conflict) {
-			t.Errorf("decide after the end: %v", err)
-		}
-		if _, err := e.Retry(ctx, alice, r.ID); err != nil {
-			t.Fatal(err)
-		}
-		awaitState(t, db, e, r.ID, run.Waiting)
-		if _, err := e.Decide(ctx, bob, r.ID, true, "fine"); err != nil {
-			t.Fatal(err)
-		}
-		r = awaitState(t, db, e, r.ID, run.Succeeded)
-		if !strings.Contains(string(r.Steps[0].Result), `"byName":"Bob"`) {
-			t.Errorf("result: %s", r.Steps[0].Result)
-		}
-		assertAudit(t, db, r.ID, "run.start", "run.decline", "run.step", "run.end", "run.retry", "run.approve", "run.step", "run.step", "run.end")
 	})
 }
 
