@@ -69,10 +69,12 @@ type meAnswer struct {
 	Version     string    `json:"version"`
 	Demo        bool      `json:"demo"`
 	SetupNeeded bool      `json:"setupNeeded"`
+	// ViewedBy is the id of the administrator who looks at the portal as User.
+	ViewedBy string `json:"viewedBy,omitempty"`
 }
 
 func (a *API) me(ctx context.Context, _ *struct{}) (*meAnswer, error) {
-	return &meAnswer{User: who(ctx).User, Version: a.o.Version, Demo: a.o.Demo != nil}, nil
+	return &meAnswer{User: who(ctx).User, Version: a.o.Version, Demo: a.o.Demo != nil, ViewedBy: who(ctx).ViewAs}, nil
 }
 
 type statusAnswer struct {

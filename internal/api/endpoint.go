@@ -267,7 +267,9 @@ func (a *API) guard(rt route, body reflect.Type, next http.Handler) http.Handler
 			p, err := a.principal(r)
 			if err == nil {
 				r = r.WithContext(auth.WithPrincipal(r.Context(), p))
-				err = a.permit(r, p, rt)
+				if err = onlyLooks(p, rt); err == nil {
+					err = a.permit(r, p, rt)
+				}
 			}
 			if err == nil {
 				err = a.renewed(w, r, p)
@@ -287,6 +289,15 @@ func (a *API) guard(rt route, body reflect.Type, next http.Handler) http.Handler
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// onlyLooks refuses every change to who views the portal as somebody else, also
+// those that need no more than to be signed in.
+func onlyLooks(p auth.Principal, rt route) error {
+	if p.ViewAs == "" || rt.audit != domain || rt.id == endViewAs {
+		return nil
+	}
+	return fault.Refuse("view-as-only-looks", "You are looking at the portal as somebody else, and can only look.", `End "view as" and do it as yourself.`, "yourself")
 }
 
 func (a *API) permit(r *http.Request, p auth.Principal, rt route) error {
@@ -351,6 +362,9 @@ func (a *API) recordDenied(ctx context.Context, p auth.Principal, verb string, o
 	e := audit.Event{Actor: p.ID, ActorName: p.Name, Verb: verb, Object: objectName(o), Outcome: audit.Denied, Detail: audit.Detail()}
 	if f, ok := fault.As(refusal); ok {
 		e.Rule = f.Rule
+	}
+	if p.ViewAs != "" {
+		e.Actor, e.ActorName, e.OnBehalfOf = p.ViewAs, "", p.ID
 	}
 	if strings.HasPrefix(verb, "catalog.") && o.ID != "" {
 		e.Entity = e.Object

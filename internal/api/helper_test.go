@@ -37,6 +37,7 @@ import (
 	"sphera/internal/notify"
 	"sphera/internal/oidc"
 	"sphera/internal/outgoing"
+	"sphera/internal/policy"
 	"sphera/internal/resource"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
@@ -104,6 +105,12 @@ func start(t *testing.T, db *store.DB, o Options, providers ...oidc.Config) *har
 		DB: db, Audit: events, Auth: h.auth, Catalog: kept, Insights: insight.New(db, time.Now), Views: view.Open(db, events, time.Now),
 		Log: log, Now: time.Now, Metrics: prometheus.NewRegistry(), PublicURL: func() string { return "http://portal.example" },
 	}
+	d.Policies = policy.Open(policy.Deps{
+		DB: db, Audit: events, Engine: h.auth.Policies(), Now: time.Now, Log: log, Administrators: h.auth.Administrators,
+		Shapes: func(context.Context, store.Querier) ([]policy.Shape, error) {
+			return []policy.Shape{{Blueprint: "Component", Properties: []policy.Property{{Name: "tier", Type: "string"}}}}, nil
+		},
+	})
 	d.FlagKeys, d.FlagUsage = key.New(db, events, time.Now), usage.Open(db, time.Now, "test")
 	d.AuditKey, d.Sinks = auditParts(t, db, log)
 	sealer, err := secret.OpenSealer(t.TempDir(), "")

@@ -18,6 +18,7 @@ import (
 	"sphera/internal/hook"
 	"sphera/internal/integration"
 	"sphera/internal/oidc"
+	"sphera/internal/policy"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
 
@@ -101,6 +102,18 @@ func newRegistry() *registry {
 			reflect.TypeFor[flag.Edit]():            "FlagEdit",
 			reflect.TypeFor[flag.Promotion]():       "FlagPromotion",
 			reflect.TypeFor[integration.Example]():  "KindExample",
+			reflect.TypeFor[policy.Change]():        "PolicyChange",
+			reflect.TypeFor[policy.Report]():        "PolicyReport",
+			reflect.TypeFor[policy.Problem]():       "PolicyProblem",
+			reflect.TypeFor[policy.Failure]():       "PolicyFailure",
+			reflect.TypeFor[policy.Info]():          "PolicyInfo",
+			reflect.TypeFor[policy.Set]():           "PolicySet",
+			reflect.TypeFor[policy.Impact]():        "PolicyImpact",
+			reflect.TypeFor[policy.Difference]():    "PolicyDifference",
+			reflect.TypeFor[policy.Verb]():          "AccessVerb",
+			reflect.TypeFor[policy.ContextField]():  "AccessContextField",
+			reflect.TypeFor[right]():                "AccessRight",
+			reflect.TypeFor[mayPerson]():            "AccessPerson",
 		},
 		enums: map[reflect.Type][]any{
 			reflect.TypeFor[run.State]():              {"pending", "running", "waiting", "succeeded", "failed", "cancelled", "undone"},

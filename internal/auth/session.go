@@ -244,11 +244,11 @@ func (s *Service) bySession(ctx context.Context, credential string) (Principal, 
 	if len(credential) != 43 { // 32 bytes in base64
 		return Principal{}, errCredential()
 	}
-	var id, userID, hash string
+	var id, userID, hash, viewAs string
 	var seen, expires, authAt, oldUntil, renew int64
 	print := fingerprint(credential)
-	err := s.db.Read().QueryRowContext(ctx, `SELECT id, user_id, hash, seen_at, expires_at, auth_at, old_until, renew FROM auth_sessions
-		WHERE hash = $1 OR old_hash = $1`, print).Scan(&id, &userID, &hash, &seen, &expires, &authAt, &oldUntil, &renew)
+	err := s.db.Read().QueryRowContext(ctx, `SELECT id, user_id, hash, seen_at, expires_at, auth_at, old_until, renew, view_as FROM auth_sessions
+		WHERE hash = $1 OR old_hash = $1`, print).Scan(&id, &userID, &hash, &seen, &expires, &authAt, &oldUntil, &renew, &viewAs)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Principal{}, errCredential()
 	}
@@ -271,7 +271,8 @@ func (s *Service) bySession(ctx context.Context, credential string) (Principal, 
 			return Principal{}, err
 		}
 	}
-	return Principal{User: user, Via: ViaSession, SessionID: id, Kind: KindUser, AuthAt: store.Time(authAt), renew: renew != 0 && hash == print}, nil
+	p := Principal{User: user, Via: ViaSession, SessionID: id, Kind: KindUser, AuthAt: store.Time(authAt), renew: renew != 0 && hash == print}
+	return s.viewing(ctx, p, viewAs)
 }
 
 // touch keeps "last seen"; a full disk must not sign people out.

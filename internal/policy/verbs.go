@@ -65,6 +65,9 @@ func Verbs() []Verb {
 	}
 }
 
+// ViewAsVerb is the right to look at the portal as somebody else.
+const ViewAsVerb = "access.view-as"
+
 // The groups that a verb is in besides its family, which is what stands before
 // the dot: "catalog.write" is in "catalog" and in "write".
 const (
