@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"sphera/internal/auth"
+	"sphera/internal/fault"
 	"sphera/internal/policy"
 )
 
@@ -16,6 +17,9 @@ func (a *API) policyCollection(*http.Request) (auth.Object, error) {
 // it.
 func (a *API) policyObject(r *http.Request) (auth.Object, error) {
 	c, err := a.policies.Change(r.Context(), r.PathValue("id"))
+	if fault.Is(err, fault.NotFound) {
+		err = nil // the handler says so
+	}
 	return auth.Object{Kind: "policy", ID: c.ID, Author: c.Author}, err
 }
 
