@@ -2788,9 +2788,12 @@ type FlagTarget struct {
 // FlagTotal defines model for FlagTotal.
 type FlagTotal struct {
 	// Count In the last 24 hours
-	Count         int64      `json:"count"`
-	Environment   string     `json:"environment"`
-	Flag          string     `json:"flag"`
+	Count       int64  `json:"count"`
+	Environment string `json:"environment"`
+	Flag        string `json:"flag"`
+
+	// Hours The same hour by hour, the last one is now
+	Hours         []int64    `json:"hours"`
 	LastEvaluated *time.Time `json:"lastEvaluated,omitempty"`
 }
 

@@ -5651,6 +5651,8 @@ export interface components {
             count: number;
             environment: string;
             flag: string;
+            /** @description The same hour by hour, the last one is now */
+            hours: number[];
             /** Format: date-time */
             lastEvaluated?: string;
         };
