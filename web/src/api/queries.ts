@@ -123,20 +123,6 @@ export const pullRequestsQuery = (
     getNextPageParam: (page) => page.next || undefined,
   });
 
-export type AuditFilter = { object?: string; actor?: string; verb?: string; run?: string };
-
-export const auditQuery = (filter: AuditFilter, limit = 100) =>
-  infiniteQueryOptions({
-    queryKey: ['audit', filter, limit],
-    queryFn: ({ pageParam, signal }) =>
-      api.get('/v1/audit', {
-        query: { ...filter, from: pageParam, limit },
-        signal,
-      }),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.next || undefined,
-  });
-
 export const firstAnswerQuery = queryOptions({
   queryKey: ['insight', 'first-answer'],
   queryFn: async ({ signal }) => (await api.get('/v1/insights/first-answer', { signal })).summary,

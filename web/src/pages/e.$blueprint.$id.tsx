@@ -4,7 +4,6 @@ import { createFileRoute } from '@tanstack/react-router';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef } from 'react';
 import { blueprintQuery, entityQuery } from '~/api/queries';
 import type { Blueprint, Entity } from '~/api/types';
-import { Activity } from '~/features/entity/Activity';
 import { Checks } from '~/features/entity/Checks';
 import { Deployments } from '~/features/entity/Deployments';
 import { EntityHeader } from '~/features/entity/EntityHeader';
@@ -26,6 +25,7 @@ type Search = { tab?: Tab; env?: string; at?: string; cmp?: string } & GraphSear
 const ServiceFlags = lazy(() =>
   import('~/features/flags/ServiceFlags').then((m) => ({ default: m.ServiceFlags })),
 );
+const Timeline = lazy(() => import('~/features/timeline/Timeline').then((m) => ({ default: m.Timeline })));
 const HistoryTab = lazy(() =>
   import('~/features/history/HistoryTab').then((m) => ({ default: m.HistoryTab })),
 );
@@ -159,7 +159,9 @@ function Loaded({ blueprint, entity }: { blueprint: Blueprint; entity: Entity })
           </Suspense>
         </Tabs.Panel>
         <Tabs.Panel value="activity" pt="md">
-          <Activity object={`${entity.blueprint}/${identifier}`} />
+          <Suspense fallback={<Skeletons />}>
+            <Timeline blueprint={entity.blueprint} id={identifier} />
+          </Suspense>
         </Tabs.Panel>
       </Tabs>
     </div>

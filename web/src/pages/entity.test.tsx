@@ -105,7 +105,7 @@ const answers: Answers = {
       ],
     },
   },
-  'GET /v1/audit': {
+  'GET /v1/blueprints/Component/entities/checkout/timeline': {
     status: 403,
     body: {
       ok: false,
@@ -211,7 +211,7 @@ describe('entity page', () => {
   it('keeps the tab in the address and explains a refusal', async () => {
     fakeServer(answers);
     const { router } = open('/e/Component/checkout');
-    await userEvent.click(await screen.findByRole('tab', { name: 'Activity' }));
+    await userEvent.click(await screen.findByRole('tab', { name: 'What changed' }));
     await waitFor(() => expect(router.state.location.search).toEqual({ tab: 'activity' }));
     expect(await screen.findByText('Only managers read the audit log.')).toBeInTheDocument();
     expect(screen.getByText('Noa')).toBeInTheDocument();

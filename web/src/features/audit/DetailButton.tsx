@@ -2,9 +2,10 @@ import { Anchor, Code } from '@mantine/core';
 import { useState, type ReactNode } from 'react';
 import type { AuditEvent } from '~/api/types';
 import { fullTime } from '~/lib/format';
+import { ta } from '~/strings/audit';
 import { tw } from '~/strings/work';
 import { CopyButton, Fact, Facts } from '~/ui/bits';
-import { Outcome } from './EventLine';
+import { ObjectLink, Outcome } from './EventLine';
 import { Dialog } from '~/ui/Dialog';
 
 /** Opens all that is kept about an entry. */
@@ -32,12 +33,33 @@ function Detail({ event }: { event: AuditEvent }) {
         <Fact name={tw.insights.object}>
           <span className="mono">{event.object}</span>
         </Fact>
+        {event.entity && event.entity !== event.object && (
+          <Fact name={ta.log.entity}>
+            <ObjectLink object={event.entity} />
+          </Fact>
+        )}
         <Fact name={tw.insights.actor}>
           {event.actorName} <span className="mono">{event.actor}</span>
         </Fact>
+        {event.onBehalfOf && (
+          <Fact name={ta.log.onBehalfOf}>
+            <span className="mono">{event.onBehalfOf}</span>
+          </Fact>
+        )}
+        {event.via && <Fact name={ta.log.via}>{ta.log.vias[event.via] ?? event.via}</Fact>}
+        {event.address && (
+          <Fact name={ta.log.address}>
+            <span className="mono">{event.address}</span>
+          </Fact>
+        )}
         <Fact name={tw.insights.outcome}>
           <Outcome outcome={event.outcome} />
         </Fact>
+        {event.rule && (
+          <Fact name={ta.log.rule}>
+            <span className="mono">{event.rule}</span>
+          </Fact>
+        )}
         <Fact name={tw.insights.time}>{fullTime(event.at)}</Fact>
         {event.requestId && (
           <Fact name={tw.insights.request}>
@@ -46,7 +68,7 @@ function Detail({ event }: { event: AuditEvent }) {
         )}
       </Facts>
       {event.detail !== undefined && event.detail !== null && (
-        <Code block mt="sm">
+        <Code block mt="sm" tabIndex={0}>
           {JSON.stringify(event.detail, null, 2)}
         </Code>
       )}

@@ -1,48 +1,23 @@
-import { Anchor, Button, Group, Text } from '@mantine/core';
+import { Anchor, Text } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { auditQuery } from '~/api/queries';
 import { EventLine } from '~/features/audit/EventLine';
+import { timelineQuery } from '~/features/timeline/queries';
 import { t } from '~/strings';
-import { IconHistory } from '~/ui/icons';
 import { Section } from '~/ui/Section';
-import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
-
-/** Everything that happened to an entity. */
-export function Activity({ object }: { object: string }) {
-  const query = useInfiniteQuery(auditQuery({ object }, 50));
-  const events = query.data?.pages.flatMap((page) => page.events) ?? [];
-  return (
-    <Section title={t.entity.activity} flush>
-      {query.isPending && <Skeletons />}
-      {query.error && events.length === 0 && (
-        <ErrorState error={query.error} retry={() => void query.refetch()} />
-      )}
-      {query.isSuccess && events.length === 0 && (
-        <EmptyState icon={<IconHistory size={28} />} title={t.entity.noActivity} />
-      )}
-      {events.map((event) => (
-        <EventLine key={event.seq} event={event} />
-      ))}
-      {query.hasNextPage && (
-        <Group p="sm" justify="center">
-          <Button
-            variant="subtle"
-            size="compact-sm"
-            loading={query.isFetchingNextPage}
-            onClick={() => void query.fetchNextPage()}
-          >
-            {t.common.more}
-          </Button>
-        </Group>
-      )}
-    </Section>
-  );
-}
+import { Skeletons } from '~/ui/States';
 
 /** The last few things; nothing at all for those who may not read the audit log. */
-export function RecentActivity({ object, onAll }: { object: string; onAll: () => void }) {
-  const query = useInfiniteQuery(auditQuery({ object }, 6));
-  const events = query.data?.pages[0]?.events ?? [];
+export function RecentActivity({
+  blueprint,
+  id,
+  onAll,
+}: {
+  blueprint: string;
+  id: string;
+  onAll: () => void;
+}) {
+  const query = useInfiniteQuery(timelineQuery(blueprint, id, {}, 6));
+  const events = query.data?.pages[0]?.entries ?? [];
   if (query.error) return null;
   return (
     <Section
@@ -61,7 +36,7 @@ export function RecentActivity({ object, onAll }: { object: string; onAll: () =>
         </Text>
       )}
       {events.slice(0, 6).map((event) => (
-        <EventLine key={event.seq} event={event} withoutObject />
+        <EventLine key={event.seq} event={event} withoutObject={event.object === event.entity} />
       ))}
     </Section>
   );

@@ -33,7 +33,7 @@ export function Overview({ blueprint, entity, onTab }: Props) {
         {runs && <Versions service={entity.identifier} onTab={onTab} />}
         {runs && <Contract service={entity.identifier} onTab={onTab} />}
         {!runs && <Related blueprint={blueprint} entity={entity} onTab={onTab} />}
-        <RecentActivity object={`${entity.blueprint}/${entity.identifier}`} onAll={() => onTab('activity')} />
+        <RecentActivity blueprint={entity.blueprint} id={entity.identifier} onAll={() => onTab('activity')} />
       </div>
       <div className={css.column}>
         <ScorecardPanel entity={entity} />

@@ -24,7 +24,9 @@ export function canRun(entity: Entity): boolean {
 /** The tabs that have something to show for an entity. */
 export function tabsFor(entity: Entity): Tab[] {
   if (canRun(entity)) return [...tabs];
-  return tabs.filter((tab) => tab !== 'deployments' && tab !== 'flags' && tab !== 'checks' && tab !== 'repository');
+  return tabs.filter(
+    (tab) => tab !== 'deployments' && tab !== 'flags' && tab !== 'checks' && tab !== 'repository',
+  );
 }
 
 export function parseTab(value: unknown): Tab | undefined {

@@ -6,7 +6,7 @@ export const entity = {
   flags: 'Flags',
   checks: 'Checks',
   repository: 'Repository',
-  activity: 'Activity',
+  activity: 'What changed',
   details: 'Details',
   tabs: (name: string) => `Parts of ${name}`,
   ownedBy: (teams: string) => `Owned by ${teams}`,
