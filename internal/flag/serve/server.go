@@ -276,3 +276,14 @@ func (s *Server) tick() {
 		}
 	}
 }
+
+// Sets are the project and the environment of every set in memory.
+func (s *Server) Sets() [][2]string {
+	var out [][2]string
+	for _, e := range s.entries() {
+		if e.current.Load() != nil {
+			out = append(out, [2]string{e.key.project, e.key.environment})
+		}
+	}
+	return out
+}
