@@ -188,7 +188,7 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 	p.runtime = runtime.NewProcess(p.db, p.audit, p.log, filepath.Join(c.dataDir, "runtime"), runtime.ProcessOptions{
 		Now: p.now, Lease: c.lease, Heartbeat: c.lease / 4, Instance: instance,
 		Environments: p.devEnvironments, Launcher: []string{"/proc/self/exe", runtime.LaunchCommand},
-		ServiceEnv: func(string, string) map[string]string { return map[string]string{"OFREP_ENDPOINT": p.address()} },
+		ServiceEnv: p.serviceEnv,
 	})
 	p.contracts = golden.Contract(golden.Deps{
 		Forge: p.forge, Catalog: p.catalog, Runtime: p.runtime, Flags: p.flags.Projects, Secrets: p.secrets,

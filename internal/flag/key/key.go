@@ -388,3 +388,27 @@ func (k *Keys) Service(ctx context.Context, project string) (string, error) {
 	}
 	return service, nil
 }
+
+// ProjectOf is the flag project of a service, the first when there are
+// several; NotFound when it has none.
+func (k *Keys) ProjectOf(ctx context.Context, service string) (string, error) {
+	var project string
+	err := k.db.Read().QueryRowContext(ctx, `SELECT key FROM flag_projects WHERE service = $1 ORDER BY key LIMIT 1`, service).Scan(&project)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", fault.New(fault.NotFound, "The service %s has no flag project.", service)
+	}
+	if err != nil {
+		return "", fmt.Errorf("find the flag project of %s: %w", service, err)
+	}
+	return project, nil
+}
+
+// Holds reports whether a plain key is known and has not ended.
+func (k *Keys) Holds(ctx context.Context, plain string) (bool, error) {
+	var n int
+	err := k.db.Read().QueryRowContext(ctx, `SELECT COUNT(*) FROM flag_keys WHERE hash = $1 AND (expires_at = 0 OR expires_at > $2)`, Hash(plain), store.Millis(k.now())).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("look for a flag key: %w", err)
+	}
+	return n > 0, nil
+}
