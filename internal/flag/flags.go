@@ -2,7 +2,10 @@ package flag
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -25,6 +28,8 @@ type Deps struct {
 	// LastEvaluated tells, by flag and environment, when a project's flags
 	// were last evaluated; nil while nobody counts.
 	LastEvaluated func(ctx context.Context, project string) (map[string]map[string]time.Time, error)
+	// Notify tells people of a change, in its transaction; nil for nobody.
+	Notify func(ctx context.Context, tx *store.Tx, n Notice) error
 	// Subscribers is how many in-process clients hold a set; nil while nobody
 	// counts.
 	Subscribers func(project, environment string) int
@@ -40,11 +45,16 @@ type Flags struct {
 	// Projects are the projects that flags are in.
 	Projects *Projects
 
-	d Deps
+	d     Deps
+	snaps snapshots
 }
 
 // Open returns the flags kept in a database. Load or Work fill the snapshots.
-func Open(d Deps) *Flags { return &Flags{Projects: New(d.DB, d.Audit, d.Now), d: d} }
+func Open(d Deps) *Flags {
+	f := &Flags{Projects: New(d.DB, d.Audit, d.Now), d: d}
+	f.snaps.subs = map[*subscriber]struct{}{}
+	return f
+}
 
 // Who changes something.
 type Who struct {
@@ -177,23 +187,13 @@ type ImportReport struct {
 	Raw []string `json:"raw"`
 }
 
-func soon() error {
-	return fault.New(fault.Unavailable, "The portal cannot do this yet.")
-}
-
-// List returns a page of flags and where the next one begins.
-func (f *Flags) List(ctx context.Context, q Filter) ([]Flag, string, error) { return nil, "", soon() }
-
-// Get returns one flag with all environments.
-func (f *Flags) Get(ctx context.Context, project, key string) (Flag, error) { return Flag{}, soon() }
-
 // EnvironmentKind is dev, staging or production; empty for an environment that
 // is not known.
 func (f *Flags) EnvironmentKind(ctx context.Context, environment string) (string, error) {
 	if environment == "" {
 		return "", nil
 	}
-	all, err := f.d.Environments(ctx)
+	all, err := f.environments(ctx)
 	for _, e := range all {
 		if e.ID == environment {
 			return e.Kind, nil
@@ -202,125 +202,46 @@ func (f *Flags) EnvironmentKind(ctx context.Context, environment string) (string
 	return "", err
 }
 
-// Owner is the team of a flag itself, empty when it has none or is not there.
-func (f *Flags) Owner(ctx context.Context, project, key string) (string, error) { return "", nil }
-
-// Create makes a flag.
-func (f *Flags) Create(ctx context.Context, project string, in NewFlag, by Who) (Flag, error) {
-	return Flag{}, soon()
-}
-
-// Update changes a flag's settings; version is the one they were read with.
-func (f *Flags) Update(ctx context.Context, project, key string, in Settings, version int64, reason string, by Who) (Flag, error) {
-	return Flag{}, soon()
-}
-
-// Delete removes an archived flag and its history.
-func (f *Flags) Delete(ctx context.Context, project, key string, by Who) error { return soon() }
-
-// Edit changes what a flag does in one environment.
-func (f *Flags) Edit(ctx context.Context, project, key, environment string, in Edit, by Who) (Edited, error) {
-	return Edited{}, soon()
-}
-
-// Preview says what an edit would do.
-func (f *Flags) Preview(ctx context.Context, project, key, environment string, in Patch, samples []Sample) (Preview, error) {
-	return Preview{}, soon()
-}
-
-// History lists changes, newest first, before the version from.
-func (f *Flags) History(ctx context.Context, project, key, environment string, limit int, from int64) ([]Change, error) {
-	return nil, soon()
-}
-
-// Revert takes one change back as a new change.
-func (f *Flags) Revert(ctx context.Context, project, key string, version, current int64, reason string, propose bool, by Who) (Edited, error) {
-	return Edited{}, soon()
-}
-
-// Promote copies a setting to another environment, or says what that would do.
-func (f *Flags) Promote(ctx context.Context, project, key string, in Promotion, by Who) (Edited, Preview, error) {
-	return Edited{}, Preview{}, soon()
-}
-
-// Clone makes a new flag with the settings, rules and salt of another.
-func (f *Flags) Clone(ctx context.Context, project, key, toProject, toKey string, by Who) (Flag, error) {
-	return Flag{}, soon()
-}
-
-// Archive takes a flag out of every set, Restore puts it back, off.
-func (f *Flags) Archive(ctx context.Context, project, key string, version int64, reason string, by Who) (Flag, error) {
-	return Flag{}, soon()
-}
-
-// Restore puts an archived flag back.
-func (f *Flags) Restore(ctx context.Context, project, key, reason string, by Who) (Flag, error) {
-	return Flag{}, soon()
-}
-
-// Evaluate answers what a context gets, with the path through the rules.
-func (f *Flags) Evaluate(ctx context.Context, project string, in Evaluation) ([]Outcome, error) {
-	return nil, soon()
-}
-
-// Schedule lists what flags will do by themselves, of all projects when project
-// is empty.
-func (f *Flags) Schedule(ctx context.Context, project string) ([]ScheduleEntry, error) {
-	return nil, soon()
-}
-
-// Stale lists flags that look left behind, with the evidence.
-func (f *Flags) Stale(ctx context.Context, project string) ([]Evidence, error) { return nil, soon() }
-
-// References are the places in code that name a flag.
-func (f *Flags) References(ctx context.Context, project, key string) ([]Reference, error) {
-	return nil, soon()
-}
-
-// Segments lists the segments of a project.
-func (f *Flags) Segments(ctx context.Context, project string) ([]Segment, error) { return nil, soon() }
-
-// PutSegment makes or changes a segment.
-func (f *Flags) PutSegment(ctx context.Context, project string, in NewSegment, by Who) (Segment, error) {
-	return Segment{}, soon()
-}
-
-// DeleteSegment removes a segment that no rule names.
-func (f *Flags) DeleteSegment(ctx context.Context, project, key string, version int64, by Who) error {
-	return soon()
-}
-
 // ProjectSettings returns how a project's flags are changed and judged.
 func (f *Flags) ProjectSettings(ctx context.Context, project string) (ProjectSettings, error) {
-	return ProjectSettings{}, soon()
+	var raw string
+	var version int64
+	err := f.d.DB.Read().QueryRowContext(ctx, `SELECT settings, settings_version FROM flag_projects WHERE key = $1`, project).Scan(&raw, &version)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ProjectSettings{}, fault.New(fault.NotFound, "There is no flag project %s.", project)
+	}
+	if err != nil {
+		return ProjectSettings{}, fmt.Errorf("read flag project %s: %w", project, err)
+	}
+	return projectSettings(raw, version)
 }
 
 // SetProjectSettings changes them; Version is the one they were read with.
 func (f *Flags) SetProjectSettings(ctx context.Context, project string, in ProjectSettings, by Who) (ProjectSettings, error) {
-	return ProjectSettings{}, soon()
-}
-
-// Proposals lists changes that wait for, or had, a second person.
-func (f *Flags) Proposals(ctx context.Context, project, state string) ([]Proposal, error) {
-	return nil, soon()
-}
-
-// Proposal returns one.
-func (f *Flags) Proposal(ctx context.Context, project, id string) (Proposal, error) {
-	return Proposal{}, fault.New(fault.NotFound, "There is no proposal %s.", id)
-}
-
-// Decide lets a proposal pass or declines it.
-func (f *Flags) Decide(ctx context.Context, project, id string, approve bool, comment string, by Who) (Proposal, error) {
-	return Proposal{}, soon()
-}
-
-// Export is the flagd definition of a set.
-func (f *Flags) Export(ctx context.Context, project, environment string) (json.RawMessage, error) {
-	return nil, soon()
-}
-
-// Import makes flags of a flagd definition.
-func (f *Flags) Import(ctx context.Context, project, environment string, definition json.RawMessage, dryRun bool, reason string, by Who) (ImportReport, error) {
-	return ImportReport{}, soon()
+	if in.Bucketing == 0 {
+		in.Bucketing = 2
+	}
+	if in.Samples == nil {
+		in.Samples = []Sample{}
+	}
+	err := f.in(ctx, project, func(tx *store.Tx, p *whole) error {
+		if err := stale(p.settings.Version, in.Version, "the settings of "+project); err != nil {
+			return err
+		}
+		raw, err := encode(in)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE flag_projects SET settings = $1, settings_version = settings_version + 1 WHERE key = $2`, raw, project); err != nil {
+			return fmt.Errorf("write the settings: %w", err)
+		}
+		return f.d.Audit.Append(ctx, tx, audit.Event{
+			Actor: by.ID, ActorName: by.Name, Verb: "flag_project.update", Object: "Component/" + p.service, RunID: by.RunID,
+			Detail: audit.Detail("key", project, "bucketing", in.Bucketing, "maxStep", in.MaxStep, "staleDays", in.StaleDays, "population", in.PopulationBlueprint),
+		})
+	})
+	if err != nil {
+		return ProjectSettings{}, fmt.Errorf("change the settings of %s: %w", project, err)
+	}
+	return f.ProjectSettings(ctx, project)
 }

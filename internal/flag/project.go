@@ -1,5 +1,7 @@
-// Package flag keeps the flag projects of services. For now a project is a
-// name that belongs to a service; flags, targeting and evaluation join it here.
+// Package flag keeps feature flags: projects, which belong to services, their
+// flags with what they do in every environment, and who changed what and why.
+// A project's flags in one environment are compiled to one flagd definition,
+// which is all that evaluation knows; snapshots of them are kept in memory.
 package flag
 
 import (
@@ -64,6 +66,7 @@ func (p *Projects) Ensure(ctx context.Context, key, service, by, runID string) (
 		if n, err := made.RowsAffected(); err != nil || n == 0 {
 			return err
 		}
+		tx.Notify(Topic, key)
 		return p.log.Append(ctx, tx, audit.Event{Actor: by, Verb: "flag_project.create", Object: "Component/" + service, RunID: runID, Detail: audit.Detail("key", key)})
 	})
 	if err != nil {
@@ -103,10 +106,27 @@ func (p *Projects) Remove(ctx context.Context, key, by, runID string) error {
 		if err != nil {
 			return err
 		}
+		if err := removeFlags(ctx, tx, key); err != nil {
+			return err
+		}
+		tx.Notify(Topic, key)
 		return p.log.Append(ctx, tx, audit.Event{Actor: by, Verb: "flag_project.remove", Object: "Component/" + service, RunID: runID, Detail: audit.Detail("key", key)})
 	})
 	if err != nil {
 		return fmt.Errorf("remove flag project %s: %w", key, err)
+	}
+	return nil
+}
+
+// removeFlags removes what a project holds.
+func removeFlags(ctx context.Context, tx *store.Tx, project string) error {
+	for _, statement := range []string{
+		`DELETE FROM flags WHERE project = $1`, `DELETE FROM flag_environments WHERE project = $1`, `DELETE FROM flag_versions WHERE project = $1`,
+		`DELETE FROM flag_segments WHERE project = $1`, `DELETE FROM flag_proposals WHERE project = $1`, `DELETE FROM flag_revisions WHERE project = $1`,
+	} {
+		if _, err := tx.ExecContext(ctx, statement, project); err != nil {
+			return fmt.Errorf("remove the flags of %s: %w", project, err)
+		}
 	}
 	return nil
 }

@@ -1,0 +1,194 @@
+package flag
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"sphera/internal/fault"
+	"sphera/internal/store"
+
+	"github.com/google/uuid"
+)
+
+// States of a proposal.
+const (
+	Waiting  = "open"
+	Approved = "approved"
+	Declined = "declined"
+	Outdated = "outdated"
+)
+
+// digest binds an approval to what was looked at.
+func digest(p Proposal, setting string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%d\n%s", p.Project, p.Flag, p.Environment, p.BaseVersion, setting))
+	return hex.EncodeToString(sum[:])
+}
+
+// propose writes a change down that waits for a second person. An older one of
+// the same flag and environment gives way.
+func (f *Flags) propose(ctx context.Context, tx *store.Tx, s *stored, e edit, after Setting, words []string, why string) (*Proposal, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("make an id: %w", err)
+	}
+	p := Proposal{
+		ID: id.String(), Project: s.Project, Flag: s.Key, Environment: e.environment.ID, BaseVersion: e.version, Reason: e.reason, Diff: words, Why: why,
+		Author: e.by.ID, AuthorName: e.by.Name, CreatedAt: f.d.Now(), State: Waiting,
+	}
+	setting, err := encode(after)
+	if err != nil {
+		return nil, err
+	}
+	diff, err := encode(words)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE flag_proposals SET state = $1 WHERE project = $2 AND flag = $3 AND environment = $4 AND state = $5`,
+		Outdated, s.Project, s.Key, e.environment.ID, Waiting); err != nil {
+		return nil, fmt.Errorf("close older proposals: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO flag_proposals (id, project, flag, environment, base_version, setting, digest, verb, reason, diff, why, author, author_name, created_at, state)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		p.ID, p.Project, p.Flag, p.Environment, p.BaseVersion, setting, digest(p, setting), e.verb, p.Reason, diff, why, p.Author, p.AuthorName, store.Millis(p.CreatedAt), p.State)
+	if err != nil {
+		return nil, fmt.Errorf("write the proposal: %w", err)
+	}
+	if err := f.tell(ctx, tx, "flag.propose", s, p.Environment, p.Reason, words, e.by); err != nil {
+		return nil, err
+	}
+	if f.d.Notify != nil {
+		err = f.d.Notify(ctx, tx, Notice{
+			Project: s.Project, Flag: s.Key, Environment: p.Environment, Service: s.Service, Team: s.Owner,
+			Title: fmt.Sprintf("%s asks for a second person: %s in %s", e.by.Name, s.Key, p.Environment), Text: shortened(words),
+		})
+	}
+	return &p, err
+}
+
+const proposalColumns = `SELECT id, project, flag, environment, base_version, reason, diff, why, author, author_name, created_at, state, decided_by, decided_by_name, decided_at, comment FROM flag_proposals`
+
+func scanProposal(r interface{ Scan(...any) error }) (Proposal, error) {
+	var p Proposal
+	var words string
+	var created, decided int64
+	if err := r.Scan(&p.ID, &p.Project, &p.Flag, &p.Environment, &p.BaseVersion, &p.Reason, &words, &p.Why, &p.Author, &p.AuthorName, &created, &p.State, &p.DecidedBy, &p.DecidedByName, &decided, &p.Comment); err != nil {
+		return p, err
+	}
+	p.CreatedAt = store.Time(created)
+	if decided > 0 {
+		at := store.Time(decided)
+		p.DecidedAt = &at
+	}
+	return p, decode(words, &p.Diff)
+}
+
+// Proposals lists changes that wait for, or had, a second person, newest first;
+// of all projects when project is empty.
+func (f *Flags) Proposals(ctx context.Context, project, state string) ([]Proposal, error) {
+	rows, err := f.d.DB.Read().QueryContext(ctx, proposalColumns+` WHERE (CAST($1 AS TEXT) = '' OR project = $1) AND (CAST($2 AS TEXT) = '' OR state = $2) ORDER BY created_at DESC, id DESC LIMIT 200`, project, state)
+	list, err := store.All(rows, err, scanProposal)
+	if err != nil {
+		return nil, fmt.Errorf("list proposals: %w", err)
+	}
+	return list, nil
+}
+
+// Proposal returns one.
+func (f *Flags) Proposal(ctx context.Context, project, id string) (Proposal, error) {
+	return f.proposal(ctx, f.d.DB.Read(), project, id)
+}
+
+func (f *Flags) proposal(ctx context.Context, q store.Querier, project, id string) (Proposal, error) {
+	p, err := scanProposal(q.QueryRowContext(ctx, proposalColumns+` WHERE project = $1 AND id = $2`, project, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return p, fault.New(fault.NotFound, "There is no proposal %s.", id)
+	}
+	if err != nil {
+		return p, fmt.Errorf("read the proposal: %w", err)
+	}
+	return p, nil
+}
+
+// Decide lets a proposal pass or declines it. What passes is exactly what was
+// proposed, on the version that it was proposed on.
+func (f *Flags) Decide(ctx context.Context, project, id string, approve bool, comment string, by Who) (Proposal, error) {
+	shown, err := f.Proposal(ctx, project, id)
+	if err != nil {
+		return Proposal{}, err
+	}
+	if shown.Author == by.ID {
+		return Proposal{}, fault.Refuse("another-person-approves-flags", "You proposed this yourself; another person has to decide.", "Ask somebody else of the owning team to approve it.", "the owners of the flag")
+	}
+	e, err := f.environment(ctx, shown.Environment)
+	if err != nil {
+		return Proposal{}, err
+	}
+	var outdated error
+	err = f.in(ctx, project, func(tx *store.Tx, p *whole) error {
+		outdated = nil
+		return f.decideIn(ctx, tx, p, id, approve, comment, e, by, &outdated)
+	})
+	if err == nil {
+		err = outdated
+	}
+	if err != nil {
+		return Proposal{}, fmt.Errorf("decide about a proposal: %w", err)
+	}
+	return f.Proposal(ctx, project, id)
+}
+
+func (f *Flags) decideIn(ctx context.Context, tx *store.Tx, p *whole, id string, approve bool, comment string, e EnvironmentInfo, by Who, outdated *error) error {
+	proposal, err := f.proposal(ctx, tx, p.key, id)
+	if err != nil {
+		return err
+	}
+	if proposal.State != Waiting {
+		return fault.New(fault.Conflict, "This proposal is %s already.", proposal.State)
+	}
+	s, err := f.lockFlag(ctx, tx, p, proposal.Flag)
+	if err != nil {
+		return err
+	}
+	state, verb := Declined, "flag.decline"
+	if approve {
+		state, verb = Approved, "flag.approve"
+		if s.versions[proposal.Environment] != proposal.BaseVersion || s.ArchivedAt != nil {
+			state, verb = Outdated, "flag.decline"
+			*outdated = fault.New(fault.Conflict, "The flag was changed after this was proposed, so it cannot pass any more. Propose it again.")
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE flag_proposals SET state = $1, decided_by = $2, decided_by_name = $3, decided_at = $4, comment = $5 WHERE id = $6`,
+		state, by.ID, by.Name, store.Millis(f.d.Now()), comment, id); err != nil {
+		return fmt.Errorf("write the decision: %w", err)
+	}
+	if err := f.tell(ctx, tx, verb, s, proposal.Environment, proposal.Reason, proposal.Diff, by); err != nil {
+		return err
+	}
+	if state != Approved {
+		return nil
+	}
+	return f.applyProposal(ctx, tx, p, s, proposal, e, by)
+}
+
+func (f *Flags) applyProposal(ctx context.Context, tx *store.Tx, p *whole, s *stored, proposal Proposal, e EnvironmentInfo, by Who) error {
+	var setting, sealed, verb string
+	if err := tx.QueryRowContext(ctx, `SELECT setting, digest, verb FROM flag_proposals WHERE id = $1`, proposal.ID).Scan(&setting, &sealed, &verb); err != nil {
+		return fmt.Errorf("read the proposal: %w", err)
+	}
+	if digest(proposal, setting) != sealed {
+		return fault.New(fault.Conflict, "The proposal is not what was proposed. Propose it again.")
+	}
+	_, err := f.editIn(ctx, tx, p, s, edit{
+		environment: e, version: proposal.BaseVersion, reason: proposal.Reason, verb: verb, by: Who{ID: proposal.Author, Name: proposal.AuthorName}, approver: by,
+		after: func(*stored, Setting) (Setting, error) {
+			var v Setting
+			err := decode(setting, &v)
+			return v.at(f.d.Now()), err
+		},
+	})
+	return err
+}
