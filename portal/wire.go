@@ -147,7 +147,7 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 	p.notices = notify.New(p.db, p.now)
 	p.flagKeys = key.New(p.db, p.audit, p.now)
 	p.flagUsage = flagusage.Open(p.db, p.now, instance+"-"+uuid.NewString())
-	p.flags = flag.Open(flag.Deps{DB: p.db, Audit: p.audit, Catalog: p.catalog, Log: p.log, Now: p.now, Environments: p.flagEnvironments,
+	p.flags = flag.Open(flag.Deps{DB: p.db, Audit: p.audit, Catalog: p.catalog, Log: p.log, Now: p.now, Environments: p.flagEnvironments, Teams: p.flagTeams, Notify: p.tellOfFlag,
 		LastEvaluated: p.flagsEvaluated, Subscribers: func(project, environment string) int { return p.flagServer.Subscribers(project, environment) },
 	})
 	if err := p.newFlagServer(c); err != nil {
@@ -344,16 +344,6 @@ func (p *parts) environments(ctx context.Context) ([]golden.Environment, error) 
 		return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
 	})
 	return out, nil
-}
-
-// flagEnvironments are the organisation's as flags know them.
-func (p *parts) flagEnvironments(ctx context.Context) ([]flag.EnvironmentInfo, error) {
-	all, err := p.environments(ctx)
-	out := make([]flag.EnvironmentInfo, 0, len(all))
-	for _, e := range all {
-		out = append(out, flag.EnvironmentInfo{ID: e.ID, Kind: e.Kind})
-	}
-	return out, err
 }
 
 // devEnvironments are those that the process runtime serves.

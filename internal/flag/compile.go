@@ -24,6 +24,8 @@ type whole struct {
 	revision int64
 	flags    []stored
 	segments []Segment
+	// teams look after the flag that is being changed.
+	teams []string
 }
 
 func (p *whole) flag(key string) *stored {

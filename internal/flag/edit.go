@@ -75,11 +75,16 @@ func (f *Flags) Edit(ctx context.Context, project, key, environment string, in E
 
 func (f *Flags) edit(ctx context.Context, project, key string, e edit) (Edited, error) {
 	var proposal *Proposal
-	err := f.in(ctx, project, func(tx *store.Tx, p *whole) error {
+	teams, err := f.teams(ctx, project, key)
+	if err != nil {
+		return Edited{}, err
+	}
+	err = f.in(ctx, project, func(tx *store.Tx, p *whole) error {
 		s, err := f.lockFlag(ctx, tx, p, key)
 		if err != nil {
 			return err
 		}
+		p.teams = teams
 		proposal, err = f.editIn(ctx, tx, p, s, e)
 		return err
 	})
@@ -88,6 +93,22 @@ func (f *Flags) edit(ctx context.Context, project, key string, e edit) (Edited, 
 	}
 	one, err := f.Get(ctx, project, key)
 	return Edited{Flag: one, Proposal: proposal}, err
+}
+
+// teams are who looks after a flag.
+func (f *Flags) teams(ctx context.Context, project, key string) ([]string, error) {
+	if f.d.Teams == nil {
+		return nil, nil
+	}
+	p, err := f.Projects.Get(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	owner, err := f.Owner(ctx, project, key)
+	if err != nil {
+		return nil, err
+	}
+	return f.d.Teams(ctx, p.Service, owner)
 }
 
 // editIn makes a change, or a proposal of one.
@@ -118,7 +139,7 @@ func (f *Flags) editIn(ctx context.Context, tx *store.Tx, p *whole, s *stored, e
 			return nil, fault.Refuse("flag-step-limit", why, "Make a smaller step, or propose the change so that another person can let it pass.", "the owners of "+s.Service).
 				WithData(map[string]any{"raise": raise(before, after, now), "maxStep": p.settings.MaxStep})
 		}
-		return f.propose(ctx, tx, s, e, after, words, why)
+		return f.propose(ctx, tx, p, s, e, after, words, why)
 	}
 	if err := f.addVersion(ctx, tx, s, versionRow{environment: e.environment.ID, verb: e.verb, reason: e.reason, diff: words, before: before, after: after, by: e.by, approver: e.approver}); err != nil {
 		return nil, err
@@ -129,11 +150,11 @@ func (f *Flags) editIn(ctx context.Context, tx *store.Tx, p *whole, s *stored, e
 	if err := f.putFlag(ctx, tx, s); err != nil {
 		return nil, err
 	}
-	return nil, f.announce(ctx, tx, s, e, before, after, words)
+	return nil, f.announce(ctx, tx, p, s, e, before, after, words)
 }
 
 // announce tells of a change; a kill switch is told of loudly.
-func (f *Flags) announce(ctx context.Context, tx *store.Tx, s *stored, e edit, before, after Setting, words []string) error {
+func (f *Flags) announce(ctx context.Context, tx *store.Tx, p *whole, s *stored, e edit, before, after Setting, words []string) error {
 	verb := "flag.change"
 	if s.Kind == KillSwitch && before.On != after.On {
 		verb = "flag.kill"
@@ -145,16 +166,17 @@ func (f *Flags) announce(ctx context.Context, tx *store.Tx, s *stored, e edit, b
 		return nil
 	}
 	return f.d.Notify(ctx, tx, Notice{
-		Project: s.Project, Flag: s.Key, Environment: e.environment.ID, Service: s.Service, Team: s.Owner,
+		Project: s.Project, Flag: s.Key, Environment: e.environment.ID, Teams: p.teams,
 		Title: fmt.Sprintf("%s changed %s in %s", e.by.Name, s.Key, e.environment.ID), Text: shortened(words), Urgent: verb == "flag.kill",
 	})
 }
 
 // Notice is a change that people should hear of.
 type Notice struct {
-	Project, Flag, Environment, Service, Team string
-	Title, Text                               string
-	Urgent                                    bool
+	Project, Flag, Environment string
+	Title, Text                string
+	Teams                      []string
+	Urgent                     bool
 }
 
 // needsSecond says why another person has to agree; empty when nobody has to.

@@ -28,6 +28,9 @@ type Deps struct {
 	// LastEvaluated tells, by flag and environment, when a project's flags
 	// were last evaluated; nil while nobody counts.
 	LastEvaluated func(ctx context.Context, project string) (map[string]map[string]time.Time, error)
+	// Teams are who looks after a flag: its own team, or those of the service;
+	// nil for nobody.
+	Teams func(ctx context.Context, service, team string) ([]string, error)
 	// Notify tells people of a change, in its transaction; nil for nobody.
 	Notify func(ctx context.Context, tx *store.Tx, n Notice) error
 	// Subscribers is how many in-process clients hold a set; nil while nobody

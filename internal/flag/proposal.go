@@ -30,12 +30,12 @@ func digest(p Proposal, setting string) string {
 
 // propose writes a change down that waits for a second person. An older one of
 // the same flag and environment gives way.
-func (f *Flags) propose(ctx context.Context, tx *store.Tx, s *stored, e edit, after Setting, words []string, why string) (*Proposal, error) {
+func (f *Flags) propose(ctx context.Context, tx *store.Tx, p *whole, s *stored, e edit, after Setting, words []string, why string) (*Proposal, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, fmt.Errorf("make an id: %w", err)
 	}
-	p := Proposal{
+	out := Proposal{
 		ID: id.String(), Project: s.Project, Flag: s.Key, Environment: e.environment.ID, BaseVersion: e.version, Reason: e.reason, Diff: words, Why: why,
 		Author: e.by.ID, AuthorName: e.by.Name, CreatedAt: f.d.Now(), State: Waiting,
 	}
@@ -53,20 +53,20 @@ func (f *Flags) propose(ctx context.Context, tx *store.Tx, s *stored, e edit, af
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO flag_proposals (id, project, flag, environment, base_version, setting, digest, verb, reason, diff, why, author, author_name, created_at, state)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
-		p.ID, p.Project, p.Flag, p.Environment, p.BaseVersion, setting, digest(p, setting), e.verb, p.Reason, diff, why, p.Author, p.AuthorName, store.Millis(p.CreatedAt), p.State)
+		out.ID, out.Project, out.Flag, out.Environment, out.BaseVersion, setting, digest(out, setting), e.verb, out.Reason, diff, why, out.Author, out.AuthorName, store.Millis(out.CreatedAt), out.State)
 	if err != nil {
 		return nil, fmt.Errorf("write the proposal: %w", err)
 	}
-	if err := f.tell(ctx, tx, "flag.propose", s, p.Environment, p.Reason, words, e.by); err != nil {
+	if err := f.tell(ctx, tx, "flag.propose", s, out.Environment, out.Reason, words, e.by); err != nil {
 		return nil, err
 	}
 	if f.d.Notify != nil {
 		err = f.d.Notify(ctx, tx, Notice{
-			Project: s.Project, Flag: s.Key, Environment: p.Environment, Service: s.Service, Team: s.Owner,
-			Title: fmt.Sprintf("%s asks for a second person: %s in %s", e.by.Name, s.Key, p.Environment), Text: shortened(words),
+			Project: s.Project, Flag: s.Key, Environment: out.Environment, Teams: p.teams,
+			Title: fmt.Sprintf("%s asks for a second person: %s in %s", e.by.Name, s.Key, out.Environment), Text: shortened(words),
 		})
 	}
-	return &p, err
+	return &out, err
 }
 
 const proposalColumns = `SELECT id, project, flag, environment, base_version, reason, diff, why, author, author_name, created_at, state, decided_by, decided_by_name, decided_at, comment FROM flag_proposals`
@@ -127,9 +127,13 @@ func (f *Flags) Decide(ctx context.Context, project, id string, approve bool, co
 	if err != nil {
 		return Proposal{}, err
 	}
+	teams, err := f.teams(ctx, project, shown.Flag)
+	if err != nil {
+		return Proposal{}, err
+	}
 	var outdated error
 	err = f.in(ctx, project, func(tx *store.Tx, p *whole) error {
-		outdated = nil
+		outdated, p.teams = nil, teams
 		return f.decideIn(ctx, tx, p, id, approve, comment, e, by, &outdated)
 	})
 	if err == nil {
