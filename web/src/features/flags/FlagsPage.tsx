@@ -48,7 +48,7 @@ export function FlagsPage({ state, onState }: { state: ListState; onState: (stat
         .map((env): Column<Flag> => ({
           id: `env-${env.name}`,
           title: env.name,
-          width: 175,
+          width: 185,
           cell: (flag) => <EnvCell flag={flag} env={env.name} />,
         })),
       {

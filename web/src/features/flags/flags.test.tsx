@@ -186,7 +186,7 @@ describe('the list of flags', () => {
   it('shows what a share is of and how often it was asked for', async () => {
     fakeServer(answers());
     open('/flags');
-    await screen.findAllByText('10 % of accounts on');
+    await screen.findAllByText('10 % of accounts');
     expect(await screen.findByText('1.2M')).toBeInTheDocument();
   });
 });

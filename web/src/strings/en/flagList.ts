@@ -71,7 +71,8 @@ export const list = {
   onThen: (flag: string) => `The rules of ${flag} decide within two seconds.`,
   oneAndRules: (variation: string, n: number) =>
     n === 1 ? `${variation}, 1 rule` : `${variation}, ${n} rules`,
-  shareOf: (percent: string, what: string, variation: string) => `${percent} of ${what} ${variation}`,
+  shareOf: (percent: string, what: string, variation: string) =>
+    variation === 'on' ? `${percent} of ${what}` : `${percent} of ${what} ${variation}`,
   turnOff: 'Turn off',
   turnOn: 'Turn on',
   kill: 'Kill it now',
