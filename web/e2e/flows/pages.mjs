@@ -18,7 +18,7 @@ export async function flow(t) {
   const [name] = Object.keys(services);
   // All pages are looked at before the first problem ends the test.
   const problems = [];
-  for (const path of paths(name, services)) {
+  for (const path of paths(name, services, t.flag)) {
     await steps.step(path, async () => {
       await open(page, path);
       const found = [];
@@ -46,7 +46,7 @@ export async function flow(t) {
   maya.calm();
 }
 
-function paths(name, services) {
+function paths(name, services, flag) {
   const all = ['/', '/create', '/create/create_service', '/catalog', '/catalog/Component', '/runs', '/forge'];
   all.push('/pulls', '/import',
   '/blueprints',
@@ -57,8 +57,15 @@ function paths(name, services) {
   '/blueprints/Component?tab=json',
   '/blueprints/Component?tab=playground',
   '/sources', '/audit', '/insights', '/docs/api', '/account', '/deleted', '/catalog/Component/new', '/catalog/Component?group=lifecycle');
+  for (const part of ['', '/segments', '/schedule', '/stale', '/unknown', '/keys', '/new']) all.push(`/flags${part}`);
+  if (flag) {
+    for (const tab of ['rules', 'schedule', 'tester', 'usage', 'history', 'code', 'json', 'settings']) {
+      all.push(`/flags/${flag.project}/${flag.key}?env=production-eu-west-1&tab=${tab}`);
+    }
+    all.push(`/flags/keys?project=${flag.project}`);
+  }
   if (!name) return all;
-  for (const tab of ['overview', 'graph', 'runs', 'deployments', 'checks', 'repository', 'history', 'activity']) {
+  for (const tab of ['overview', 'graph', 'runs', 'deployments', 'flags', 'checks', 'repository', 'history', 'activity']) {
     all.push(`/e/Component/${name}?tab=${tab}`);
   }
   all.push(`/runs/${services[name].run}`, `/forge/${name}`, `/forge/${name}/pulls/1?tab=files`, '/forge/gitops');

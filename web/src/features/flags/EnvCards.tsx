@@ -72,7 +72,9 @@ function EnvCard({
           <Text fw={600} truncate span>
             {name}
           </Text>
-          {isProduction(environment) && name !== 'production' && <Pill tone="bad">{tf.page.production}</Pill>}
+          {isProduction(environment) && !name.startsWith('prod') && (
+            <Pill tone="bad">{tf.page.production}</Pill>
+          )}
         </UnstyledButton>
         <EnvToggle flag={flag} environment={environment} />
       </Group>

@@ -8,13 +8,21 @@ import { ReasonDialog } from './ReasonDialog';
 import { idOf, type Flag, type FlagEnvironment } from './types';
 
 const undoMillis = 8000;
+const undoable = new Map<string, string>();
 
 export const isProduction = (environment: Pick<FlagEnvironment, 'kind'>) => environment.kind === 'production';
 
 /** Says what was done and offers to take it back. */
-export function toastUndo(id: string, message: string, onUndo: () => void): void {
+export function toastUndo(what: string, message: string, onUndo: () => void): void {
+  // Only the newest change of the same thing can be taken back; a toast of a
+  // known id would not be shown again.
+  const earlier = undoable.get(what);
+  if (earlier) notifications.hide(earlier);
+  const id = `${what} ${Date.now()}`;
+  undoable.set(what, id);
   notifications.show({
     id,
+    onClose: () => undoable.delete(what),
     color: 'teal',
     autoClose: undoMillis,
     message: (

@@ -13,6 +13,7 @@ import { Skeletons } from '~/ui/States';
 import { toastDone, toastError } from '~/ui/toast';
 import { isProduction } from './EnvToggle';
 import type { FlagDialog } from './FlagPage';
+import { ProjectDialog } from './ProjectDialog';
 import { remember } from './mutations';
 import { PreviewView } from './PreviewView';
 import { ReasonDialog, ReasonField } from './ReasonDialog';
@@ -32,6 +33,8 @@ export function FlagDialogs({ dialog, ...props }: Props & { dialog: FlagDialog }
       return <Archive {...props} />;
     case 'restore':
       return <Restore {...props} />;
+    case 'project':
+      return <ProjectDialog project={props.flag.project} onClose={props.onClose} />;
     case 'promote':
       return <Promote {...props} />;
   }

@@ -5,7 +5,14 @@ import { plural } from '~/lib/format';
 import { tf } from '~/strings/flags';
 import { Pill } from '~/ui/bits';
 import { EntityLink } from '~/ui/EntityLink';
-import { IconArchive, IconArrowRight, IconChevronDown, IconCopy, IconRefresh } from '~/ui/icons';
+import {
+  IconArchive,
+  IconArrowRight,
+  IconChevronDown,
+  IconCopy,
+  IconRefresh,
+  IconSettings,
+} from '~/ui/icons';
 import { LeaveGuard } from '~/ui/LeaveGuard';
 import { Note } from '~/ui/Note';
 import { PageHeader } from '~/ui/PageHeader';
@@ -30,7 +37,7 @@ const JsonTab = lazy(() => import('./JsonTab').then((m) => ({ default: m.JsonTab
 const SettingsTab = lazy(() => import('./SettingsTab').then((m) => ({ default: m.SettingsTab })));
 
 export type FlagSearch = { env?: string; tab?: FlagTab };
-export type FlagDialog = 'clone' | 'archive' | 'restore' | 'promote';
+export type FlagDialog = 'clone' | 'archive' | 'restore' | 'promote' | 'project';
 
 type Props = {
   project: string;
@@ -167,6 +174,7 @@ function Actions({ flag, onDialog }: { flag: Flag; onDialog: (dialog: FlagDialog
       <Menu.Dropdown>
         {item('promote', tf.page.promote, <IconArrowRight size={16} />)}
         {item('clone', tf.page.clone, <IconCopy size={16} />)}
+        {item('project', tf.page.project, <IconSettings size={16} />)}
         <Menu.Divider />
         {flag.archivedAt
           ? item('restore', tf.page.restore, <IconRefresh size={16} />)

@@ -16,6 +16,7 @@ type Props = {
   onChange: (rules: Rule[]) => void;
   variations: Variation[];
   fallback: string;
+  off: string;
   segments: { key: string; title: string }[];
   attributes?: string[];
   known?: Known;
@@ -83,7 +84,7 @@ function RuleCard(
     onCopy: () => void;
   },
 ) {
-  const { rule, name, place, handle, onRule, onRemove, onCopy, variations, fallback, disabled } = props;
+  const { rule, name, place, handle, onRule, onRemove, onCopy, variations, fallback, off, disabled } = props;
   return (
     <article className={css.rule} aria-label={name}>
       <div className={css.ruleHead}>
@@ -131,6 +132,7 @@ function RuleCard(
               serve={rule.serve}
               variations={variations}
               fallback={fallback}
+              off={off}
               disabled={disabled}
               label={name}
               onChange={(serve) => onRule({ ...rule, serve })}

@@ -107,6 +107,7 @@ export function ScheduleEditor({
               serve={step.serve}
               variations={variations}
               fallback={setting.default}
+              off={setting.off}
               known={known}
               disabled={disabled}
               label={e.stepMoment(i + 1)}

@@ -22,6 +22,8 @@ type Props = {
   variations: Variation[];
   /** The variation that counts when nothing else does; empty is the default in the code. */
   fallback: string;
+  /** The variation while the flag is off: nobody opens that one. */
+  off: string;
   known?: Known;
   label: string;
   disabled?: boolean;
@@ -29,7 +31,7 @@ type Props = {
 
 /** What somebody gets: one variation, or a share of each. */
 export function ServeEditor(props: Props) {
-  const { serve, onChange, variations, fallback, disabled, label } = props;
+  const { serve, onChange, variations, fallback, off, disabled, label } = props;
   if (serve.raw !== undefined && serve.raw !== null) {
     return (
       <div>
@@ -55,7 +57,8 @@ export function ServeEditor(props: Props) {
   const share = () => {
     // The first variation grows from what it has; the order of the flag stays.
     const weights = variations.map(({ name }) => ({ variation: name, weight: name === only ? whole : 0 }));
-    onChange({ by: 'accountId', weights });
+    // Who lacks the attribute is not let in by a default that lets everybody in.
+    onChange({ by: 'accountId', weights, otherwise: off && off !== fallback ? off : undefined });
   };
   const one = () => {
     const largest = [...(serve.weights ?? [])].sort((a, b) => b.weight - a.weight)[0];
@@ -132,14 +135,14 @@ function ByPicker({ serve, onChange, disabled, label }: Props) {
 }
 
 function Shares(props: Props) {
-  const { serve, onChange, variations, fallback, known, disabled, label } = props;
+  const { serve, onChange, variations, fallback, off, known, disabled, label } = props;
   const weights = serve.weights ?? [];
   const names = variations.map(({ name }) => name);
   const missing = names.filter((name) => !weights.some((each) => each.variation === name));
   const sum = weights.reduce((total, each) => total + each.weight, 0);
   const by = serve.by || userKey;
   // Of two shares one is what the other leaves: the one that nobody asks for gets no slider.
-  const quiet = weights.length === 2 ? (weights[0]!.variation === fallback ? 0 : 1) : undefined;
+  const quiet = weights.length === 2 ? (weights[0]!.variation === off ? 0 : 1) : undefined;
   const set = (index: number, value: number) => {
     const next = withShare(
       weights.map((each) => each.weight),

@@ -116,6 +116,7 @@ export function SettingEditor({ flag, environment, draft, strict, disabled }: Pr
               rules={setting.rules}
               variations={variations}
               fallback={setting.default}
+              off={setting.off}
               segments={segments}
               attributes={attributes}
               known={known}
@@ -129,6 +130,7 @@ export function SettingEditor({ flag, environment, draft, strict, disabled }: Pr
               serve={setting.serve}
               variations={variations}
               fallback={setting.default}
+              off={setting.off}
               known={known}
               disabled={disabled}
               label={e.otherwise}
@@ -162,7 +164,7 @@ export function Affected({ preview }: { preview?: Preview }) {
   if (population.known === 0) {
     return (
       <Text size="sm" className="sph-muted">
-        {e.aboutNone(what)}
+        {e.aboutNone}
       </Text>
     );
   }

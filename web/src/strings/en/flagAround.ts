@@ -125,3 +125,26 @@ export const create = {
   make: 'Create the flag',
   made: (flag: string) => `${flag} is made, off everywhere`,
 };
+
+export const project = {
+  title: (name: string) => `How flags of ${name} change`,
+  maxStep: 'Largest step in production',
+  maxStepHint: 'A share that grows by more at once needs a second person. 100 % is without limit.',
+  staleDays: 'Quiet days',
+  staleDaysHint: 'After so many days without a change or a question a flag is called stale.',
+  population: 'Known accounts',
+  populationHint: 'The blueprint whose entities are counted in “about N of M”.',
+  attribute: 'Their attribute',
+  attributeHint: 'Under which services send their identifier.',
+  samples: 'Sample contexts',
+  samplesHint: 'A review says which of these would get something else.',
+  sampleName: 'Name',
+  sampleContext: 'Context as JSON',
+  addSample: 'Add a sample',
+  removeSample: (name: string) => `Remove ${name}`,
+  notContext: 'A JSON object, such as {"accountId": "42"}',
+  bucketing: 'How shares are drawn',
+  bucketingHint: 'As flagd does it. Never changed by itself.',
+  generation: (n: number) => (n === 2 ? 'Generation 2 (usual)' : 'Generation 3 (typed values)'),
+  bucketingWarning: 'This moves everybody: who has a feature by a share may lose it, others get it.',
+};

@@ -93,7 +93,7 @@ export const editor = {
   guard: (attribute: string, outcome: string) => `Who has no ${attribute} gets ${outcome}.`,
   guardFall: (attribute: string) => `Who has no ${attribute} goes on to what follows.`,
   about: (n: string, of: string, what: string) => `about ${n} of ${of} known ${what}`,
-  aboutNone: (what: string) => `No ${what} are known yet; they are counted as services ask.`,
+  aboutNone: 'How many there are is not known: name the blueprint of accounts under “How flags change”.',
   sumWrong: 'The shares must make 100 %',
   off: 'Off variation',
   unsaved: 'Changes that are not saved',

@@ -60,6 +60,7 @@ export const page = {
   restore: 'Restore',
   restored: (flag: string) => `${flag} is back`,
   promote: 'Promote',
+  project: 'How flags change',
   promoteTitle: (flag: string) => `Promote ${flag}`,
   promoteText: 'Takes over the settings of one environment in the other.',
   promoteFrom: 'From',

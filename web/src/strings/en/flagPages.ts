@@ -2,4 +2,4 @@ export { list } from './flagList';
 export { page, usage, tester, history, code } from './flagPage';
 export { editor } from './flagEditor';
 export { words } from './flagWords';
-export { segments, keys, schedule, stale, unknown, create } from './flagAround';
+export { segments, keys, schedule, stale, unknown, create, project } from './flagAround';
