@@ -1,4 +1,5 @@
-import { errorOf, offlineError } from './errors';
+import { ApiError, errorOf, offlineError } from './errors';
+import { askToSignIn } from '~/lib/proof';
 import type { paths } from './schema';
 
 // The types of every call follow from the generated description of the API:
@@ -54,13 +55,29 @@ export function url(path: string, params: AnyParams = {}): string {
   return text ? `${filled}?${text}` : filled;
 }
 
-/** Makes a call whose types the caller states; prefer `api`. */
+/**
+ * Makes a call whose types the caller states; prefer `api`. When the session
+ * has ended, or the call needs a fresh sign-in, the person is asked in a dialog
+ * and the call is made again: what was filled in stays.
+ */
 export async function call<T>(
   method: string,
   path: string,
   params: AnyParams = {},
   body?: unknown,
 ): Promise<T> {
+  try {
+    return await send<T>(method, path, params, body);
+  } catch (error) {
+    if (path.startsWith('/v1/auth/') || !(error instanceof ApiError)) throw error;
+    const fresh = (error.data as { freshSignIn?: boolean } | undefined)?.freshSignIn === true;
+    if (error.status !== 401 && !fresh) throw error;
+    if (!(await askToSignIn(fresh ? 'fresh' : 'ended'))) throw error;
+    return await send<T>(method, path, params, body);
+  }
+}
+
+async function send<T>(method: string, path: string, params: AnyParams, body?: unknown): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json' };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   let response: Response;

@@ -11,6 +11,10 @@ export type Status = Schemas['StatusAnswer'];
 export type Team = Schemas['Team'];
 export type Token = Schemas['Token'];
 export type Session = Schemas['Session'];
+export type PersonAccount = Schemas['PersonAccount'];
+export type ServiceAccount = Schemas['ServiceAccount'];
+export type ServiceToken = Schemas['ServiceToken'];
+export type TrustRule = Schemas['TrustRule'];
 
 export type Property = Schemas['BlueprintProperty'];
 export type Relation = Schemas['BlueprintRelation'];

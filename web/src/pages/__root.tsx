@@ -4,7 +4,7 @@ import { isApiError } from '~/api/errors';
 import { meQuery } from '~/api/queries';
 import { Shell } from '~/features/shell/Shell';
 
-const publicPages = ['/login', '/setup'];
+const publicPages = ['/login', '/setup', '/signed-in'];
 
 export const Route = createRootRouteWithContext<{ queryClient: QueryClient }>()({
   beforeLoad: async ({ context, location }) => {

@@ -1,7 +1,7 @@
 import { Button, PasswordInput, Stack, Text, TextInput, Title, UnstyledButton } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { createFileRoute, useNavigate, useRouter } from '@tanstack/react-router';
-import { useRef, useState, type FormEvent } from 'react';
+import { lazy, Suspense, useRef, useState, type FormEvent } from 'react';
 import { api } from '~/api/client';
 import { isApiError } from '~/api/errors';
 import { statusQuery } from '~/api/queries';
@@ -11,17 +11,25 @@ import { t } from '~/strings';
 import { usePageTitle } from '~/ui/PageHeader';
 import { Note } from '~/ui/Note';
 
+// Most portals without a provider never load it.
+const Providers = lazy(() =>
+  import('~/features/signin/Providers').then((module) => ({ default: module.Providers })),
+);
+
 export const Route = createFileRoute('/login')({
-  validateSearch: (s: Record<string, unknown>): { next?: string } => ({
+  validateSearch: (s: Record<string, unknown>): { next?: string; failed?: string; ask?: string } => ({
     // The proxy of running services calls it returnTo.
     next: [s.next, s.returnTo].find((path) => typeof path === 'string'),
+    // Why a provider's answer was refused, and that it must ask.
+    failed: typeof s.failed === 'string' ? s.failed.slice(0, 300) : undefined,
+    ask: s.ask === undefined ? undefined : '1',
   }),
   component: Login,
 });
 
 function Login() {
   usePageTitle(t.account.signIn);
-  const { next } = Route.useSearch();
+  const { next, failed, ask } = Route.useSearch();
   const status = useQuery(statusQuery).data;
   const navigate = useNavigate();
   const router = useRouter();
@@ -52,7 +60,12 @@ function Login() {
         <Stack gap="md">
           <img src="/favicon.svg" width={36} height={36} alt="" />
           <Title order={1}>{t.account.signInTitle}</Title>
-          {next && !signIn.error && (
+          {failed && !signIn.error && (
+            <Note tone="bad" role="alert">
+              {failed}
+            </Note>
+          )}
+          {next && !failed && !signIn.error && (
             <Text size="sm" className="sph-muted">
               {t.account.signedOut}
             </Text>
@@ -62,35 +75,46 @@ function Login() {
               {signIn.error.message}
             </Note>
           )}
-          <form onSubmit={submit}>
-            <Stack gap="sm">
-              <TextInput
-                label={t.account.email}
-                type="email"
-                name="email"
-                autoComplete="username"
-                required
-                withAsterisk={false}
-                value={email}
-                error={fields.email}
-                onChange={(event) => setEmail(event.currentTarget.value)}
+          {status && (status.providers.length > 0 || !status.passwords) && (
+            <Suspense>
+              <Providers
+                status={status}
+                next={safeNext(next)}
+                silent={next !== undefined && !failed && !ask}
               />
-              <PasswordInput
-                ref={passwordField}
-                label={t.account.password}
-                name="password"
-                autoComplete="current-password"
-                required
-                withAsterisk={false}
-                value={password}
-                error={fields.password}
-                onChange={(event) => setPassword(event.currentTarget.value)}
-              />
-              <Button type="submit" loading={signIn.isPending} mt={4}>
-                {t.account.signIn}
-              </Button>
-            </Stack>
-          </form>
+            </Suspense>
+          )}
+          {status?.passwords !== false && (
+            <form onSubmit={submit}>
+              <Stack gap="sm">
+                <TextInput
+                  label={t.account.email}
+                  type="email"
+                  name="email"
+                  autoComplete="username"
+                  required
+                  withAsterisk={false}
+                  value={email}
+                  error={fields.email}
+                  onChange={(event) => setEmail(event.currentTarget.value)}
+                />
+                <PasswordInput
+                  ref={passwordField}
+                  label={t.account.password}
+                  name="password"
+                  autoComplete="current-password"
+                  required
+                  withAsterisk={false}
+                  value={password}
+                  error={fields.password}
+                  onChange={(event) => setPassword(event.currentTarget.value)}
+                />
+                <Button type="submit" loading={signIn.isPending} mt={4}>
+                  {t.account.signIn}
+                </Button>
+              </Stack>
+            </form>
+          )}
         </Stack>
       </div>
       {status?.demo && status.demoUsers && (

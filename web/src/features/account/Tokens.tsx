@@ -6,13 +6,14 @@ import { isApiError } from '~/api/errors';
 import { tokensQuery } from '~/api/queries';
 import type { Token } from '~/api/types';
 import { t } from '~/strings';
-import { CopyButton, When } from '~/ui/bits';
+import { CopyButton, Pill, When } from '~/ui/bits';
 import { confirm } from '~/ui/confirm';
 import { IconKey, IconPlus } from '~/ui/icons';
 import { Section } from '~/ui/Section';
 import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
 import { toastError } from '~/ui/toast';
 import { Note } from '~/ui/Note';
+import { ScopeChoice, scopesOf, type ScopeKind } from './ScopeChoice';
 
 const lifetimes = [7, 30, 90, 365];
 
@@ -83,8 +84,11 @@ function NewToken({ value, onDone }: { value: string; onDone: () => void }) {
 function CreateForm({ onCreated }: { onCreated: (value: string) => void }) {
   const [name, setName] = useState('');
   const [days, setDays] = useState('90');
+  const [kind, setKind] = useState<ScopeKind>('all');
+  const [chosen, setChosen] = useState('');
   const create = useMutation({
-    mutationFn: () => api.post('/v1/tokens', {}, { name, expiresInDays: Number(days) }),
+    mutationFn: () =>
+      api.post('/v1/tokens', {}, { name, expiresInDays: Number(days), scopes: scopesOf(kind, chosen) }),
     onSuccess: ({ value }) => {
       setName('');
       onCreated(value);
@@ -127,6 +131,7 @@ function CreateForm({ onCreated }: { onCreated: (value: string) => void }) {
           {t.account.createToken}
         </Button>
       </Group>
+      <ScopeChoice kind={kind} onKind={setKind} text={chosen} onText={setChosen} error={fields.scopes} />
       {create.error && Object.keys(fields).length === 0 && (
         <Text size="sm" c="var(--sph-bad)" mt="xs" role="alert">
           {create.error.message}
@@ -140,7 +145,12 @@ function TokenRow({ token, onDelete }: { token: Token; onDelete: () => void }) {
   return (
     <div className="sph-row sph-line">
       <Text size="sm" fw={550} className="sph-line-text">
-        {token.name} <span className="mono sph-muted">{token.hint}…</span>
+        {token.name} <span className="mono sph-muted">{token.hint}…</span>{' '}
+        {token.scopes?.map((scope) => (
+          <Pill key={scope} tone="mute">
+            {scope}
+          </Pill>
+        ))}
       </Text>
       <Text size="xs" className="sph-muted">
         {t.account.lastUsed} <When at={token.usedAt} /> · {t.account.expires} <When at={token.expiresAt} />

@@ -40,9 +40,11 @@ export function AccountMenu({ user, onShortcuts }: { user: User; onShortcuts: ()
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const signOut = async () => {
     try {
-      await api.post('/v1/auth/logout');
+      const { url } = await api.post('/v1/auth/logout');
       queryClient.clear();
-      await navigate({ to: '/login' });
+      localStorage.removeItem('sphera.provider');
+      if (url) window.location.assign(url);
+      else await navigate({ to: '/login' });
     } catch (error) {
       toastError(error);
     }

@@ -1,6 +1,7 @@
 import { useSpotlight } from '@mantine/spotlight';
 import { lazy, Suspense, useEffect, useState, useSyncExternalStore } from 'react';
 import { paletteStore } from '~/lib/palette';
+import { pendingProof } from '~/lib/proof';
 import { pendingQuestion } from '~/ui/confirm';
 
 const Palette = lazy(() => import('./Palette').then((module) => ({ default: module.Palette })));
@@ -9,6 +10,10 @@ const ShortcutsDialog = lazy(() =>
 );
 const ConfirmDialog = lazy(() =>
   import('~/ui/ConfirmDialog').then((module) => ({ default: module.ConfirmDialog })),
+);
+
+const SignInDialog = lazy(() =>
+  import('~/features/signin/SignInDialog').then((module) => ({ default: module.SignInDialog })),
 );
 
 /** True once the page has come to rest, so that what follows does not slow it. */
@@ -35,11 +40,13 @@ export function Dialogs({
   const idle = useIdle();
   const { opened } = useSpotlight(paletteStore);
   const question = useSyncExternalStore(pendingQuestion.subscribe, pendingQuestion.get);
+  const proof = useSyncExternalStore(pendingProof.subscribe, pendingProof.get);
   return (
     <Suspense>
       {(idle || opened) && <Palette roles={roles} />}
       {helpOpen && <ShortcutsDialog opened onClose={onCloseHelp} />}
       {question && <ConfirmDialog question={question} onClose={pendingQuestion.clear} />}
+      {proof && <SignInDialog proof={proof} />}
     </Suspense>
   );
 }

@@ -14,7 +14,9 @@ import {
   IconHome,
   IconPlayerPlay,
   IconPlug,
+  IconRobot,
   IconUpload,
+  IconUsers,
 } from '~/ui/icons';
 
 export type NavItem = {
@@ -62,6 +64,13 @@ export const navigation: NavGroup[] = [
       { to: '/blueprints', label: t.shell.blueprints, icon: IconBraces, roles: platform },
       { to: '/sources', label: t.shell.sources, icon: IconPlug, roles: platform },
       { to: '/import', label: t.shell.importPage, icon: IconUpload, roles: platform },
+      { to: '/people', label: t.shell.people, icon: IconUsers, roles: ['administrator'] },
+      {
+        to: '/machines',
+        label: t.shell.machines,
+        icon: IconRobot,
+        roles: [...platform, 'developer', 'maintainer'],
+      },
       { to: '/audit', label: t.shell.audit, icon: IconHistory, roles: [...platform, 'maintainer'] },
     ],
   },

@@ -20,6 +20,8 @@ export const shell = {
   importPage: 'Import',
   blueprints: 'Blueprints',
   sources: 'Sources',
+  people: 'People',
+  machines: 'Machines',
   audit: 'Audit',
   palette: 'Search or run a command…',
   paletteShort: 'Search',

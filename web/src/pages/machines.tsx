@@ -1,0 +1,4 @@
+import { createFileRoute } from '@tanstack/react-router';
+import { MachinesPage } from '~/features/machines/MachinesPage';
+
+export const Route = createFileRoute('/machines')({ component: MachinesPage });
