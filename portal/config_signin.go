@@ -12,6 +12,7 @@ import (
 	"sphera/internal/auth"
 	"sphera/internal/oidc"
 	"sphera/internal/outgoing"
+	"sphera/internal/scim"
 	"sphera/internal/secret"
 
 	"github.com/spf13/pflag"
@@ -173,12 +174,13 @@ func (p *parts) newSignIn(c *config, sealer *secret.Sealer) (*oidc.Service, erro
 		return nil, err
 	}
 	p.auth.Configure(auth.Options{NoPasswords: c.signin.noPassword, BreakGlass: c.signin.breakGlass, Fresh: c.signin.fresh, Log: p.log})
+	p.directories = scim.New(scim.Deps{DB: p.db, Auth: p.auth, Audit: p.audit, PublicURL: p.address, Log: p.log, Now: p.now})
 	s, err := oidc.New(oidc.Deps{
 		DB: p.db, Auth: p.auth, Audit: p.audit, Sealer: sealer,
 		// The operator names the providers, which may be inside; administrators
 		// name the issuers of trust rules.
 		Client: outgoing.New(true).HTTP(), Guarded: outgoing.New(c.allowPrivate).HTTP(),
-		PublicURL: p.address, Log: p.log, Now: p.now,
+		Directory: p.directories.Find, PublicURL: p.address, Log: p.log, Now: p.now,
 	}, configs...)
 	if err != nil {
 		return nil, usage("%v", err)

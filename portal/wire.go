@@ -40,6 +40,7 @@ import (
 	"sphera/internal/resource"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
+	"sphera/internal/scim"
 	"sphera/internal/secret"
 	"sphera/internal/source"
 	"sphera/internal/store"
@@ -58,31 +59,32 @@ const (
 // parts is everything that runs, put together by hand. This file is the only
 // one that knows all packages.
 type parts struct {
-	log        *slog.Logger
-	now        func() time.Time
-	db         *store.DB
-	metrics    *prometheus.Registry
-	audit      *audit.Log
-	auditKey   *seal.Key
-	sealer     *seal.Sealer
-	sinks      *sink.Sinks
-	auth       *auth.Service
-	policies   *policy.Policies
-	catalog    *catalog.Catalog
-	sources    *source.Sources
-	people     *source.People
-	migrations *migration.Migrations
-	runs       *run.Engine
-	forge      *forge.Builtin
-	runtime    *runtime.Process
-	flagKeys   *key.Keys
-	flagUsage  *flagusage.Store
-	flags      *flag.Flags
-	secrets    *secret.Slots
-	vault      *secret.Vault
-	signin     *oidc.Service
-	hooks      *hook.Hooks
-	changes    *change.Changes
+	log         *slog.Logger
+	now         func() time.Time
+	db          *store.DB
+	metrics     *prometheus.Registry
+	audit       *audit.Log
+	auditKey    *seal.Key
+	sealer      *seal.Sealer
+	sinks       *sink.Sinks
+	auth        *auth.Service
+	policies    *policy.Policies
+	catalog     *catalog.Catalog
+	sources     *source.Sources
+	people      *source.People
+	migrations  *migration.Migrations
+	runs        *run.Engine
+	forge       *forge.Builtin
+	runtime     *runtime.Process
+	flagKeys    *key.Keys
+	flagUsage   *flagusage.Store
+	flags       *flag.Flags
+	secrets     *secret.Slots
+	vault       *secret.Vault
+	signin      *oidc.Service
+	directories *scim.Service
+	hooks       *hook.Hooks
+	changes     *change.Changes
 	// flagServer answers flags from memory; catchUp asks for newer ones.
 	flagServer  *serve.Server
 	catchUp     chan struct{}
@@ -308,7 +310,7 @@ func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*
 		Migrations: p.migrations,
 		Contracts:  p.contracts, Insights: p.insights, Views: p.views, Policies: p.policies,
 		Flags: p.flags, FlagKeys: p.flagKeys, FlagUsage: p.flagUsage,
-		Automation: p.automation, SignIn: p.signin,
+		Automation: p.automation, SignIn: p.signin, Directories: p.directories,
 		Approvals: p.approvals, Notices: p.notices,
 		Vault: p.vault, Hooks: p.hooks, Changes: p.changes, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,
 	}, api.Options{

@@ -37,6 +37,7 @@ import (
 	"sphera/internal/portapi"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
+	"sphera/internal/scim"
 	"sphera/internal/secret"
 	"sphera/internal/source"
 	"sphera/internal/store"
@@ -79,6 +80,8 @@ type Deps struct {
 	Notices   *notify.Service
 	// SignIn knows the OpenID providers and the CI systems that are trusted.
 	SignIn *oidc.Service
+	// Directories tell by SCIM which people there are.
+	Directories *scim.Service
 	// Sinks take the audit log outside, AuditKey signs its checkpoints.
 	Sinks    *sink.Sinks
 	AuditKey *seal.Key
@@ -120,6 +123,7 @@ type API struct {
 	port       *portapi.Service
 	automation *automation.Service
 	signin     *oidc.Service
+	directory  *scim.Service
 	runtime    runtime.Runtime
 	contracts  *golden.Contracts
 	approvals  *approval.Service
@@ -159,7 +163,7 @@ func New(d Deps, o Options) (*API, error) {
 		o.Heartbeat = 15 * time.Second
 	}
 	a := &API{
-		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, sources: d.Sources, runtime: d.Runtime, automation: d.Automation, signin: d.SignIn,
+		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, sources: d.Sources, runtime: d.Runtime, automation: d.Automation, signin: d.SignIn, directory: d.Directories,
 		contracts: d.Contracts, insights: d.Insights, views: d.Views, policies: d.Policies, flags: d.Flags, flagKeys: d.FlagKeys, flagUses: d.FlagUsage, log: d.Log, now: d.Now, o: o,
 		sinks: d.Sinks, auditKey: d.AuditKey,
 	}

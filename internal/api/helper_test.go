@@ -41,6 +41,7 @@ import (
 	"sphera/internal/resource"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
+	"sphera/internal/scim"
 	"sphera/internal/secret"
 	"sphera/internal/source"
 	"sphera/internal/store"
@@ -125,6 +126,7 @@ func start(t *testing.T, db *store.DB, o Options, providers ...oidc.Config) *har
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.Directories = scim.New(scim.Deps{DB: db, Auth: h.auth, Audit: events, PublicURL: d.PublicURL, Log: log, Now: time.Now})
 	d.Sources = source.New(db, d.Catalog, events, time.Now)
 	d.Hooks = hook.New(hook.Deps{DB: db, Catalog: d.Catalog, Sources: d.Sources, Resources: resource.New(events, time.Now), Vault: d.Vault, Log: log, Now: time.Now, Instance: "test"})
 	d.Changes = change.New(change.Deps{

@@ -153,7 +153,7 @@ func safeMethod(m string) string {
 // reserved are paths of programs: there a typing mistake is an error and not
 // the page.
 func reserved(p string) bool {
-	for _, prefix := range []string{"/v1/", "/git/", "/run/"} {
+	for _, prefix := range []string{"/v1/", "/scim/", "/git/", "/run/"} {
 		if strings.HasPrefix(p+"/", prefix) {
 			return true
 		}

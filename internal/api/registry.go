@@ -21,6 +21,7 @@ import (
 	"sphera/internal/policy"
 	"sphera/internal/run"
 	"sphera/internal/runtime"
+	"sphera/internal/scim"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -49,6 +50,7 @@ func newRegistry() *registry {
 			reflect.TypeFor[catalog.Rule]():         "SearchRule",
 			reflect.TypeFor[forge.Status]():         "CommitStatus",
 			reflect.TypeFor[auth.Session]():         "PersonSession",
+			reflect.TypeFor[scim.Client]():          "Directory",
 			reflect.TypeFor[oidc.Provider]():        "SignInProvider",
 			reflect.TypeFor[oidc.Condition]():       "TrustCondition",
 			reflect.TypeFor[oidc.Trust]():           "TrustRule",

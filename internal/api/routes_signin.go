@@ -45,7 +45,13 @@ func (a *API) signinRoutes() []route {
 		{put, "/v1/trust-rules/{id}", "putTrustRule", signedIn, nil, small, domain, 0, do(a.putTrustRule)},
 		{del, "/v1/trust-rules/{id}", "deleteTrustRule", signedIn, nil, 0, domain, 0, do(a.deleteTrustRule)},
 	}
-	return slices.Concat(signin, machines)
+	directories := []route{
+		{get, "/v1/scim-clients", "listDirectories", users, nil, 0, none, 0, do(a.directories)},
+		{post, "/v1/scim-clients", "createDirectory", users, nil, small, domain, created, do(a.createDirectory)},
+		{del, "/v1/scim-clients/{id}", "deleteDirectory", users, nil, 0, domain, 0, do(a.deleteDirectory)},
+		{"", "/scim/v2/", "scim", anyone, nil, 0, domain, 0, outside(a.scim())},
+	}
+	return slices.Concat(signin, machines, directories)
 }
 
 // freshRoutes are the changes for which a person must have proved itself
@@ -53,7 +59,7 @@ func (a *API) signinRoutes() []route {
 func freshRoutes() []string {
 	return []string{
 		"createPerson", "changePerson", "linkIdentity", "unlinkIdentity", "patchUser", "createServiceAccount", "changeServiceAccount",
-		"createTrustRule", "putTrustRule", "createSCIMClient",
+		"createTrustRule", "putTrustRule", "createDirectory",
 	}
 }
 

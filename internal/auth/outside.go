@@ -294,3 +294,14 @@ func (s *Service) Identities(ctx context.Context, userID string) ([]Identity, er
 	}
 	return list, nil
 }
+
+// ByIdentity is the id of the account that is connected with an identity; empty
+// when there is none.
+func (s *Service) ByIdentity(ctx context.Context, issuer, subject string) (string, error) {
+	var id string
+	err := s.db.Read().QueryRowContext(ctx, "SELECT user_id FROM auth_identities WHERE issuer = $1 AND subject = $2", issuer, subject).Scan(&id)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("read an identity: %w", err)
+	}
+	return id, nil
+}

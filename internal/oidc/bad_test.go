@@ -213,6 +213,50 @@ func (w *world) sessions() (n int) {
 // TestS16_MisbehavingProvider: whatever a provider, or somebody in between,
 // gets wrong, nobody is signed in.
 func TestS16_MisbehavingProvider(t *testing.T) {
+	cases := waysToMisbehave()
+	if len(cases) < 25 {
+		t.Fatal("there must be 25 ways")
+	}
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		for _, c := range cases {
+			t.Run(c.name, func(t *testing.T) { misbehave(t, db, c) })
+		}
+	})
+}
+
+type misbehaviour struct {
+	name   string
+	break_ func(p *idp)
+	answer func(q url.Values)
+}
+
+func misbehave(t *testing.T, db *store.DB, c misbehaviour) {
+	p := newIDP(t)
+	w := newWorld(t, db, p)
+	if c.break_ != nil {
+		c.break_(p)
+	}
+	if p.meta["issuer"] != nil {
+		if _, _, err := w.Start(t.Context(), "bad", oidc.Start{}); err == nil {
+			t.Error("the login began")
+		}
+		return
+	}
+	state, cookie := w.begin(oidc.Start{ReturnTo: "/catalog"})
+	q := url.Values{"code": {"code"}, "state": {state}}
+	if c.answer != nil {
+		c.answer(q)
+	}
+	done, err := w.Callback(t.Context(), "bad", cookie, q, auth.LoginMeta{})
+	if err == nil || done.Token != "" {
+		t.Error("somebody is signed in")
+	}
+	if n := w.sessions(); n != 0 {
+		t.Errorf("%d sessions", n)
+	}
+}
+
+func waysToMisbehave() []misbehaviour {
 	set := func(name string, value any) func(*idp) {
 		return func(p *idp) { p.change = func(c map[string]any) { c[name] = value } }
 	}
@@ -220,11 +264,7 @@ func TestS16_MisbehavingProvider(t *testing.T) {
 		return func(p *idp) { p.change = func(c map[string]any) { delete(c, name) } }
 	}
 	past, future := time.Now().Add(-time.Hour).Unix(), time.Now().Add(time.Hour).Unix()
-	cases := []struct {
-		name   string
-		break_ func(p *idp)
-		answer func(q url.Values)
-	}{
+	return []misbehaviour{
 		{name: "wrong audience", break_: set("aud", "another")},
 		{name: "no audience", break_: unset("aud")},
 		{name: "several audiences without azp", break_: set("aud", []string{"sphera", "another"})},
@@ -306,40 +346,6 @@ func TestS16_MisbehavingProvider(t *testing.T) {
 		{name: "error", answer: func(q url.Values) { q.Set("error", "access_denied") }},
 		{name: "no code", answer: func(q url.Values) { q.Del("code") }},
 	}
-	if len(cases) < 25 {
-		t.Fatal("there must be 25 ways")
-	}
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		for _, c := range cases {
-			t.Run(c.name, func(t *testing.T) {
-				p := newIDP(t)
-				w := newWorld(t, db, p)
-				late := c.name == "discovery names another issuer"
-				if c.break_ != nil && late {
-					c.break_(p)
-					if _, _, err := w.Start(t.Context(), "bad", oidc.Start{}); err == nil {
-						t.Error("the login began")
-					}
-					return
-				}
-				if c.break_ != nil && p.sign == nil {
-					c.break_(p)
-				}
-				state, cookie := w.begin(oidc.Start{ReturnTo: "/catalog"})
-				q := url.Values{"code": {"code"}, "state": {state}}
-				if c.answer != nil {
-					c.answer(q)
-				}
-				done, err := w.Callback(t.Context(), "bad", cookie, q, auth.LoginMeta{})
-				if err == nil || done.Token != "" {
-					t.Error("somebody is signed in")
-				}
-				if n := w.sessions(); n != 0 {
-					t.Errorf("%d sessions", n)
-				}
-			})
-		}
-	})
 }
 
 // TestS16_GoodLogin shows that the cases above fail for their reason alone.
