@@ -125,7 +125,7 @@ function WaitingRun({ run }: { run: Run }) {
       }
       at={run.createdAt}
       action={
-        <ButtonLink size="compact-sm" variant="light" to="/runs/$id" params={{ id: run.id }}>
+        <ButtonLink size="compact-sm" variant="light" to="/approvals/$id" params={{ id: run.id }}>
           {t.home.decide}
         </ButtonLink>
       }

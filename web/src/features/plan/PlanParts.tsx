@@ -58,8 +58,10 @@ export function Approvals({ plan }: Part) {
     <Group title={tw.plan.section.approvals!}>
       <div className="sph-divided">
         {plan.approvals.map((approval) => (
-          <div key={approval.title} className={css.row}>
-            <span>{approval.title}</span>
+          <div key={`${approval.rule} ${approval.title}`} className={css.row}>
+            <span>
+              {approval.need && approval.need > 1 ? `${approval.need} × ${approval.title}` : approval.title}
+            </span>
             {approval.auto ? (
               <Pill tone="ok">{tw.plan.approvedByRule}</Pill>
             ) : (
@@ -67,6 +69,7 @@ export function Approvals({ plan }: Part) {
             )}
             <span className={css.detail}>
               {approval.rule && `${tw.plan.rule}: ${approval.rule}`}
+              {approval.why && ` · ${approval.why}`}
               {approval.who && approval.who.length > 0 && (
                 <>
                   {approval.rule && ' · '}

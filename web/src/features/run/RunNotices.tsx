@@ -1,16 +1,12 @@
-import { Button, Group, Text, Textarea } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
-import { api } from '~/api/client';
+import { Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { meQuery } from '~/api/queries';
 import type { Run } from '~/api/types';
 import { tw } from '~/strings/work';
 import { When } from '~/ui/bits';
-import { TextLink } from '~/ui/links';
-import { toastDone, toastError } from '~/ui/toast';
+import { ButtonLink, TextLink } from '~/ui/links';
 import { failedStep, likelyCause } from './failure';
 import { PortalLink } from './PortalLink';
-import { runQuery } from './queries';
 import { millis } from './timing';
 import type { StreamState } from './useRunStream';
 import css from './run.module.css';
@@ -62,54 +58,17 @@ function Waiting({ waiting }: { waiting: NonNullable<Run['waiting']> }) {
 }
 
 function Approval({ run }: { run: Run }) {
-  const queryClient = useQueryClient();
   const me = useQuery(meQuery).data?.user;
-  const [comment, setComment] = useState('');
-  const decide = useMutation({
-    mutationFn: (approve: boolean) =>
-      api.post('/v1/runs/{id}/approval', { path: { id: run.id } }, { approve, comment }),
-    onSuccess: (answer, approve) => {
-      queryClient.setQueryData(runQuery(run.id).queryKey, answer.run);
-      toastDone(approve ? tw.run.decided.true : tw.run.decided.false);
-    },
-    onError: (error) => toastError(error),
-  });
-  const own = me?.id === run.actor.id;
   return (
     <section className={`${css.notice} ${css.warn}`} aria-label={tw.run.approvalTitle}>
       <Text size="sm" fw={600}>
         {tw.run.approvalTitle}
       </Text>
       <Text size="sm">{run.waiting?.reason}</Text>
-      {own ? (
-        <Text size="sm">{tw.run.ownRequest}</Text>
-      ) : (
-        <>
-          <Textarea
-            mt="xs"
-            size="sm"
-            autosize
-            minRows={2}
-            label={tw.run.comment}
-            description={tw.run.commentHint}
-            value={comment}
-            onChange={(event) => setComment(event.currentTarget.value)}
-          />
-          <Group gap="xs" mt="sm">
-            <Button size="sm" loading={decide.isPending} onClick={() => decide.mutate(true)}>
-              {tw.run.approve}
-            </Button>
-            <Button
-              size="sm"
-              variant="default"
-              disabled={decide.isPending}
-              onClick={() => decide.mutate(false)}
-            >
-              {tw.run.decline}
-            </Button>
-          </Group>
-        </>
-      )}
+      {me?.id === run.actor.id && <Text size="sm">{tw.run.ownRequest}</Text>}
+      <ButtonLink to="/approvals/$id" params={{ id: run.id }} size="sm" mt="sm">
+        {tw.run.review}
+      </ButtonLink>
     </section>
   );
 }

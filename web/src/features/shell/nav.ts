@@ -8,6 +8,7 @@ import {
   IconBraces,
   IconBrandGit,
   IconChartBar,
+  IconChecklist,
   IconFlag,
   IconGitPullRequest,
   IconHistory,
@@ -39,6 +40,7 @@ export const navigation: NavGroup[] = [
     items: [
       { to: '/', label: t.shell.home, icon: IconHome },
       { to: '/create', label: t.shell.create, icon: IconBolt },
+      { to: '/approvals', label: t.shell.approvals, icon: IconChecklist },
       { to: '/pulls', label: t.shell.pulls, icon: IconGitPullRequest, counted: true },
     ],
   },

@@ -68,12 +68,8 @@ export const run = {
   copyLink: 'Copy link to this run',
 
   approvalTitle: 'A decision is needed',
-  approve: 'Approve',
-  decline: 'Decline',
-  comment: 'Comment',
-  commentHint: 'Shown on the run and kept in the audit log.',
+  review: 'Look at it and decide',
   ownRequest: 'You asked for this run, so somebody else has to decide.',
-  decided: { true: 'Approved. The run goes on.', false: 'Declined. The run stops.' },
 
   failedAt: (step: string) => `Failed at “${step}”`,
   failed: 'The run failed',

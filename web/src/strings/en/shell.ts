@@ -6,6 +6,7 @@ export const shell = {
   toggleNavigation: 'Toggle navigation',
   home: 'Home',
   create: 'Create',
+  approvals: 'Approvals',
   pulls: 'Reviews',
   build: 'Build',
   catalog: 'Catalog',
