@@ -17,6 +17,123 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for ApprovalDetailState.
+const (
+	ApprovalDetailStateApproved  ApprovalDetailState = "approved"
+	ApprovalDetailStateCancelled ApprovalDetailState = "cancelled"
+	ApprovalDetailStateDeclined  ApprovalDetailState = "declined"
+	ApprovalDetailStateExpired   ApprovalDetailState = "expired"
+	ApprovalDetailStateOpen      ApprovalDetailState = "open"
+	ApprovalDetailStateVoid      ApprovalDetailState = "void"
+)
+
+// Valid indicates whether the value is a known member of the ApprovalDetailState enum.
+func (e ApprovalDetailState) Valid() bool {
+	switch e {
+	case ApprovalDetailStateApproved:
+		return true
+	case ApprovalDetailStateCancelled:
+		return true
+	case ApprovalDetailStateDeclined:
+		return true
+	case ApprovalDetailStateExpired:
+		return true
+	case ApprovalDetailStateOpen:
+		return true
+	case ApprovalDetailStateVoid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ApprovalMatchMinRisk.
+const (
+	High   ApprovalMatchMinRisk = "high"
+	Low    ApprovalMatchMinRisk = "low"
+	Medium ApprovalMatchMinRisk = "medium"
+)
+
+// Valid indicates whether the value is a known member of the ApprovalMatchMinRisk enum.
+func (e ApprovalMatchMinRisk) Valid() bool {
+	switch e {
+	case High:
+		return true
+	case Low:
+		return true
+	case Medium:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ApprovalRequestState.
+const (
+	ApprovalRequestStateApproved  ApprovalRequestState = "approved"
+	ApprovalRequestStateCancelled ApprovalRequestState = "cancelled"
+	ApprovalRequestStateDeclined  ApprovalRequestState = "declined"
+	ApprovalRequestStateExpired   ApprovalRequestState = "expired"
+	ApprovalRequestStateOpen      ApprovalRequestState = "open"
+	ApprovalRequestStateVoid      ApprovalRequestState = "void"
+)
+
+// Valid indicates whether the value is a known member of the ApprovalRequestState enum.
+func (e ApprovalRequestState) Valid() bool {
+	switch e {
+	case ApprovalRequestStateApproved:
+		return true
+	case ApprovalRequestStateCancelled:
+		return true
+	case ApprovalRequestStateDeclined:
+		return true
+	case ApprovalRequestStateExpired:
+		return true
+	case ApprovalRequestStateOpen:
+		return true
+	case ApprovalRequestStateVoid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ApprovalRuleEffect.
+const (
+	ApprovalRuleEffectApprove ApprovalRuleEffect = "approve"
+	ApprovalRuleEffectAsk     ApprovalRuleEffect = "ask"
+)
+
+// Valid indicates whether the value is a known member of the ApprovalRuleEffect enum.
+func (e ApprovalRuleEffect) Valid() bool {
+	switch e {
+	case ApprovalRuleEffectApprove:
+		return true
+	case ApprovalRuleEffectAsk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ApprovalRuleBodyEffect.
+const (
+	ApprovalRuleBodyEffectApprove ApprovalRuleBodyEffect = "approve"
+	ApprovalRuleBodyEffectAsk     ApprovalRuleBodyEffect = "ask"
+)
+
+// Valid indicates whether the value is a known member of the ApprovalRuleBodyEffect enum.
+func (e ApprovalRuleBodyEffect) Valid() bool {
+	switch e {
+	case ApprovalRuleBodyEffectApprove:
+		return true
+	case ApprovalRuleBodyEffectAsk:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for BulkFlagsInputBodyDo.
 const (
 	BulkFlagsInputBodyDoArchive BulkFlagsInputBodyDo = "archive"
@@ -725,6 +842,87 @@ func (e WebhookEventStatus) Valid() bool {
 	}
 }
 
+// Defines values for WhatCanIDoParamsType.
+const (
+	WhatCanIDoParamsTypeAction     WhatCanIDoParamsType = "action"
+	WhatCanIDoParamsTypeEntity     WhatCanIDoParamsType = "entity"
+	WhatCanIDoParamsTypePortal     WhatCanIDoParamsType = "portal"
+	WhatCanIDoParamsTypeRepository WhatCanIDoParamsType = "repository"
+	WhatCanIDoParamsTypeRun        WhatCanIDoParamsType = "run"
+)
+
+// Valid indicates whether the value is a known member of the WhatCanIDoParamsType enum.
+func (e WhatCanIDoParamsType) Valid() bool {
+	switch e {
+	case WhatCanIDoParamsTypeAction:
+		return true
+	case WhatCanIDoParamsTypeEntity:
+		return true
+	case WhatCanIDoParamsTypePortal:
+		return true
+	case WhatCanIDoParamsTypeRepository:
+		return true
+	case WhatCanIDoParamsTypeRun:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WhoCanParamsType.
+const (
+	WhoCanParamsTypeAction     WhoCanParamsType = "action"
+	WhoCanParamsTypeEntity     WhoCanParamsType = "entity"
+	WhoCanParamsTypePortal     WhoCanParamsType = "portal"
+	WhoCanParamsTypeRepository WhoCanParamsType = "repository"
+	WhoCanParamsTypeRun        WhoCanParamsType = "run"
+)
+
+// Valid indicates whether the value is a known member of the WhoCanParamsType enum.
+func (e WhoCanParamsType) Valid() bool {
+	switch e {
+	case WhoCanParamsTypeAction:
+		return true
+	case WhoCanParamsTypeEntity:
+		return true
+	case WhoCanParamsTypePortal:
+		return true
+	case WhoCanParamsTypeRepository:
+		return true
+	case WhoCanParamsTypeRun:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WhyNotParamsType.
+const (
+	WhyNotParamsTypeAction     WhyNotParamsType = "action"
+	WhyNotParamsTypeEntity     WhyNotParamsType = "entity"
+	WhyNotParamsTypePortal     WhyNotParamsType = "portal"
+	WhyNotParamsTypeRepository WhyNotParamsType = "repository"
+	WhyNotParamsTypeRun        WhyNotParamsType = "run"
+)
+
+// Valid indicates whether the value is a known member of the WhyNotParamsType enum.
+func (e WhyNotParamsType) Valid() bool {
+	switch e {
+	case WhyNotParamsTypeAction:
+		return true
+	case WhyNotParamsTypeEntity:
+		return true
+	case WhyNotParamsTypePortal:
+		return true
+	case WhyNotParamsTypeRepository:
+		return true
+	case WhyNotParamsTypeRun:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PlanCreateServiceJSONBodyInputTemplate.
 const (
 	GoHTTP   PlanCreateServiceJSONBodyInputTemplate = "go-http"
@@ -737,6 +935,27 @@ func (e PlanCreateServiceJSONBodyInputTemplate) Valid() bool {
 	case GoHTTP:
 		return true
 	case NodeHTTP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListApprovalsParamsView.
+const (
+	ListApprovalsParamsViewDecided ListApprovalsParamsView = "decided"
+	ListApprovalsParamsViewMine    ListApprovalsParamsView = "mine"
+	ListApprovalsParamsViewWaiting ListApprovalsParamsView = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the ListApprovalsParamsView enum.
+func (e ListApprovalsParamsView) Valid() bool {
+	switch e {
+	case ListApprovalsParamsViewDecided:
+		return true
+	case ListApprovalsParamsViewMine:
+		return true
+	case ListApprovalsParamsViewWaiting:
 		return true
 	default:
 		return false
@@ -1052,6 +1271,34 @@ func (e GetRunLogsParamsFormat) Valid() bool {
 	}
 }
 
+// AccessContextField defines model for AccessContextField.
+type AccessContextField struct {
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	Words string `json:"words"`
+}
+
+// AccessPerson defines model for AccessPerson.
+type AccessPerson struct {
+	ID    string   `json:"id"`
+	Name  string   `json:"name"`
+	Roles []string `json:"roles"`
+	Rule  string   `json:"rule"`
+	Teams []string `json:"teams"`
+}
+
+// AccessRight defines model for AccessRight.
+type AccessRight struct {
+	Allowed     bool    `json:"allowed"`
+	Alternative *string `json:"alternative,omitempty"`
+	Clause      *string `json:"clause,omitempty"`
+	Reason      *string `json:"reason,omitempty"`
+	Rule        string  `json:"rule"`
+	Verb        string  `json:"verb"`
+	Who         *string `json:"who,omitempty"`
+	Words       string  `json:"words"`
+}
+
 // AccessTokenAnswer defines model for AccessTokenAnswer.
 type AccessTokenAnswer struct {
 	AccessToken string `json:"accessToken"`
@@ -1068,6 +1315,13 @@ type AccessTokenAnswer struct {
 type AccessTokenInput struct {
 	ClientID     string `json:"clientId"`
 	ClientSecret string `json:"clientSecret"`
+}
+
+// AccessVerb defines model for AccessVerb.
+type AccessVerb struct {
+	ID    string   `json:"id"`
+	Types []string `json:"types"`
+	Words string   `json:"words"`
 }
 
 // Account defines model for Account.
@@ -1244,6 +1498,12 @@ type AggregationSpec struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
+// Answer defines model for Answer.
+type Answer struct {
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
 // App defines model for App.
 type App struct {
 	CreatedAt string `json:"createdAt"`
@@ -1291,10 +1551,223 @@ type ApplyInput struct {
 
 // Approval defines model for Approval.
 type Approval struct {
-	Auto  bool      `json:"auto"`
-	Rule  string    `json:"rule"`
-	Title string    `json:"title"`
-	Who   *[]string `json:"who,omitempty"`
+	Auto  bool       `json:"auto"`
+	By    *Approvers `json:"by,omitempty"`
+	Need  *int64     `json:"need,omitempty"`
+	Rule  string     `json:"rule"`
+	Title string     `json:"title"`
+	Who   *[]string  `json:"who,omitempty"`
+	Why   *string    `json:"why,omitempty"`
+}
+
+// ApprovalAnswer defines model for ApprovalAnswer.
+type ApprovalAnswer struct {
+	Approval ApprovalDetail `json:"approval"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// ApprovalAsk defines model for ApprovalAsk.
+type ApprovalAsk struct {
+	Groups []ApprovalGroup `json:"groups"`
+	Rule   string          `json:"rule"`
+	Why    *string         `json:"why,omitempty"`
+}
+
+// ApprovalDecision defines model for ApprovalDecision.
+type ApprovalDecision struct {
+	Approve bool            `json:"approve"`
+	At      time.Time       `json:"at"`
+	By      ApprovalPerson  `json:"by"`
+	Comment *string         `json:"comment,omitempty"`
+	For     *ApprovalPerson `json:"for,omitempty"`
+}
+
+// ApprovalDetail defines model for ApprovalDetail.
+type ApprovalDetail struct {
+	Action    string              `json:"action"`
+	Asks      []ApprovalAsk       `json:"asks"`
+	CanDecide bool                `json:"canDecide"`
+	Cost      *PlannedCost        `json:"cost,omitempty"`
+	CreatedAt time.Time           `json:"createdAt"`
+	DecidedAt *time.Time          `json:"decidedAt,omitempty"`
+	Decider   *string             `json:"decider,omitempty"`
+	Decisions []ApprovalDecision  `json:"decisions"`
+	Digest    string              `json:"digest"`
+	DueAt     *time.Time          `json:"dueAt,omitempty"`
+	Earlier   []ApprovalRequest   `json:"earlier"`
+	Escalated bool                `json:"escalated"`
+	ExpiresAt *time.Time          `json:"expiresAt,omitempty"`
+	For       *string             `json:"for,omitempty"`
+	ID        string              `json:"id"`
+	Input     interface{}         `json:"input"`
+	Plan      *Plan               `json:"plan,omitempty"`
+	Reason    *string             `json:"reason,omitempty"`
+	Requester ApprovalPerson      `json:"requester"`
+	Risk      *PlannedRisk        `json:"risk,omitempty"`
+	RunID     string              `json:"runId"`
+	State     ApprovalDetailState `json:"state"`
+	Title     string              `json:"title"`
+}
+
+// ApprovalDetailState defines model for ApprovalDetail.State.
+type ApprovalDetailState string
+
+// ApprovalGroup defines model for ApprovalGroup.
+type ApprovalGroup struct {
+	Have int64    `json:"have"`
+	Name *string  `json:"name,omitempty"`
+	Need int64    `json:"need"`
+	Who  []string `json:"who"`
+}
+
+// ApprovalMatch defines model for ApprovalMatch.
+type ApprovalMatch struct {
+	Actions      *[]string             `json:"actions,omitempty"`
+	Blueprints   *[]string             `json:"blueprints,omitempty"`
+	Condition    *string               `json:"condition,omitempty"`
+	Entity       interface{}           `json:"entity,omitempty"`
+	Environments *[]string             `json:"environments,omitempty"`
+	Input        interface{}           `json:"input,omitempty"`
+	MinCost      *float64              `json:"minCost,omitempty"`
+	MinRisk      *ApprovalMatchMinRisk `json:"minRisk,omitempty"`
+}
+
+// ApprovalMatchMinRisk defines model for ApprovalMatch.MinRisk.
+type ApprovalMatchMinRisk string
+
+// ApprovalPerson defines model for ApprovalPerson.
+type ApprovalPerson struct {
+	Email *string `json:"email,omitempty"`
+	ID    string  `json:"id"`
+	Name  string  `json:"name"`
+}
+
+// ApprovalRequest defines model for ApprovalRequest.
+type ApprovalRequest struct {
+	Action    string               `json:"action"`
+	Asks      []ApprovalAsk        `json:"asks"`
+	Cost      *PlannedCost         `json:"cost,omitempty"`
+	CreatedAt time.Time            `json:"createdAt"`
+	DecidedAt *time.Time           `json:"decidedAt,omitempty"`
+	Decider   *string              `json:"decider,omitempty"`
+	Decisions []ApprovalDecision   `json:"decisions"`
+	DueAt     *time.Time           `json:"dueAt,omitempty"`
+	Escalated bool                 `json:"escalated"`
+	ExpiresAt *time.Time           `json:"expiresAt,omitempty"`
+	ID        string               `json:"id"`
+	Requester ApprovalPerson       `json:"requester"`
+	Risk      *PlannedRisk         `json:"risk,omitempty"`
+	RunID     string               `json:"runId"`
+	State     ApprovalRequestState `json:"state"`
+	Title     string               `json:"title"`
+}
+
+// ApprovalRequestState defines model for ApprovalRequest.State.
+type ApprovalRequestState string
+
+// ApprovalRule defines model for ApprovalRule.
+type ApprovalRule struct {
+	CreatedAt       time.Time            `json:"createdAt"`
+	CreatedBy       string               `json:"createdBy"`
+	Description     *string              `json:"description,omitempty"`
+	DueMinutes      *int64               `json:"dueMinutes,omitempty"`
+	Effect          ApprovalRuleEffect   `json:"effect"`
+	Enabled         bool                 `json:"enabled"`
+	EscalateMinutes *int64               `json:"escalateMinutes,omitempty"`
+	EscalateTo      *Approvers           `json:"escalateTo,omitempty"`
+	ExpireMinutes   *int64               `json:"expireMinutes,omitempty"`
+	Groups          *[]ApprovalRuleGroup `json:"groups,omitempty"`
+	ID              string               `json:"id"`
+	Match           ApprovalMatch        `json:"match"`
+	Name            string               `json:"name"`
+	Position        int64                `json:"position"`
+	RemindMinutes   *int64               `json:"remindMinutes,omitempty"`
+	UpdatedAt       time.Time            `json:"updatedAt"`
+	UpdatedBy       string               `json:"updatedBy"`
+}
+
+// ApprovalRuleEffect defines model for ApprovalRule.Effect.
+type ApprovalRuleEffect string
+
+// ApprovalRuleAnswer defines model for ApprovalRuleAnswer.
+type ApprovalRuleAnswer struct {
+	// Ok Always true
+	Ok   bool         `json:"ok"`
+	Rule ApprovalRule `json:"rule"`
+}
+
+// ApprovalRuleBody defines model for ApprovalRuleBody.
+type ApprovalRuleBody struct {
+	Description     *string                `json:"description,omitempty"`
+	DueMinutes      *int64                 `json:"dueMinutes,omitempty"`
+	Effect          ApprovalRuleBodyEffect `json:"effect"`
+	Enabled         bool                   `json:"enabled"`
+	EscalateMinutes *int64                 `json:"escalateMinutes,omitempty"`
+	EscalateTo      *Approvers             `json:"escalateTo,omitempty"`
+	ExpireMinutes   *int64                 `json:"expireMinutes,omitempty"`
+	Groups          *[]ApprovalRuleGroup   `json:"groups,omitempty"`
+	Match           ApprovalMatch          `json:"match"`
+	Name            string                 `json:"name"`
+	RemindMinutes   *int64                 `json:"remindMinutes,omitempty"`
+}
+
+// ApprovalRuleBodyEffect defines model for ApprovalRuleBody.Effect.
+type ApprovalRuleBodyEffect string
+
+// ApprovalRuleGroup defines model for ApprovalRuleGroup.
+type ApprovalRuleGroup struct {
+	All  *bool   `json:"all,omitempty"`
+	Name *string `json:"name,omitempty"`
+
+	// Need 1 when absent
+	Need      *int64    `json:"need,omitempty"`
+	OnCall    *string   `json:"onCall,omitempty"`
+	OwnerTeam *bool     `json:"ownerTeam,omitempty"`
+	People    *[]string `json:"people,omitempty"`
+	Roles     *[]string `json:"roles,omitempty"`
+	Teams     *[]string `json:"teams,omitempty"`
+}
+
+// ApprovalRulesAnswer defines model for ApprovalRulesAnswer.
+type ApprovalRulesAnswer struct {
+	// Ok Always true
+	Ok    bool           `json:"ok"`
+	Rules []ApprovalRule `json:"rules"`
+}
+
+// ApprovalTimes defines model for ApprovalTimes.
+type ApprovalTimes struct {
+	Actions      []ApprovalTimesOfAction `json:"actions"`
+	Decided      int64                   `json:"decided"`
+	LongMillis   int64                   `json:"longMillis"`
+	MedianMillis int64                   `json:"medianMillis"`
+	OldestMillis int64                   `json:"oldestMillis"`
+	Open         int64                   `json:"open"`
+}
+
+// ApprovalTimesAnswer defines model for ApprovalTimesAnswer.
+type ApprovalTimesAnswer struct {
+	// Ok Always true
+	Ok    bool          `json:"ok"`
+	Times ApprovalTimes `json:"times"`
+}
+
+// ApprovalTimesOfAction defines model for ApprovalTimesOfAction.
+type ApprovalTimesOfAction struct {
+	Action       string `json:"action"`
+	Decided      int64  `json:"decided"`
+	MedianMillis int64  `json:"medianMillis"`
+}
+
+// ApprovalsAnswer defines model for ApprovalsAnswer.
+type ApprovalsAnswer struct {
+	Approvals []ApprovalRequest `json:"approvals"`
+	Next      *string           `json:"next,omitempty"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
 }
 
 // Approver defines model for Approver.
@@ -1302,6 +1775,16 @@ type Approver struct {
 	Description string `json:"description"`
 	State       string `json:"state"`
 	UserID      string `json:"userId"`
+}
+
+// Approvers defines model for Approvers.
+type Approvers struct {
+	All       *bool     `json:"all,omitempty"`
+	OnCall    *string   `json:"onCall,omitempty"`
+	OwnerTeam *bool     `json:"ownerTeam,omitempty"`
+	People    *[]string `json:"people,omitempty"`
+	Roles     *[]string `json:"roles,omitempty"`
+	Teams     *[]string `json:"teams,omitempty"`
 }
 
 // AppsAnswer defines model for AppsAnswer.
@@ -1886,6 +2369,51 @@ type DecideProposalInputBody struct {
 type DecisionInput struct {
 	Approve bool    `json:"approve"`
 	Comment *string `json:"comment,omitempty"`
+
+	// Digest Of what was shown; the decision counts for nothing else
+	Digest *string `json:"digest,omitempty"`
+
+	// For The id of the person, who is away, for whom you decide
+	For *string `json:"for,omitempty"`
+}
+
+// Delegation defines model for Delegation.
+type Delegation struct {
+	From   time.Time      `json:"from"`
+	Giver  ApprovalPerson `json:"giver"`
+	ID     string         `json:"id"`
+	Reason string         `json:"reason"`
+	Taker  ApprovalPerson `json:"taker"`
+	Until  time.Time      `json:"until"`
+}
+
+// DelegationAnswer defines model for DelegationAnswer.
+type DelegationAnswer struct {
+	Delegation Delegation `json:"delegation"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// DelegationBody defines model for DelegationBody.
+type DelegationBody struct {
+	// From Now when absent
+	From   *time.Time `json:"from,omitempty"`
+	Reason *string    `json:"reason,omitempty"`
+
+	// To The e-mail address of who decides
+	To string `json:"to"`
+
+	// Until At most 90 days from its begin
+	Until time.Time `json:"until"`
+}
+
+// DelegationsAnswer defines model for DelegationsAnswer.
+type DelegationsAnswer struct {
+	Delegations []Delegation `json:"delegations"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
 }
 
 // DeletedAnswer defines model for DeletedAnswer.
@@ -1995,6 +2523,16 @@ type DiffAnswer struct {
 type Done struct {
 	// Ok Always true
 	Ok bool `json:"ok"`
+}
+
+// Draft defines model for Draft.
+type Draft struct {
+	Base     int64   `json:"base"`
+	Cases    *string `json:"cases,omitempty"`
+	Policies string  `json:"policies"`
+
+	// Reason Why, for the one who confirms and for the history
+	Reason *string `json:"reason,omitempty"`
 }
 
 // Dropped defines model for Dropped.
@@ -2895,6 +3433,57 @@ type HitsAnswer struct {
 	Ok bool `json:"ok"`
 }
 
+// Hold defines model for Hold.
+type Hold struct {
+	// Action The identifier of an action
+	Action    *string   `json:"action,omitempty"`
+	CreatedAt time.Time `json:"createdAt"`
+	CreatedBy string    `json:"createdBy"`
+
+	// Entity Blueprint/identifier
+	Entity *string `json:"entity,omitempty"`
+
+	// Environment The identifier of an environment that the inputs name
+	Environment *string `json:"environment,omitempty"`
+	ID          string  `json:"id"`
+	Reason      string  `json:"reason"`
+
+	// Until When it ends by itself; never when absent
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// HoldAnswer defines model for HoldAnswer.
+type HoldAnswer struct {
+	Hold Hold `json:"hold"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// HoldBody defines model for HoldBody.
+type HoldBody struct {
+	// Action The identifier of an action
+	Action *string `json:"action,omitempty"`
+
+	// Entity Blueprint/identifier
+	Entity *string `json:"entity,omitempty"`
+
+	// Environment The identifier of an environment that the inputs name
+	Environment *string `json:"environment,omitempty"`
+	Reason      string  `json:"reason"`
+
+	// Until When it ends by itself; never when absent
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// HoldsAnswer defines model for HoldsAnswer.
+type HoldsAnswer struct {
+	Holds []Hold `json:"holds"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
 // HomeAnswer defines model for HomeAnswer.
 type HomeAnswer struct {
 	// Changes What changed lately
@@ -3231,10 +3820,11 @@ type MeAnswer struct {
 	Demo bool `json:"demo"`
 
 	// Ok Always true
-	Ok          bool   `json:"ok"`
-	SetupNeeded bool   `json:"setupNeeded"`
-	User        User   `json:"user"`
-	Version     string `json:"version"`
+	Ok          bool    `json:"ok"`
+	SetupNeeded bool    `json:"setupNeeded"`
+	User        User    `json:"user"`
+	Version     string  `json:"version"`
+	ViewedBy    *string `json:"viewedBy,omitempty"`
 }
 
 // Measure defines model for Measure.
@@ -3774,6 +4364,7 @@ type Plan struct {
 	Approvals    []Approval           `json:"approvals"`
 	Calls        []Call               `json:"calls"`
 	Catalog      []CatalogChange      `json:"catalog"`
+	Cost         *PlannedCost         `json:"cost,omitempty"`
 	Digest       string               `json:"digest"`
 	Entities     []string             `json:"entities"`
 	Facts        map[string]string    `json:"facts"`
@@ -3782,6 +4373,7 @@ type Plan struct {
 	Processes    []ProcessChange      `json:"processes"`
 	PullRequests []PlannedPullRequest `json:"pullRequests"`
 	Repositories []RepositoryChange   `json:"repositories"`
+	Risk         *PlannedRisk         `json:"risk,omitempty"`
 	Steps        []PlannedStep        `json:"steps"`
 	Summary      string               `json:"summary"`
 	Warnings     []string             `json:"warnings"`
@@ -3803,6 +4395,12 @@ type PlanInput struct {
 	Input interface{} `json:"input,omitempty"`
 }
 
+// PlannedCost defines model for PlannedCost.
+type PlannedCost struct {
+	Currency string  `json:"currency"`
+	Monthly  float64 `json:"monthly"`
+}
+
 // PlannedPullRequest defines model for PlannedPullRequest.
 type PlannedPullRequest struct {
 	Branch     string    `json:"branch"`
@@ -3811,6 +4409,12 @@ type PlannedPullRequest struct {
 	Reviewers  *[]string `json:"reviewers,omitempty"`
 	Rule       string    `json:"rule"`
 	Title      string    `json:"title"`
+}
+
+// PlannedRisk defines model for PlannedRisk.
+type PlannedRisk struct {
+	Level   string   `json:"level"`
+	Reasons []string `json:"reasons"`
 }
 
 // PlannedStep defines model for PlannedStep.
@@ -3828,6 +4432,135 @@ type Point struct {
 
 	// Variation Empty for the default in the code
 	Variation string `json:"variation"`
+}
+
+// PoliciesAnswer defines model for PoliciesAnswer.
+type PoliciesAnswer struct {
+	Alone bool         `json:"alone"`
+	List  []PolicyInfo `json:"list"`
+
+	// Ok Always true
+	Ok      bool           `json:"ok"`
+	Set     PolicySet      `json:"set"`
+	Waiting []PolicyChange `json:"waiting"`
+}
+
+// PolicyChange defines model for PolicyChange.
+type PolicyChange struct {
+	Alone       bool         `json:"alone"`
+	Author      string       `json:"author"`
+	AuthorName  string       `json:"authorName"`
+	Base        int64        `json:"base"`
+	Before      *string      `json:"before,omitempty"`
+	Cases       string       `json:"cases"`
+	Comment     *string      `json:"comment,omitempty"`
+	CreatedAt   time.Time    `json:"createdAt"`
+	DecidedAt   *time.Time   `json:"decidedAt,omitempty"`
+	DecidedBy   *string      `json:"decidedBy,omitempty"`
+	DecidedName *string      `json:"decidedName,omitempty"`
+	ID          string       `json:"id"`
+	Impact      PolicyImpact `json:"impact"`
+	Policies    string       `json:"policies"`
+	Reason      string       `json:"reason"`
+	State       string       `json:"state"`
+	Version     *int64       `json:"version,omitempty"`
+}
+
+// PolicyChangeAnswer defines model for PolicyChangeAnswer.
+type PolicyChangeAnswer struct {
+	Change PolicyChange `json:"change"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// PolicyChangesAnswer defines model for PolicyChangesAnswer.
+type PolicyChangesAnswer struct {
+	Changes []PolicyChange `json:"changes"`
+	Next    *string        `json:"next,omitempty"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// PolicyDecision defines model for PolicyDecision.
+type PolicyDecision struct {
+	Comment *string `json:"comment,omitempty"`
+}
+
+// PolicyDifference defines model for PolicyDifference.
+type PolicyDifference struct {
+	Action   string    `json:"action"`
+	Allowed  bool      `json:"allowed"`
+	At       time.Time `json:"at"`
+	Reason   *string   `json:"reason,omitempty"`
+	Resource string    `json:"resource"`
+	Rule     string    `json:"rule"`
+	Subject  string    `json:"subject"`
+}
+
+// PolicyFailure defines model for PolicyFailure.
+type PolicyFailure struct {
+	Case   string `json:"case"`
+	Got    string `json:"got"`
+	Line   int64  `json:"line"`
+	Reason string `json:"reason"`
+	Rule   string `json:"rule"`
+}
+
+// PolicyImpact defines model for PolicyImpact.
+type PolicyImpact struct {
+	Allowed    int64              `json:"allowed"`
+	Changes    []PolicyDifference `json:"changes"`
+	Considered int64              `json:"considered"`
+	Denied     int64              `json:"denied"`
+	Since      *time.Time         `json:"since,omitempty"`
+}
+
+// PolicyInfo defines model for PolicyInfo.
+type PolicyInfo struct {
+	Advice  string  `json:"advice"`
+	Audited bool    `json:"audited"`
+	BuiltIn bool    `json:"builtIn"`
+	Forbids bool    `json:"forbids"`
+	ID      string  `json:"id"`
+	Line    int64   `json:"line"`
+	Reason  *string `json:"reason,omitempty"`
+	Text    string  `json:"text"`
+	Topic   string  `json:"topic"`
+	Who     *string `json:"who,omitempty"`
+}
+
+// PolicyProblem defines model for PolicyProblem.
+type PolicyProblem struct {
+	Column  int64   `json:"column"`
+	Line    int64   `json:"line"`
+	Message string  `json:"message"`
+	Policy  *string `json:"policy,omitempty"`
+}
+
+// PolicyReport defines model for PolicyReport.
+type PolicyReport struct {
+	CaseProblems []PolicyProblem `json:"caseProblems"`
+	Cases        int64           `json:"cases"`
+	Failures     []PolicyFailure `json:"failures"`
+	Impact       PolicyImpact    `json:"impact"`
+	Policies     []PolicyInfo    `json:"policies"`
+	Problems     []PolicyProblem `json:"problems"`
+}
+
+// PolicyReportAnswer defines model for PolicyReportAnswer.
+type PolicyReportAnswer struct {
+	// Ok Always true
+	Ok     bool         `json:"ok"`
+	Report PolicyReport `json:"report"`
+}
+
+// PolicySet defines model for PolicySet.
+type PolicySet struct {
+	Cases    string `json:"cases"`
+	Policies string `json:"policies"`
+	Version  int64  `json:"version"`
 }
 
 // PortWebhookAnswer defines model for PortWebhookAnswer.
@@ -4236,6 +4969,15 @@ type SavedTeamAnswer struct {
 	// Ok Always true
 	Ok   bool      `json:"ok"`
 	Team SavedTeam `json:"team"`
+}
+
+// SchemaAnswer defines model for SchemaAnswer.
+type SchemaAnswer struct {
+	// Ok Always true
+	Ok bool `json:"ok"`
+
+	// Schema The types that policies may ask about, in Cedar's schema language
+	Schema string `json:"schema"`
 }
 
 // Scorecard defines model for Scorecard.
@@ -5024,6 +5766,17 @@ type UserRole struct {
 	Name string `json:"name"`
 }
 
+// VerbsAnswer defines model for VerbsAnswer.
+type VerbsAnswer struct {
+	Context []AccessContextField `json:"context"`
+
+	// Ok Always true
+	Ok     bool         `json:"ok"`
+	Scopes []string     `json:"scopes"`
+	Types  []string     `json:"types"`
+	Verbs  []AccessVerb `json:"verbs"`
+}
+
 // Version defines model for Version.
 type Version struct {
 	Actor      string            `json:"actor"`
@@ -5171,6 +5924,31 @@ type WebhooksAnswer struct {
 	Webhooks []Webhook `json:"webhooks"`
 }
 
+// WhatAnswer defines model for WhatAnswer.
+type WhatAnswer struct {
+	// Ok Always true
+	Ok     bool          `json:"ok"`
+	Rights []AccessRight `json:"rights"`
+}
+
+// WhoAnswer defines model for WhoAnswer.
+type WhoAnswer struct {
+	Asked int64 `json:"asked"`
+
+	// Ok Always true
+	Ok     bool           `json:"ok"`
+	People []AccessPerson `json:"people"`
+	Total  int64          `json:"total"`
+}
+
+// WhyAnswer defines model for WhyAnswer.
+type WhyAnswer struct {
+	// Ok Always true
+	Ok     bool        `json:"ok"`
+	Policy *string     `json:"policy,omitempty"`
+	Right  AccessRight `json:"right"`
+}
+
 // WorkflowAnswer defines model for WorkflowAnswer.
 type WorkflowAnswer struct {
 	// Ok Always true
@@ -5186,6 +5964,62 @@ type WorkflowsAnswer struct {
 	Ok        bool                     `json:"ok"`
 	Workflows []map[string]interface{} `json:"workflows"`
 }
+
+// ListPolicyChangesParams defines parameters for ListPolicyChanges.
+type ListPolicyChangesParams struct {
+	// From The next of the page before
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// Open Only those that wait for a second person
+	Open *bool `form:"open,omitempty" json:"open,omitempty"`
+}
+
+// WhatCanIDoParams defines parameters for WhatCanIDo.
+type WhatCanIDoParams struct {
+	// Type entity where a blueprint is given, else portal
+	Type      *WhatCanIDoParamsType `form:"type,omitempty" json:"type,omitempty"`
+	Blueprint *string               `form:"blueprint,omitempty" json:"blueprint,omitempty"`
+	ID        *string               `form:"id,omitempty" json:"id,omitempty"`
+
+	// Changed Comma-separated properties that a change is about
+	Changed *string `form:"changed,omitempty" json:"changed,omitempty"`
+}
+
+// WhatCanIDoParamsType defines parameters for WhatCanIDo.
+type WhatCanIDoParamsType string
+
+// WhoCanParams defines parameters for WhoCan.
+type WhoCanParams struct {
+	// Type entity where a blueprint is given, else portal
+	Type      *WhoCanParamsType `form:"type,omitempty" json:"type,omitempty"`
+	Blueprint *string           `form:"blueprint,omitempty" json:"blueprint,omitempty"`
+	ID        *string           `form:"id,omitempty" json:"id,omitempty"`
+
+	// Changed Comma-separated properties that a change is about
+	Changed *string `form:"changed,omitempty" json:"changed,omitempty"`
+	Verb    string  `form:"verb" json:"verb"`
+}
+
+// WhoCanParamsType defines parameters for WhoCan.
+type WhoCanParamsType string
+
+// WhyNotParams defines parameters for WhyNot.
+type WhyNotParams struct {
+	// Type entity where a blueprint is given, else portal
+	Type      *WhyNotParamsType `form:"type,omitempty" json:"type,omitempty"`
+	Blueprint *string           `form:"blueprint,omitempty" json:"blueprint,omitempty"`
+	ID        *string           `form:"id,omitempty" json:"id,omitempty"`
+
+	// Changed Comma-separated properties that a change is about
+	Changed *string `form:"changed,omitempty" json:"changed,omitempty"`
+	Verb    string  `form:"verb" json:"verb"`
+
+	// User Another user's id
+	User *string `form:"user,omitempty" json:"user,omitempty"`
+}
+
+// WhyNotParamsType defines parameters for WhyNot.
+type WhyNotParamsType string
 
 // ListActionsParams defines parameters for ListActions.
 type ListActionsParams struct {
@@ -5344,6 +6178,27 @@ type ApplyFilesParams struct {
 	// Prune Delete the entities that the files do not have, of the blueprints they are about
 	Prune *bool `form:"prune,omitempty" json:"prune,omitempty"`
 }
+
+// PutApprovalRuleParams defines parameters for PutApprovalRule.
+type PutApprovalRuleParams struct {
+	// Position Its place in the order; where it is when absent
+	Position *int64 `form:"position,omitempty" json:"position,omitempty"`
+}
+
+// ListApprovalsParams defines parameters for ListApprovals.
+type ListApprovalsParams struct {
+	// From The next of the page before
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// Limit Entries per page
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// View waiting for you (when absent), of your own runs, or decided
+	View *ListApprovalsParamsView `form:"view,omitempty" json:"view,omitempty"`
+}
+
+// ListApprovalsParamsView defines parameters for ListApprovals.
+type ListApprovalsParamsView string
 
 // ListAuditEventsParams defines parameters for ListAuditEvents.
 type ListAuditEventsParams struct {
@@ -5936,6 +6791,12 @@ type PutSyncMetricJSONBody map[string]interface{}
 // IngestWebhookJSONBody defines parameters for IngestWebhook.
 type IngestWebhookJSONBody map[string]interface{}
 
+// ApprovalTimesParams defines parameters for ApprovalTimes.
+type ApprovalTimesParams struct {
+	// Days 30 when absent
+	Days *int64 `form:"days,omitempty" json:"days,omitempty"`
+}
+
 // ListIntegrationsParams defines parameters for ListIntegrations.
 type ListIntegrationsParams struct {
 	// ActionsProcessingEnabled Only those that work on actions
@@ -6288,6 +7149,18 @@ type ClaimWorkflowRunsJSONBody map[string]interface{}
 // PutWorkflowJSONBody defines parameters for PutWorkflow.
 type PutWorkflowJSONBody map[string]interface{}
 
+// ProposePoliciesJSONRequestBody defines body for ProposePolicies for application/json ContentType.
+type ProposePoliciesJSONRequestBody = Draft
+
+// ConfirmPoliciesJSONRequestBody defines body for ConfirmPolicies for application/json ContentType.
+type ConfirmPoliciesJSONRequestBody = PolicyDecision
+
+// RejectPoliciesJSONRequestBody defines body for RejectPolicies for application/json ContentType.
+type RejectPoliciesJSONRequestBody = PolicyDecision
+
+// CheckPoliciesJSONRequestBody defines body for CheckPolicies for application/json ContentType.
+type CheckPoliciesJSONRequestBody = Draft
+
 // CreateActionJSONRequestBody defines body for CreateAction for application/json ContentType.
 type CreateActionJSONRequestBody CreateActionJSONBody
 
@@ -6338,6 +7211,15 @@ type PatchActionPermissionsJSONRequestBody PatchActionPermissionsJSONBody
 
 // ApplyFilesJSONRequestBody defines body for ApplyFiles for application/json ContentType.
 type ApplyFilesJSONRequestBody = FilesBody
+
+// CreateDelegationJSONRequestBody defines body for CreateDelegation for application/json ContentType.
+type CreateDelegationJSONRequestBody = DelegationBody
+
+// CreateApprovalRuleJSONRequestBody defines body for CreateApprovalRule for application/json ContentType.
+type CreateApprovalRuleJSONRequestBody = ApprovalRuleBody
+
+// PutApprovalRuleJSONRequestBody defines body for PutApprovalRule for application/json ContentType.
+type PutApprovalRuleJSONRequestBody = ApprovalRuleBody
 
 // CreateAppJSONRequestBody defines body for CreateApp for application/json ContentType.
 type CreateAppJSONRequestBody = AppInput
@@ -6485,6 +7367,9 @@ type CreateFlagRelayJSONRequestBody = NewFlagRelayInputBody
 
 // ChangeFlagsJSONRequestBody defines body for ChangeFlags for application/json ContentType.
 type ChangeFlagsJSONRequestBody = BulkFlagsInputBody
+
+// CreateHoldJSONRequestBody defines body for CreateHold for application/json ContentType.
+type CreateHoldJSONRequestBody = HoldBody
 
 // ImportCatalogJSONRequestBody defines body for ImportCatalog for application/json ContentType.
 type ImportCatalogJSONRequestBody = FilesBody
@@ -8924,6 +9809,112 @@ type ClientInterface interface {
 	// Corresponds with GET /readyz (the `Ready` operationId).
 	Ready(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetPolicies Get policies
+	//
+	// Corresponds with GET /v1/access/policies (the `GetPolicies` operationId).
+	GetPolicies(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPolicyChanges List policy changes
+	//
+	// Corresponds with GET /v1/access/policies/changes (the `ListPolicyChanges` operationId).
+	ListPolicyChanges(ctx context.Context, params *ListPolicyChangesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ProposePoliciesWithBody Propose policies
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/access/policies/changes (the `ProposePolicies` operationId).
+	ProposePoliciesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ProposePolicies Propose policies
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/access/policies/changes (the `ProposePolicies` operationId).
+	ProposePolicies(ctx context.Context, body ProposePoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPolicyChange Get policy change
+	//
+	// Corresponds with GET /v1/access/policies/changes/{id} (the `GetPolicyChange` operationId).
+	GetPolicyChange(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConfirmPoliciesWithBody Confirm policies
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/access/policies/changes/{id}/confirm (the `ConfirmPolicies` operationId).
+	ConfirmPoliciesWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConfirmPolicies Confirm policies
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/access/policies/changes/{id}/confirm (the `ConfirmPolicies` operationId).
+	ConfirmPolicies(ctx context.Context, id string, body ConfirmPoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RejectPoliciesWithBody Reject policies
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/access/policies/changes/{id}/reject (the `RejectPolicies` operationId).
+	RejectPoliciesWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RejectPolicies Reject policies
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/access/policies/changes/{id}/reject (the `RejectPolicies` operationId).
+	RejectPolicies(ctx context.Context, id string, body RejectPoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CheckPoliciesWithBody Check policies
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/access/policies/check (the `CheckPolicies` operationId).
+	CheckPoliciesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CheckPolicies Check policies
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/access/policies/check (the `CheckPolicies` operationId).
+	CheckPolicies(ctx context.Context, body CheckPoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPolicySchema Get policy schema
+	//
+	// Corresponds with GET /v1/access/schema (the `GetPolicySchema` operationId).
+	GetPolicySchema(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListVerbs List verbs
+	//
+	// Corresponds with GET /v1/access/verbs (the `ListVerbs` operationId).
+	ListVerbs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EndViewAs End view as
+	//
+	// Corresponds with DELETE /v1/access/view-as (the `EndViewAs` operationId).
+	EndViewAs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ViewAs View as
+	//
+	// Corresponds with POST /v1/access/view-as/{user} (the `ViewAs` operationId).
+	ViewAs(ctx context.Context, user string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WhatCanIDo What can i do
+	//
+	// Corresponds with GET /v1/access/what (the `WhatCanIDo` operationId).
+	WhatCanIDo(ctx context.Context, params *WhatCanIDoParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WhoCan Who can
+	//
+	// Corresponds with GET /v1/access/who (the `WhoCan` operationId).
+	WhoCan(ctx context.Context, params *WhoCanParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WhyNot Why not
+	//
+	// Corresponds with GET /v1/access/why (the `WhyNot` operationId).
+	WhyNot(ctx context.Context, params *WhyNotParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListActions List actions
 	//
 	// Corresponds with GET /v1/actions (the `ListActions` operationId).
@@ -9217,6 +10208,78 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/apply (the `ApplyFiles` operationId).
 	ApplyFiles(ctx context.Context, params *ApplyFilesParams, body ApplyFilesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDelegations List delegations
+	//
+	// Corresponds with GET /v1/approval-delegations (the `ListDelegations` operationId).
+	ListDelegations(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateDelegationWithBody Create delegation
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/approval-delegations (the `CreateDelegation` operationId).
+	CreateDelegationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateDelegation Create delegation
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/approval-delegations (the `CreateDelegation` operationId).
+	CreateDelegation(ctx context.Context, body CreateDelegationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EndDelegation End delegation
+	//
+	// Corresponds with DELETE /v1/approval-delegations/{id} (the `EndDelegation` operationId).
+	EndDelegation(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListApprovalRules List approval rules
+	//
+	// Corresponds with GET /v1/approval-rules (the `ListApprovalRules` operationId).
+	ListApprovalRules(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateApprovalRuleWithBody Create approval rule
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/approval-rules (the `CreateApprovalRule` operationId).
+	CreateApprovalRuleWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateApprovalRule Create approval rule
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/approval-rules (the `CreateApprovalRule` operationId).
+	CreateApprovalRule(ctx context.Context, body CreateApprovalRuleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteApprovalRule Delete approval rule
+	//
+	// Corresponds with DELETE /v1/approval-rules/{id} (the `DeleteApprovalRule` operationId).
+	DeleteApprovalRule(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutApprovalRuleWithBody Put approval rule
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/approval-rules/{id} (the `PutApprovalRule` operationId).
+	PutApprovalRuleWithBody(ctx context.Context, id string, params *PutApprovalRuleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutApprovalRule Put approval rule
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/approval-rules/{id} (the `PutApprovalRule` operationId).
+	PutApprovalRule(ctx context.Context, id string, params *PutApprovalRuleParams, body PutApprovalRuleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListApprovals List approvals
+	//
+	// Corresponds with GET /v1/approvals (the `ListApprovals` operationId).
+	ListApprovals(ctx context.Context, params *ListApprovalsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetApproval Get approval
+	//
+	// Corresponds with GET /v1/approvals/{id} (the `GetApproval` operationId).
+	GetApproval(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListApps List apps
 	//
@@ -10268,6 +11331,30 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/graph/path (the `FindPath` operationId).
 	FindPath(ctx context.Context, params *FindPathParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListHolds List holds
+	//
+	// Corresponds with GET /v1/holds (the `ListHolds` operationId).
+	ListHolds(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateHoldWithBody Create hold
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/holds (the `CreateHold` operationId).
+	CreateHoldWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateHold Create hold
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/holds (the `CreateHold` operationId).
+	CreateHold(ctx context.Context, body CreateHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LiftHold Lift hold
+	//
+	// Corresponds with DELETE /v1/holds/{id} (the `LiftHold` operationId).
+	LiftHold(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// Home Home
 	//
 	// Corresponds with GET /v1/home (the `Home` operationId).
@@ -10370,6 +11457,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/ingest/webhooks/{key} (the `IngestWebhook` operationId).
 	IngestWebhook(ctx context.Context, key string, body IngestWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApprovalTimes Approval times
+	//
+	// Corresponds with GET /v1/insights/approvals (the `ApprovalTimes` operationId).
+	ApprovalTimes(ctx context.Context, params *ApprovalTimesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// FirstAnswer First answer
 	//
@@ -11707,6 +12799,292 @@ func (c *Client) Ready(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 	return c.Client.Do(req)
 }
 
+// GetPolicies Get policies
+//
+// Corresponds with GET /v1/access/policies (the `GetPolicies` operationId).
+func (c *Client) GetPolicies(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPoliciesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPolicyChanges List policy changes
+//
+// Corresponds with GET /v1/access/policies/changes (the `ListPolicyChanges` operationId).
+func (c *Client) ListPolicyChanges(ctx context.Context, params *ListPolicyChangesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPolicyChangesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ProposePoliciesWithBody Propose policies
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/access/policies/changes (the `ProposePolicies` operationId).
+func (c *Client) ProposePoliciesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewProposePoliciesRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ProposePolicies Propose policies
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/access/policies/changes (the `ProposePolicies` operationId).
+func (c *Client) ProposePolicies(ctx context.Context, body ProposePoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewProposePoliciesRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPolicyChange Get policy change
+//
+// Corresponds with GET /v1/access/policies/changes/{id} (the `GetPolicyChange` operationId).
+func (c *Client) GetPolicyChange(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPolicyChangeRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConfirmPoliciesWithBody Confirm policies
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/access/policies/changes/{id}/confirm (the `ConfirmPolicies` operationId).
+func (c *Client) ConfirmPoliciesWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConfirmPoliciesRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConfirmPolicies Confirm policies
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/access/policies/changes/{id}/confirm (the `ConfirmPolicies` operationId).
+func (c *Client) ConfirmPolicies(ctx context.Context, id string, body ConfirmPoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConfirmPoliciesRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RejectPoliciesWithBody Reject policies
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/access/policies/changes/{id}/reject (the `RejectPolicies` operationId).
+func (c *Client) RejectPoliciesWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRejectPoliciesRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RejectPolicies Reject policies
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/access/policies/changes/{id}/reject (the `RejectPolicies` operationId).
+func (c *Client) RejectPolicies(ctx context.Context, id string, body RejectPoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRejectPoliciesRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CheckPoliciesWithBody Check policies
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/access/policies/check (the `CheckPolicies` operationId).
+func (c *Client) CheckPoliciesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCheckPoliciesRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CheckPolicies Check policies
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/access/policies/check (the `CheckPolicies` operationId).
+func (c *Client) CheckPolicies(ctx context.Context, body CheckPoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCheckPoliciesRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPolicySchema Get policy schema
+//
+// Corresponds with GET /v1/access/schema (the `GetPolicySchema` operationId).
+func (c *Client) GetPolicySchema(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPolicySchemaRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListVerbs List verbs
+//
+// Corresponds with GET /v1/access/verbs (the `ListVerbs` operationId).
+func (c *Client) ListVerbs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListVerbsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EndViewAs End view as
+//
+// Corresponds with DELETE /v1/access/view-as (the `EndViewAs` operationId).
+func (c *Client) EndViewAs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEndViewAsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ViewAs View as
+//
+// Corresponds with POST /v1/access/view-as/{user} (the `ViewAs` operationId).
+func (c *Client) ViewAs(ctx context.Context, user string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewViewAsRequest(c.Server, user)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WhatCanIDo What can i do
+//
+// Corresponds with GET /v1/access/what (the `WhatCanIDo` operationId).
+func (c *Client) WhatCanIDo(ctx context.Context, params *WhatCanIDoParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWhatCanIDoRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WhoCan Who can
+//
+// Corresponds with GET /v1/access/who (the `WhoCan` operationId).
+func (c *Client) WhoCan(ctx context.Context, params *WhoCanParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWhoCanRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WhyNot Why not
+//
+// Corresponds with GET /v1/access/why (the `WhyNot` operationId).
+func (c *Client) WhyNot(ctx context.Context, params *WhyNotParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWhyNotRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListActions List actions
 //
 // Corresponds with GET /v1/actions (the `ListActions` operationId).
@@ -12411,6 +13789,198 @@ func (c *Client) ApplyFilesWithBody(ctx context.Context, params *ApplyFilesParam
 // Corresponds with POST /v1/apply (the `ApplyFiles` operationId).
 func (c *Client) ApplyFiles(ctx context.Context, params *ApplyFilesParams, body ApplyFilesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewApplyFilesRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDelegations List delegations
+//
+// Corresponds with GET /v1/approval-delegations (the `ListDelegations` operationId).
+func (c *Client) ListDelegations(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDelegationsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateDelegationWithBody Create delegation
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/approval-delegations (the `CreateDelegation` operationId).
+func (c *Client) CreateDelegationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateDelegationRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateDelegation Create delegation
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/approval-delegations (the `CreateDelegation` operationId).
+func (c *Client) CreateDelegation(ctx context.Context, body CreateDelegationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateDelegationRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EndDelegation End delegation
+//
+// Corresponds with DELETE /v1/approval-delegations/{id} (the `EndDelegation` operationId).
+func (c *Client) EndDelegation(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEndDelegationRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListApprovalRules List approval rules
+//
+// Corresponds with GET /v1/approval-rules (the `ListApprovalRules` operationId).
+func (c *Client) ListApprovalRules(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListApprovalRulesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateApprovalRuleWithBody Create approval rule
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/approval-rules (the `CreateApprovalRule` operationId).
+func (c *Client) CreateApprovalRuleWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateApprovalRuleRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateApprovalRule Create approval rule
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/approval-rules (the `CreateApprovalRule` operationId).
+func (c *Client) CreateApprovalRule(ctx context.Context, body CreateApprovalRuleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateApprovalRuleRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteApprovalRule Delete approval rule
+//
+// Corresponds with DELETE /v1/approval-rules/{id} (the `DeleteApprovalRule` operationId).
+func (c *Client) DeleteApprovalRule(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteApprovalRuleRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutApprovalRuleWithBody Put approval rule
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/approval-rules/{id} (the `PutApprovalRule` operationId).
+func (c *Client) PutApprovalRuleWithBody(ctx context.Context, id string, params *PutApprovalRuleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutApprovalRuleRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutApprovalRule Put approval rule
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/approval-rules/{id} (the `PutApprovalRule` operationId).
+func (c *Client) PutApprovalRule(ctx context.Context, id string, params *PutApprovalRuleParams, body PutApprovalRuleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutApprovalRuleRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListApprovals List approvals
+//
+// Corresponds with GET /v1/approvals (the `ListApprovals` operationId).
+func (c *Client) ListApprovals(ctx context.Context, params *ListApprovalsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListApprovalsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetApproval Get approval
+//
+// Corresponds with GET /v1/approvals/{id} (the `GetApproval` operationId).
+func (c *Client) GetApproval(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetApprovalRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -15151,6 +16721,70 @@ func (c *Client) FindPath(ctx context.Context, params *FindPathParams, reqEditor
 	return c.Client.Do(req)
 }
 
+// ListHolds List holds
+//
+// Corresponds with GET /v1/holds (the `ListHolds` operationId).
+func (c *Client) ListHolds(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListHoldsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateHoldWithBody Create hold
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/holds (the `CreateHold` operationId).
+func (c *Client) CreateHoldWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateHoldRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateHold Create hold
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/holds (the `CreateHold` operationId).
+func (c *Client) CreateHold(ctx context.Context, body CreateHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateHoldRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LiftHold Lift hold
+//
+// Corresponds with DELETE /v1/holds/{id} (the `LiftHold` operationId).
+func (c *Client) LiftHold(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLiftHoldRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // Home Home
 //
 // Corresponds with GET /v1/home (the `Home` operationId).
@@ -15394,6 +17028,21 @@ func (c *Client) IngestWebhookWithBody(ctx context.Context, key string, contentT
 // Corresponds with POST /v1/ingest/webhooks/{key} (the `IngestWebhook` operationId).
 func (c *Client) IngestWebhook(ctx context.Context, key string, body IngestWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewIngestWebhookRequest(c.Server, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApprovalTimes Approval times
+//
+// Corresponds with GET /v1/insights/approvals (the `ApprovalTimes` operationId).
+func (c *Client) ApprovalTimes(ctx context.Context, params *ApprovalTimesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApprovalTimesRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -18913,6 +20562,720 @@ func NewReadyRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewGetPoliciesRequest constructs an http.Request for the GetPolicies method
+func NewGetPoliciesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access/policies")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListPolicyChangesRequest constructs an http.Request for the ListPolicyChanges method
+func NewListPolicyChangesRequest(server string, params *ListPolicyChangesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access/policies/changes")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Open != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "open", *params.Open, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewProposePoliciesRequest calls the generic ProposePolicies builder with application/json body
+func NewProposePoliciesRequest(server string, body ProposePoliciesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewProposePoliciesRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewProposePoliciesRequestWithBody constructs an http.Request for the ProposePolicies method, with any body, and a specified content type
+func NewProposePoliciesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access/policies/changes")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetPolicyChangeRequest constructs an http.Request for the GetPolicyChange method
+func NewGetPolicyChangeRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access/policies/changes/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewConfirmPoliciesRequest calls the generic ConfirmPolicies builder with application/json body
+func NewConfirmPoliciesRequest(server string, id string, body ConfirmPoliciesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewConfirmPoliciesRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewConfirmPoliciesRequestWithBody constructs an http.Request for the ConfirmPolicies method, with any body, and a specified content type
+func NewConfirmPoliciesRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access/policies/changes/%s/confirm", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRejectPoliciesRequest calls the generic RejectPolicies builder with application/json body
+func NewRejectPoliciesRequest(server string, id string, body RejectPoliciesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRejectPoliciesRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewRejectPoliciesRequestWithBody constructs an http.Request for the RejectPolicies method, with any body, and a specified content type
+func NewRejectPoliciesRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access/policies/changes/%s/reject", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCheckPoliciesRequest calls the generic CheckPolicies builder with application/json body
+func NewCheckPoliciesRequest(server string, body CheckPoliciesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCheckPoliciesRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCheckPoliciesRequestWithBody constructs an http.Request for the CheckPolicies method, with any body, and a specified content type
+func NewCheckPoliciesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access/policies/check")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetPolicySchemaRequest constructs an http.Request for the GetPolicySchema method
+func NewGetPolicySchemaRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access/schema")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListVerbsRequest constructs an http.Request for the ListVerbs method
+func NewListVerbsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access/verbs")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEndViewAsRequest constructs an http.Request for the EndViewAs method
+func NewEndViewAsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access/view-as")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewViewAsRequest constructs an http.Request for the ViewAs method
+func NewViewAsRequest(server string, user string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "user", user, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access/view-as/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewWhatCanIDoRequest constructs an http.Request for the WhatCanIDo method
+func NewWhatCanIDoRequest(server string, params *WhatCanIDoParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access/what")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Type != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "type", *params.Type, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Blueprint != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "blueprint", *params.Blueprint, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "id", *params.ID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Changed != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "changed", *params.Changed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewWhoCanRequest constructs an http.Request for the WhoCan method
+func NewWhoCanRequest(server string, params *WhoCanParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access/who")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Type != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "type", *params.Type, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Blueprint != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "blueprint", *params.Blueprint, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "id", *params.ID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Changed != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "changed", *params.Changed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "verb", params.Verb, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewWhyNotRequest constructs an http.Request for the WhyNot method
+func NewWhyNotRequest(server string, params *WhyNotParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/access/why")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Type != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "type", *params.Type, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Blueprint != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "blueprint", *params.Blueprint, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "id", *params.ID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Changed != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "changed", *params.Changed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "verb", params.Verb, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.User != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "user", *params.User, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListActionsRequest constructs an http.Request for the ListActions method
 func NewListActionsRequest(server string, params *ListActionsParams) (*http.Request, error) {
 	var err error
@@ -20356,6 +22719,394 @@ func NewApplyFilesRequestWithBody(server string, params *ApplyFilesParams, conte
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListDelegationsRequest constructs an http.Request for the ListDelegations method
+func NewListDelegationsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/approval-delegations")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateDelegationRequest calls the generic CreateDelegation builder with application/json body
+func NewCreateDelegationRequest(server string, body CreateDelegationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateDelegationRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateDelegationRequestWithBody constructs an http.Request for the CreateDelegation method, with any body, and a specified content type
+func NewCreateDelegationRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/approval-delegations")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewEndDelegationRequest constructs an http.Request for the EndDelegation method
+func NewEndDelegationRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/approval-delegations/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListApprovalRulesRequest constructs an http.Request for the ListApprovalRules method
+func NewListApprovalRulesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/approval-rules")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateApprovalRuleRequest calls the generic CreateApprovalRule builder with application/json body
+func NewCreateApprovalRuleRequest(server string, body CreateApprovalRuleJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateApprovalRuleRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateApprovalRuleRequestWithBody constructs an http.Request for the CreateApprovalRule method, with any body, and a specified content type
+func NewCreateApprovalRuleRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/approval-rules")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteApprovalRuleRequest constructs an http.Request for the DeleteApprovalRule method
+func NewDeleteApprovalRuleRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/approval-rules/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutApprovalRuleRequest calls the generic PutApprovalRule builder with application/json body
+func NewPutApprovalRuleRequest(server string, id string, params *PutApprovalRuleParams, body PutApprovalRuleJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutApprovalRuleRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewPutApprovalRuleRequestWithBody constructs an http.Request for the PutApprovalRule method, with any body, and a specified content type
+func NewPutApprovalRuleRequestWithBody(server string, id string, params *PutApprovalRuleParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/approval-rules/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Position != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "position", *params.Position, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListApprovalsRequest constructs an http.Request for the ListApprovals method
+func NewListApprovalsRequest(server string, params *ListApprovalsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/approvals")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.View != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "view", *params.View, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetApprovalRequest constructs an http.Request for the GetApproval method
+func NewGetApprovalRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/approvals/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -27529,6 +30280,107 @@ func NewFindPathRequest(server string, params *FindPathParams) (*http.Request, e
 	return req, nil
 }
 
+// NewListHoldsRequest constructs an http.Request for the ListHolds method
+func NewListHoldsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/holds")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateHoldRequest calls the generic CreateHold builder with application/json body
+func NewCreateHoldRequest(server string, body CreateHoldJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateHoldRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateHoldRequestWithBody constructs an http.Request for the CreateHold method, with any body, and a specified content type
+func NewCreateHoldRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/holds")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewLiftHoldRequest constructs an http.Request for the LiftHold method
+func NewLiftHoldRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/holds/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewHomeRequest constructs an http.Request for the Home method
 func NewHomeRequest(server string) (*http.Request, error) {
 	var err error
@@ -27951,6 +30803,60 @@ func NewIngestWebhookRequestWithBody(server string, key string, contentType stri
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewApprovalTimesRequest constructs an http.Request for the ApprovalTimes method
+func NewApprovalTimesRequest(server string, params *ApprovalTimesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/insights/approvals")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Days != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "days", *params.Days, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -35262,6 +38168,132 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /readyz (the `Ready` operationId).
 	ReadyWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ReadyResponse, error)
 
+	// GetPoliciesWithResponse Get policies
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/access/policies (the `GetPolicies` operationId).
+	GetPoliciesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPoliciesResponse, error)
+
+	// ListPolicyChangesWithResponse List policy changes
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/access/policies/changes (the `ListPolicyChanges` operationId).
+	ListPolicyChangesWithResponse(ctx context.Context, params *ListPolicyChangesParams, reqEditors ...RequestEditorFn) (*ListPolicyChangesResponse, error)
+
+	// ProposePoliciesWithBodyWithResponse Propose policies
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/access/policies/changes (the `ProposePolicies` operationId).
+	ProposePoliciesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ProposePoliciesResponse, error)
+
+	// ProposePoliciesWithResponse Propose policies
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/access/policies/changes (the `ProposePolicies` operationId).
+	ProposePoliciesWithResponse(ctx context.Context, body ProposePoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*ProposePoliciesResponse, error)
+
+	// GetPolicyChangeWithResponse Get policy change
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/access/policies/changes/{id} (the `GetPolicyChange` operationId).
+	GetPolicyChangeWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetPolicyChangeResponse, error)
+
+	// ConfirmPoliciesWithBodyWithResponse Confirm policies
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/access/policies/changes/{id}/confirm (the `ConfirmPolicies` operationId).
+	ConfirmPoliciesWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ConfirmPoliciesResponse, error)
+
+	// ConfirmPoliciesWithResponse Confirm policies
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/access/policies/changes/{id}/confirm (the `ConfirmPolicies` operationId).
+	ConfirmPoliciesWithResponse(ctx context.Context, id string, body ConfirmPoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*ConfirmPoliciesResponse, error)
+
+	// RejectPoliciesWithBodyWithResponse Reject policies
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/access/policies/changes/{id}/reject (the `RejectPolicies` operationId).
+	RejectPoliciesWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RejectPoliciesResponse, error)
+
+	// RejectPoliciesWithResponse Reject policies
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/access/policies/changes/{id}/reject (the `RejectPolicies` operationId).
+	RejectPoliciesWithResponse(ctx context.Context, id string, body RejectPoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*RejectPoliciesResponse, error)
+
+	// CheckPoliciesWithBodyWithResponse Check policies
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/access/policies/check (the `CheckPolicies` operationId).
+	CheckPoliciesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CheckPoliciesResponse, error)
+
+	// CheckPoliciesWithResponse Check policies
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/access/policies/check (the `CheckPolicies` operationId).
+	CheckPoliciesWithResponse(ctx context.Context, body CheckPoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*CheckPoliciesResponse, error)
+
+	// GetPolicySchemaWithResponse Get policy schema
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/access/schema (the `GetPolicySchema` operationId).
+	GetPolicySchemaWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPolicySchemaResponse, error)
+
+	// ListVerbsWithResponse List verbs
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/access/verbs (the `ListVerbs` operationId).
+	ListVerbsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListVerbsResponse, error)
+
+	// EndViewAsWithResponse End view as
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/access/view-as (the `EndViewAs` operationId).
+	EndViewAsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*EndViewAsResponse, error)
+
+	// ViewAsWithResponse View as
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/access/view-as/{user} (the `ViewAs` operationId).
+	ViewAsWithResponse(ctx context.Context, user string, reqEditors ...RequestEditorFn) (*ViewAsResponse, error)
+
+	// WhatCanIDoWithResponse What can i do
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/access/what (the `WhatCanIDo` operationId).
+	WhatCanIDoWithResponse(ctx context.Context, params *WhatCanIDoParams, reqEditors ...RequestEditorFn) (*WhatCanIDoResponse, error)
+
+	// WhoCanWithResponse Who can
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/access/who (the `WhoCan` operationId).
+	WhoCanWithResponse(ctx context.Context, params *WhoCanParams, reqEditors ...RequestEditorFn) (*WhoCanResponse, error)
+
+	// WhyNotWithResponse Why not
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/access/why (the `WhyNot` operationId).
+	WhyNotWithResponse(ctx context.Context, params *WhyNotParams, reqEditors ...RequestEditorFn) (*WhyNotResponse, error)
+
 	// ListActionsWithResponse List actions
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -35571,6 +38603,90 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/apply (the `ApplyFiles` operationId).
 	ApplyFilesWithResponse(ctx context.Context, params *ApplyFilesParams, body ApplyFilesJSONRequestBody, reqEditors ...RequestEditorFn) (*ApplyFilesResponse, error)
+
+	// ListDelegationsWithResponse List delegations
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/approval-delegations (the `ListDelegations` operationId).
+	ListDelegationsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListDelegationsResponse, error)
+
+	// CreateDelegationWithBodyWithResponse Create delegation
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/approval-delegations (the `CreateDelegation` operationId).
+	CreateDelegationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDelegationResponse, error)
+
+	// CreateDelegationWithResponse Create delegation
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/approval-delegations (the `CreateDelegation` operationId).
+	CreateDelegationWithResponse(ctx context.Context, body CreateDelegationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDelegationResponse, error)
+
+	// EndDelegationWithResponse End delegation
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/approval-delegations/{id} (the `EndDelegation` operationId).
+	EndDelegationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*EndDelegationResponse, error)
+
+	// ListApprovalRulesWithResponse List approval rules
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/approval-rules (the `ListApprovalRules` operationId).
+	ListApprovalRulesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListApprovalRulesResponse, error)
+
+	// CreateApprovalRuleWithBodyWithResponse Create approval rule
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/approval-rules (the `CreateApprovalRule` operationId).
+	CreateApprovalRuleWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateApprovalRuleResponse, error)
+
+	// CreateApprovalRuleWithResponse Create approval rule
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/approval-rules (the `CreateApprovalRule` operationId).
+	CreateApprovalRuleWithResponse(ctx context.Context, body CreateApprovalRuleJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateApprovalRuleResponse, error)
+
+	// DeleteApprovalRuleWithResponse Delete approval rule
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/approval-rules/{id} (the `DeleteApprovalRule` operationId).
+	DeleteApprovalRuleWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteApprovalRuleResponse, error)
+
+	// PutApprovalRuleWithBodyWithResponse Put approval rule
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/approval-rules/{id} (the `PutApprovalRule` operationId).
+	PutApprovalRuleWithBodyWithResponse(ctx context.Context, id string, params *PutApprovalRuleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutApprovalRuleResponse, error)
+
+	// PutApprovalRuleWithResponse Put approval rule
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/approval-rules/{id} (the `PutApprovalRule` operationId).
+	PutApprovalRuleWithResponse(ctx context.Context, id string, params *PutApprovalRuleParams, body PutApprovalRuleJSONRequestBody, reqEditors ...RequestEditorFn) (*PutApprovalRuleResponse, error)
+
+	// ListApprovalsWithResponse List approvals
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/approvals (the `ListApprovals` operationId).
+	ListApprovalsWithResponse(ctx context.Context, params *ListApprovalsParams, reqEditors ...RequestEditorFn) (*ListApprovalsResponse, error)
+
+	// GetApprovalWithResponse Get approval
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/approvals/{id} (the `GetApproval` operationId).
+	GetApprovalWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetApprovalResponse, error)
 
 	// ListAppsWithResponse List apps
 	//
@@ -36762,6 +39878,34 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/graph/path (the `FindPath` operationId).
 	FindPathWithResponse(ctx context.Context, params *FindPathParams, reqEditors ...RequestEditorFn) (*FindPathResponse, error)
 
+	// ListHoldsWithResponse List holds
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/holds (the `ListHolds` operationId).
+	ListHoldsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListHoldsResponse, error)
+
+	// CreateHoldWithBodyWithResponse Create hold
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/holds (the `CreateHold` operationId).
+	CreateHoldWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateHoldResponse, error)
+
+	// CreateHoldWithResponse Create hold
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/holds (the `CreateHold` operationId).
+	CreateHoldWithResponse(ctx context.Context, body CreateHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateHoldResponse, error)
+
+	// LiftHoldWithResponse Lift hold
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/holds/{id} (the `LiftHold` operationId).
+	LiftHoldWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*LiftHoldResponse, error)
+
 	// HomeWithResponse Home
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -36866,6 +40010,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/ingest/webhooks/{key} (the `IngestWebhook` operationId).
 	IngestWebhookWithResponse(ctx context.Context, key string, body IngestWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*IngestWebhookResponse, error)
+
+	// ApprovalTimesWithResponse Approval times
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/insights/approvals (the `ApprovalTimes` operationId).
+	ApprovalTimesWithResponse(ctx context.Context, params *ApprovalTimesParams, reqEditors ...RequestEditorFn) (*ApprovalTimesResponse, error)
 
 	// FirstAnswerWithResponse First answer
 	//
@@ -38475,6 +41626,678 @@ func (r ReadyResponse) ContentType() string {
 	return ""
 }
 
+type GetPoliciesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PoliciesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPoliciesResponse) GetJSON200() *PoliciesAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetPoliciesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPoliciesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPoliciesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPoliciesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPoliciesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPolicyChangesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PolicyChangesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPolicyChangesResponse) GetJSON200() *PolicyChangesAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListPolicyChangesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPolicyChangesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPolicyChangesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPolicyChangesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPolicyChangesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ProposePoliciesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *PolicyChangeAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r ProposePoliciesResponse) GetJSON201() *PolicyChangeAnswer {
+	return r.JSON201
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ProposePoliciesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ProposePoliciesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ProposePoliciesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ProposePoliciesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ProposePoliciesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPolicyChangeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PolicyChangeAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPolicyChangeResponse) GetJSON200() *PolicyChangeAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetPolicyChangeResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPolicyChangeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPolicyChangeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPolicyChangeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPolicyChangeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ConfirmPoliciesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PolicyChangeAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ConfirmPoliciesResponse) GetJSON200() *PolicyChangeAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ConfirmPoliciesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ConfirmPoliciesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ConfirmPoliciesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ConfirmPoliciesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ConfirmPoliciesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RejectPoliciesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PolicyChangeAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RejectPoliciesResponse) GetJSON200() *PolicyChangeAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RejectPoliciesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RejectPoliciesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RejectPoliciesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RejectPoliciesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RejectPoliciesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CheckPoliciesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PolicyReportAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CheckPoliciesResponse) GetJSON200() *PolicyReportAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CheckPoliciesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CheckPoliciesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CheckPoliciesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CheckPoliciesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CheckPoliciesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetPolicySchemaResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SchemaAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPolicySchemaResponse) GetJSON200() *SchemaAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetPolicySchemaResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPolicySchemaResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPolicySchemaResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPolicySchemaResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPolicySchemaResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListVerbsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VerbsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListVerbsResponse) GetJSON200() *VerbsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListVerbsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListVerbsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListVerbsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListVerbsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListVerbsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EndViewAsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EndViewAsResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r EndViewAsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EndViewAsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EndViewAsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EndViewAsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EndViewAsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ViewAsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *UserAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ViewAsResponse) GetJSON200() *UserAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ViewAsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ViewAsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ViewAsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ViewAsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ViewAsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type WhatCanIDoResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WhatAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r WhatCanIDoResponse) GetJSON200() *WhatAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r WhatCanIDoResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r WhatCanIDoResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WhatCanIDoResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WhatCanIDoResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WhatCanIDoResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type WhoCanResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WhoAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r WhoCanResponse) GetJSON200() *WhoAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r WhoCanResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r WhoCanResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WhoCanResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WhoCanResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WhoCanResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type WhyNotResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WhyAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r WhyNotResponse) GetJSON200() *WhyAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r WhyNotResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r WhyNotResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WhyNotResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WhyNotResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WhyNotResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListActionsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -39641,6 +43464,438 @@ func (r ApplyFilesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ApplyFilesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDelegationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DelegationsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDelegationsResponse) GetJSON200() *DelegationsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListDelegationsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDelegationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDelegationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDelegationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDelegationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateDelegationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *DelegationAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateDelegationResponse) GetJSON201() *DelegationAnswer {
+	return r.JSON201
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateDelegationResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateDelegationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateDelegationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateDelegationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateDelegationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EndDelegationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Answer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EndDelegationResponse) GetJSON200() *Answer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r EndDelegationResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EndDelegationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EndDelegationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EndDelegationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EndDelegationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListApprovalRulesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ApprovalRulesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListApprovalRulesResponse) GetJSON200() *ApprovalRulesAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListApprovalRulesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListApprovalRulesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListApprovalRulesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListApprovalRulesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListApprovalRulesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateApprovalRuleResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *ApprovalRuleAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateApprovalRuleResponse) GetJSON201() *ApprovalRuleAnswer {
+	return r.JSON201
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateApprovalRuleResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateApprovalRuleResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateApprovalRuleResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateApprovalRuleResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateApprovalRuleResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteApprovalRuleResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Answer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteApprovalRuleResponse) GetJSON200() *Answer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeleteApprovalRuleResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteApprovalRuleResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteApprovalRuleResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteApprovalRuleResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteApprovalRuleResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutApprovalRuleResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ApprovalRuleAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutApprovalRuleResponse) GetJSON200() *ApprovalRuleAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PutApprovalRuleResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutApprovalRuleResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutApprovalRuleResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutApprovalRuleResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutApprovalRuleResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListApprovalsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ApprovalsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListApprovalsResponse) GetJSON200() *ApprovalsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListApprovalsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListApprovalsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListApprovalsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListApprovalsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListApprovalsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetApprovalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ApprovalAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetApprovalResponse) GetJSON200() *ApprovalAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetApprovalResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetApprovalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetApprovalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetApprovalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetApprovalResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -45331,6 +49586,150 @@ func (r FindPathResponse) ContentType() string {
 	return ""
 }
 
+type ListHoldsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *HoldsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListHoldsResponse) GetJSON200() *HoldsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListHoldsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListHoldsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListHoldsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListHoldsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListHoldsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateHoldResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *HoldAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateHoldResponse) GetJSON201() *HoldAnswer {
+	return r.JSON201
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateHoldResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateHoldResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateHoldResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateHoldResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateHoldResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type LiftHoldResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Answer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r LiftHoldResponse) GetJSON200() *Answer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r LiftHoldResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r LiftHoldResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r LiftHoldResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LiftHoldResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r LiftHoldResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type HomeResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -45709,6 +50108,54 @@ func (r IngestWebhookResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r IngestWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ApprovalTimesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ApprovalTimesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ApprovalTimesResponse) GetJSON200() *ApprovalTimesAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ApprovalTimesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ApprovalTimesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ApprovalTimesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ApprovalTimesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ApprovalTimesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -53359,6 +57806,240 @@ func (c *ClientWithResponses) ReadyWithResponse(ctx context.Context, reqEditors 
 	return ParseReadyResponse(rsp)
 }
 
+// GetPoliciesWithResponse Get policies
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/access/policies (the `GetPolicies` operationId).
+func (c *ClientWithResponses) GetPoliciesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPoliciesResponse, error) {
+	rsp, err := c.GetPolicies(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPoliciesResponse(rsp)
+}
+
+// ListPolicyChangesWithResponse List policy changes
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/access/policies/changes (the `ListPolicyChanges` operationId).
+func (c *ClientWithResponses) ListPolicyChangesWithResponse(ctx context.Context, params *ListPolicyChangesParams, reqEditors ...RequestEditorFn) (*ListPolicyChangesResponse, error) {
+	rsp, err := c.ListPolicyChanges(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPolicyChangesResponse(rsp)
+}
+
+// ProposePoliciesWithBodyWithResponse Propose policies
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/access/policies/changes (the `ProposePolicies` operationId).
+func (c *ClientWithResponses) ProposePoliciesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ProposePoliciesResponse, error) {
+	rsp, err := c.ProposePoliciesWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseProposePoliciesResponse(rsp)
+}
+
+// ProposePoliciesWithResponse Propose policies
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/access/policies/changes (the `ProposePolicies` operationId).
+func (c *ClientWithResponses) ProposePoliciesWithResponse(ctx context.Context, body ProposePoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*ProposePoliciesResponse, error) {
+	rsp, err := c.ProposePolicies(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseProposePoliciesResponse(rsp)
+}
+
+// GetPolicyChangeWithResponse Get policy change
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/access/policies/changes/{id} (the `GetPolicyChange` operationId).
+func (c *ClientWithResponses) GetPolicyChangeWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetPolicyChangeResponse, error) {
+	rsp, err := c.GetPolicyChange(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPolicyChangeResponse(rsp)
+}
+
+// ConfirmPoliciesWithBodyWithResponse Confirm policies
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/access/policies/changes/{id}/confirm (the `ConfirmPolicies` operationId).
+func (c *ClientWithResponses) ConfirmPoliciesWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ConfirmPoliciesResponse, error) {
+	rsp, err := c.ConfirmPoliciesWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConfirmPoliciesResponse(rsp)
+}
+
+// ConfirmPoliciesWithResponse Confirm policies
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/access/policies/changes/{id}/confirm (the `ConfirmPolicies` operationId).
+func (c *ClientWithResponses) ConfirmPoliciesWithResponse(ctx context.Context, id string, body ConfirmPoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*ConfirmPoliciesResponse, error) {
+	rsp, err := c.ConfirmPolicies(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConfirmPoliciesResponse(rsp)
+}
+
+// RejectPoliciesWithBodyWithResponse Reject policies
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/access/policies/changes/{id}/reject (the `RejectPolicies` operationId).
+func (c *ClientWithResponses) RejectPoliciesWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RejectPoliciesResponse, error) {
+	rsp, err := c.RejectPoliciesWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRejectPoliciesResponse(rsp)
+}
+
+// RejectPoliciesWithResponse Reject policies
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/access/policies/changes/{id}/reject (the `RejectPolicies` operationId).
+func (c *ClientWithResponses) RejectPoliciesWithResponse(ctx context.Context, id string, body RejectPoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*RejectPoliciesResponse, error) {
+	rsp, err := c.RejectPolicies(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRejectPoliciesResponse(rsp)
+}
+
+// CheckPoliciesWithBodyWithResponse Check policies
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/access/policies/check (the `CheckPolicies` operationId).
+func (c *ClientWithResponses) CheckPoliciesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CheckPoliciesResponse, error) {
+	rsp, err := c.CheckPoliciesWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCheckPoliciesResponse(rsp)
+}
+
+// CheckPoliciesWithResponse Check policies
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/access/policies/check (the `CheckPolicies` operationId).
+func (c *ClientWithResponses) CheckPoliciesWithResponse(ctx context.Context, body CheckPoliciesJSONRequestBody, reqEditors ...RequestEditorFn) (*CheckPoliciesResponse, error) {
+	rsp, err := c.CheckPolicies(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCheckPoliciesResponse(rsp)
+}
+
+// GetPolicySchemaWithResponse Get policy schema
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/access/schema (the `GetPolicySchema` operationId).
+func (c *ClientWithResponses) GetPolicySchemaWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPolicySchemaResponse, error) {
+	rsp, err := c.GetPolicySchema(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPolicySchemaResponse(rsp)
+}
+
+// ListVerbsWithResponse List verbs
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/access/verbs (the `ListVerbs` operationId).
+func (c *ClientWithResponses) ListVerbsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListVerbsResponse, error) {
+	rsp, err := c.ListVerbs(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListVerbsResponse(rsp)
+}
+
+// EndViewAsWithResponse End view as
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/access/view-as (the `EndViewAs` operationId).
+func (c *ClientWithResponses) EndViewAsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*EndViewAsResponse, error) {
+	rsp, err := c.EndViewAs(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEndViewAsResponse(rsp)
+}
+
+// ViewAsWithResponse View as
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/access/view-as/{user} (the `ViewAs` operationId).
+func (c *ClientWithResponses) ViewAsWithResponse(ctx context.Context, user string, reqEditors ...RequestEditorFn) (*ViewAsResponse, error) {
+	rsp, err := c.ViewAs(ctx, user, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseViewAsResponse(rsp)
+}
+
+// WhatCanIDoWithResponse What can i do
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/access/what (the `WhatCanIDo` operationId).
+func (c *ClientWithResponses) WhatCanIDoWithResponse(ctx context.Context, params *WhatCanIDoParams, reqEditors ...RequestEditorFn) (*WhatCanIDoResponse, error) {
+	rsp, err := c.WhatCanIDo(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWhatCanIDoResponse(rsp)
+}
+
+// WhoCanWithResponse Who can
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/access/who (the `WhoCan` operationId).
+func (c *ClientWithResponses) WhoCanWithResponse(ctx context.Context, params *WhoCanParams, reqEditors ...RequestEditorFn) (*WhoCanResponse, error) {
+	rsp, err := c.WhoCan(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWhoCanResponse(rsp)
+}
+
+// WhyNotWithResponse Why not
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/access/why (the `WhyNot` operationId).
+func (c *ClientWithResponses) WhyNotWithResponse(ctx context.Context, params *WhyNotParams, reqEditors ...RequestEditorFn) (*WhyNotResponse, error) {
+	rsp, err := c.WhyNot(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWhyNotResponse(rsp)
+}
+
 // ListActionsWithResponse List actions
 //
 // Returns a wrapper object for the known response body format(s).
@@ -53919,6 +58600,162 @@ func (c *ClientWithResponses) ApplyFilesWithResponse(ctx context.Context, params
 		return nil, err
 	}
 	return ParseApplyFilesResponse(rsp)
+}
+
+// ListDelegationsWithResponse List delegations
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/approval-delegations (the `ListDelegations` operationId).
+func (c *ClientWithResponses) ListDelegationsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListDelegationsResponse, error) {
+	rsp, err := c.ListDelegations(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDelegationsResponse(rsp)
+}
+
+// CreateDelegationWithBodyWithResponse Create delegation
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/approval-delegations (the `CreateDelegation` operationId).
+func (c *ClientWithResponses) CreateDelegationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDelegationResponse, error) {
+	rsp, err := c.CreateDelegationWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateDelegationResponse(rsp)
+}
+
+// CreateDelegationWithResponse Create delegation
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/approval-delegations (the `CreateDelegation` operationId).
+func (c *ClientWithResponses) CreateDelegationWithResponse(ctx context.Context, body CreateDelegationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDelegationResponse, error) {
+	rsp, err := c.CreateDelegation(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateDelegationResponse(rsp)
+}
+
+// EndDelegationWithResponse End delegation
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/approval-delegations/{id} (the `EndDelegation` operationId).
+func (c *ClientWithResponses) EndDelegationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*EndDelegationResponse, error) {
+	rsp, err := c.EndDelegation(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEndDelegationResponse(rsp)
+}
+
+// ListApprovalRulesWithResponse List approval rules
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/approval-rules (the `ListApprovalRules` operationId).
+func (c *ClientWithResponses) ListApprovalRulesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListApprovalRulesResponse, error) {
+	rsp, err := c.ListApprovalRules(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListApprovalRulesResponse(rsp)
+}
+
+// CreateApprovalRuleWithBodyWithResponse Create approval rule
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/approval-rules (the `CreateApprovalRule` operationId).
+func (c *ClientWithResponses) CreateApprovalRuleWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateApprovalRuleResponse, error) {
+	rsp, err := c.CreateApprovalRuleWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateApprovalRuleResponse(rsp)
+}
+
+// CreateApprovalRuleWithResponse Create approval rule
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/approval-rules (the `CreateApprovalRule` operationId).
+func (c *ClientWithResponses) CreateApprovalRuleWithResponse(ctx context.Context, body CreateApprovalRuleJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateApprovalRuleResponse, error) {
+	rsp, err := c.CreateApprovalRule(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateApprovalRuleResponse(rsp)
+}
+
+// DeleteApprovalRuleWithResponse Delete approval rule
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/approval-rules/{id} (the `DeleteApprovalRule` operationId).
+func (c *ClientWithResponses) DeleteApprovalRuleWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteApprovalRuleResponse, error) {
+	rsp, err := c.DeleteApprovalRule(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteApprovalRuleResponse(rsp)
+}
+
+// PutApprovalRuleWithBodyWithResponse Put approval rule
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/approval-rules/{id} (the `PutApprovalRule` operationId).
+func (c *ClientWithResponses) PutApprovalRuleWithBodyWithResponse(ctx context.Context, id string, params *PutApprovalRuleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutApprovalRuleResponse, error) {
+	rsp, err := c.PutApprovalRuleWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutApprovalRuleResponse(rsp)
+}
+
+// PutApprovalRuleWithResponse Put approval rule
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/approval-rules/{id} (the `PutApprovalRule` operationId).
+func (c *ClientWithResponses) PutApprovalRuleWithResponse(ctx context.Context, id string, params *PutApprovalRuleParams, body PutApprovalRuleJSONRequestBody, reqEditors ...RequestEditorFn) (*PutApprovalRuleResponse, error) {
+	rsp, err := c.PutApprovalRule(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutApprovalRuleResponse(rsp)
+}
+
+// ListApprovalsWithResponse List approvals
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/approvals (the `ListApprovals` operationId).
+func (c *ClientWithResponses) ListApprovalsWithResponse(ctx context.Context, params *ListApprovalsParams, reqEditors ...RequestEditorFn) (*ListApprovalsResponse, error) {
+	rsp, err := c.ListApprovals(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListApprovalsResponse(rsp)
+}
+
+// GetApprovalWithResponse Get approval
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/approvals/{id} (the `GetApproval` operationId).
+func (c *ClientWithResponses) GetApprovalWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetApprovalResponse, error) {
+	rsp, err := c.GetApproval(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetApprovalResponse(rsp)
 }
 
 // ListAppsWithResponse List apps
@@ -56119,6 +60956,58 @@ func (c *ClientWithResponses) FindPathWithResponse(ctx context.Context, params *
 	return ParseFindPathResponse(rsp)
 }
 
+// ListHoldsWithResponse List holds
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/holds (the `ListHolds` operationId).
+func (c *ClientWithResponses) ListHoldsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListHoldsResponse, error) {
+	rsp, err := c.ListHolds(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListHoldsResponse(rsp)
+}
+
+// CreateHoldWithBodyWithResponse Create hold
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/holds (the `CreateHold` operationId).
+func (c *ClientWithResponses) CreateHoldWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateHoldResponse, error) {
+	rsp, err := c.CreateHoldWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateHoldResponse(rsp)
+}
+
+// CreateHoldWithResponse Create hold
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/holds (the `CreateHold` operationId).
+func (c *ClientWithResponses) CreateHoldWithResponse(ctx context.Context, body CreateHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateHoldResponse, error) {
+	rsp, err := c.CreateHold(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateHoldResponse(rsp)
+}
+
+// LiftHoldWithResponse Lift hold
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/holds/{id} (the `LiftHold` operationId).
+func (c *ClientWithResponses) LiftHoldWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*LiftHoldResponse, error) {
+	rsp, err := c.LiftHold(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLiftHoldResponse(rsp)
+}
+
 // HomeWithResponse Home
 //
 // Returns a wrapper object for the known response body format(s).
@@ -56312,6 +61201,19 @@ func (c *ClientWithResponses) IngestWebhookWithResponse(ctx context.Context, key
 		return nil, err
 	}
 	return ParseIngestWebhookResponse(rsp)
+}
+
+// ApprovalTimesWithResponse Approval times
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/insights/approvals (the `ApprovalTimes` operationId).
+func (c *ClientWithResponses) ApprovalTimesWithResponse(ctx context.Context, params *ApprovalTimesParams, reqEditors ...RequestEditorFn) (*ApprovalTimesResponse, error) {
+	rsp, err := c.ApprovalTimes(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApprovalTimesResponse(rsp)
 }
 
 // FirstAnswerWithResponse First answer
@@ -59181,6 +64083,468 @@ func ParseReadyResponse(rsp *http.Response) (*ReadyResponse, error) {
 	return response, nil
 }
 
+// ParseGetPoliciesResponse parses an HTTP response from a GetPoliciesWithResponse call
+func ParseGetPoliciesResponse(rsp *http.Response) (*GetPoliciesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPoliciesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PoliciesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListPolicyChangesResponse parses an HTTP response from a ListPolicyChangesWithResponse call
+func ParseListPolicyChangesResponse(rsp *http.Response) (*ListPolicyChangesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPolicyChangesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PolicyChangesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseProposePoliciesResponse parses an HTTP response from a ProposePoliciesWithResponse call
+func ParseProposePoliciesResponse(rsp *http.Response) (*ProposePoliciesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ProposePoliciesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest PolicyChangeAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPolicyChangeResponse parses an HTTP response from a GetPolicyChangeWithResponse call
+func ParseGetPolicyChangeResponse(rsp *http.Response) (*GetPolicyChangeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPolicyChangeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PolicyChangeAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseConfirmPoliciesResponse parses an HTTP response from a ConfirmPoliciesWithResponse call
+func ParseConfirmPoliciesResponse(rsp *http.Response) (*ConfirmPoliciesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ConfirmPoliciesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PolicyChangeAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRejectPoliciesResponse parses an HTTP response from a RejectPoliciesWithResponse call
+func ParseRejectPoliciesResponse(rsp *http.Response) (*RejectPoliciesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RejectPoliciesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PolicyChangeAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCheckPoliciesResponse parses an HTTP response from a CheckPoliciesWithResponse call
+func ParseCheckPoliciesResponse(rsp *http.Response) (*CheckPoliciesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CheckPoliciesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PolicyReportAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetPolicySchemaResponse parses an HTTP response from a GetPolicySchemaWithResponse call
+func ParseGetPolicySchemaResponse(rsp *http.Response) (*GetPolicySchemaResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPolicySchemaResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SchemaAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListVerbsResponse parses an HTTP response from a ListVerbsWithResponse call
+func ParseListVerbsResponse(rsp *http.Response) (*ListVerbsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListVerbsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VerbsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseEndViewAsResponse parses an HTTP response from a EndViewAsWithResponse call
+func ParseEndViewAsResponse(rsp *http.Response) (*EndViewAsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EndViewAsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseViewAsResponse parses an HTTP response from a ViewAsWithResponse call
+func ParseViewAsResponse(rsp *http.Response) (*ViewAsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ViewAsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest UserAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseWhatCanIDoResponse parses an HTTP response from a WhatCanIDoWithResponse call
+func ParseWhatCanIDoResponse(rsp *http.Response) (*WhatCanIDoResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WhatCanIDoResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WhatAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseWhoCanResponse parses an HTTP response from a WhoCanWithResponse call
+func ParseWhoCanResponse(rsp *http.Response) (*WhoCanResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WhoCanResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WhoAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseWhyNotResponse parses an HTTP response from a WhyNotWithResponse call
+func ParseWhyNotResponse(rsp *http.Response) (*WhyNotResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WhyNotResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WhyAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListActionsResponse parses an HTTP response from a ListActionsWithResponse call
 func ParseListActionsResponse(rsp *http.Response) (*ListActionsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -59961,6 +65325,303 @@ func ParseApplyFilesResponse(rsp *http.Response) (*ApplyFilesResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest ReportAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListDelegationsResponse parses an HTTP response from a ListDelegationsWithResponse call
+func ParseListDelegationsResponse(rsp *http.Response) (*ListDelegationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDelegationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DelegationsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateDelegationResponse parses an HTTP response from a CreateDelegationWithResponse call
+func ParseCreateDelegationResponse(rsp *http.Response) (*CreateDelegationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateDelegationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest DelegationAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseEndDelegationResponse parses an HTTP response from a EndDelegationWithResponse call
+func ParseEndDelegationResponse(rsp *http.Response) (*EndDelegationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EndDelegationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Answer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListApprovalRulesResponse parses an HTTP response from a ListApprovalRulesWithResponse call
+func ParseListApprovalRulesResponse(rsp *http.Response) (*ListApprovalRulesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListApprovalRulesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ApprovalRulesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateApprovalRuleResponse parses an HTTP response from a CreateApprovalRuleWithResponse call
+func ParseCreateApprovalRuleResponse(rsp *http.Response) (*CreateApprovalRuleResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateApprovalRuleResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest ApprovalRuleAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteApprovalRuleResponse parses an HTTP response from a DeleteApprovalRuleWithResponse call
+func ParseDeleteApprovalRuleResponse(rsp *http.Response) (*DeleteApprovalRuleResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteApprovalRuleResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Answer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutApprovalRuleResponse parses an HTTP response from a PutApprovalRuleWithResponse call
+func ParsePutApprovalRuleResponse(rsp *http.Response) (*PutApprovalRuleResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutApprovalRuleResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ApprovalRuleAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListApprovalsResponse parses an HTTP response from a ListApprovalsWithResponse call
+func ParseListApprovalsResponse(rsp *http.Response) (*ListApprovalsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListApprovalsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ApprovalsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetApprovalResponse parses an HTTP response from a GetApprovalWithResponse call
+func ParseGetApprovalResponse(rsp *http.Response) (*GetApprovalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetApprovalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ApprovalAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -63877,6 +69538,105 @@ func ParseFindPathResponse(rsp *http.Response) (*FindPathResponse, error) {
 	return response, nil
 }
 
+// ParseListHoldsResponse parses an HTTP response from a ListHoldsWithResponse call
+func ParseListHoldsResponse(rsp *http.Response) (*ListHoldsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListHoldsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest HoldsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateHoldResponse parses an HTTP response from a CreateHoldWithResponse call
+func ParseCreateHoldResponse(rsp *http.Response) (*CreateHoldResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateHoldResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest HoldAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseLiftHoldResponse parses an HTTP response from a LiftHoldWithResponse call
+func ParseLiftHoldResponse(rsp *http.Response) (*LiftHoldResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LiftHoldResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Answer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseHomeResponse parses an HTTP response from a HomeWithResponse call
 func ParseHomeResponse(rsp *http.Response) (*HomeResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -64128,6 +69888,39 @@ func ParseIngestWebhookResponse(rsp *http.Response) (*IngestWebhookResponse, err
 			return nil, err
 		}
 		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseApprovalTimesResponse parses an HTTP response from a ApprovalTimesWithResponse call
+func ParseApprovalTimesResponse(rsp *http.Response) (*ApprovalTimesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ApprovalTimesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ApprovalTimesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Failure

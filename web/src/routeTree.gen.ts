@@ -19,6 +19,9 @@ import { Route as LoginRouteImport } from './pages/login'
 import { Route as PullsRouteImport } from './pages/pulls'
 import { Route as SetupRouteImport } from './pages/setup'
 import { Route as SourcesRouteImport } from './pages/sources'
+import { Route as ApprovalsIndexRouteImport } from './pages/approvals.index'
+import { Route as ApprovalsIdRouteImport } from './pages/approvals.$id'
+import { Route as ApprovalsRulesRouteImport } from './pages/approvals.rules'
 import { Route as BlueprintsIndexRouteImport } from './pages/blueprints.index'
 import { Route as BlueprintsBlueprintRouteImport } from './pages/blueprints.$blueprint'
 import { Route as BlueprintsNewRouteImport } from './pages/blueprints.new'
@@ -96,6 +99,21 @@ const SetupRoute = SetupRouteImport.update({
 const SourcesRoute = SourcesRouteImport.update({
   id: '/sources',
   path: '/sources',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const ApprovalsIndexRoute = ApprovalsIndexRouteImport.update({
+  id: '/approvals/',
+  path: '/approvals/',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const ApprovalsIdRoute = ApprovalsIdRouteImport.update({
+  id: '/approvals/$id',
+  path: '/approvals/$id',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const ApprovalsRulesRoute = ApprovalsRulesRouteImport.update({
+  id: '/approvals/rules',
+  path: '/approvals/rules',
   getParentRoute: () => rootRouteImport,
 } as any)
 const BlueprintsIndexRoute = BlueprintsIndexRouteImport.update({
@@ -250,6 +268,8 @@ export interface FileRoutesByFullPath {
   '/pulls': typeof PullsRoute
   '/setup': typeof SetupRoute
   '/sources': typeof SourcesRoute
+  '/approvals/$id': typeof ApprovalsIdRoute
+  '/approvals/rules': typeof ApprovalsRulesRoute
   '/blueprints/$blueprint': typeof BlueprintsBlueprintRoute
   '/blueprints/new': typeof BlueprintsNewRoute
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
@@ -263,6 +283,7 @@ export interface FileRoutesByFullPath {
   '/flags/unknown': typeof FlagsUnknownRoute
   '/runs/$id': typeof RunsIdRoute
   '/sweeps/$sweep': typeof SweepsSweepRoute
+  '/approvals/': typeof ApprovalsIndexRoute
   '/blueprints/': typeof BlueprintsIndexRoute
   '/catalog/': typeof CatalogIndexRoute
   '/create/': typeof CreateIndexRoute
@@ -290,6 +311,8 @@ export interface FileRoutesByTo {
   '/pulls': typeof PullsRoute
   '/setup': typeof SetupRoute
   '/sources': typeof SourcesRoute
+  '/approvals/$id': typeof ApprovalsIdRoute
+  '/approvals/rules': typeof ApprovalsRulesRoute
   '/blueprints/$blueprint': typeof BlueprintsBlueprintRoute
   '/blueprints/new': typeof BlueprintsNewRoute
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
@@ -303,6 +326,7 @@ export interface FileRoutesByTo {
   '/flags/unknown': typeof FlagsUnknownRoute
   '/runs/$id': typeof RunsIdRoute
   '/sweeps/$sweep': typeof SweepsSweepRoute
+  '/approvals': typeof ApprovalsIndexRoute
   '/blueprints': typeof BlueprintsIndexRoute
   '/catalog': typeof CatalogIndexRoute
   '/create': typeof CreateIndexRoute
@@ -331,6 +355,8 @@ export interface FileRoutesById {
   '/pulls': typeof PullsRoute
   '/setup': typeof SetupRoute
   '/sources': typeof SourcesRoute
+  '/approvals/$id': typeof ApprovalsIdRoute
+  '/approvals/rules': typeof ApprovalsRulesRoute
   '/blueprints/$blueprint': typeof BlueprintsBlueprintRoute
   '/blueprints/new': typeof BlueprintsNewRoute
   '/catalog/$blueprint': typeof CatalogBlueprintRoute
@@ -344,6 +370,7 @@ export interface FileRoutesById {
   '/flags/unknown': typeof FlagsUnknownRoute
   '/runs/$id': typeof RunsIdRoute
   '/sweeps/$sweep': typeof SweepsSweepRoute
+  '/approvals/': typeof ApprovalsIndexRoute
   '/blueprints/': typeof BlueprintsIndexRoute
   '/catalog/': typeof CatalogIndexRoute
   '/create/': typeof CreateIndexRoute
@@ -373,6 +400,8 @@ export interface FileRouteTypes {
     | '/pulls'
     | '/setup'
     | '/sources'
+    | '/approvals/$id'
+    | '/approvals/rules'
     | '/blueprints/$blueprint'
     | '/blueprints/new'
     | '/catalog/$blueprint'
@@ -386,6 +415,7 @@ export interface FileRouteTypes {
     | '/flags/unknown'
     | '/runs/$id'
     | '/sweeps/$sweep'
+    | '/approvals/'
     | '/blueprints/'
     | '/catalog/'
     | '/create/'
@@ -413,6 +443,8 @@ export interface FileRouteTypes {
     | '/pulls'
     | '/setup'
     | '/sources'
+    | '/approvals/$id'
+    | '/approvals/rules'
     | '/blueprints/$blueprint'
     | '/blueprints/new'
     | '/catalog/$blueprint'
@@ -426,6 +458,7 @@ export interface FileRouteTypes {
     | '/flags/unknown'
     | '/runs/$id'
     | '/sweeps/$sweep'
+    | '/approvals'
     | '/blueprints'
     | '/catalog'
     | '/create'
@@ -453,6 +486,8 @@ export interface FileRouteTypes {
     | '/pulls'
     | '/setup'
     | '/sources'
+    | '/approvals/$id'
+    | '/approvals/rules'
     | '/blueprints/$blueprint'
     | '/blueprints/new'
     | '/catalog/$blueprint'
@@ -466,6 +501,7 @@ export interface FileRouteTypes {
     | '/flags/unknown'
     | '/runs/$id'
     | '/sweeps/$sweep'
+    | '/approvals/'
     | '/blueprints/'
     | '/catalog/'
     | '/create/'
@@ -494,6 +530,8 @@ export interface RootRouteChildren {
   PullsRoute: typeof PullsRoute
   SetupRoute: typeof SetupRoute
   SourcesRoute: typeof SourcesRoute
+  ApprovalsIdRoute: typeof ApprovalsIdRoute
+  ApprovalsRulesRoute: typeof ApprovalsRulesRoute
   BlueprintsBlueprintRoute: typeof BlueprintsBlueprintRoute
   BlueprintsNewRoute: typeof BlueprintsNewRoute
   CatalogBlueprintRoute: typeof CatalogBlueprintRoute
@@ -507,6 +545,7 @@ export interface RootRouteChildren {
   FlagsUnknownRoute: typeof FlagsUnknownRoute
   RunsIdRoute: typeof RunsIdRoute
   SweepsSweepRoute: typeof SweepsSweepRoute
+  ApprovalsIndexRoute: typeof ApprovalsIndexRoute
   BlueprintsIndexRoute: typeof BlueprintsIndexRoute
   CatalogIndexRoute: typeof CatalogIndexRoute
   CreateIndexRoute: typeof CreateIndexRoute
@@ -594,6 +633,27 @@ declare module '@tanstack/react-router' {
       path: '/sources'
       fullPath: '/sources'
       preLoaderRoute: typeof SourcesRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/approvals/': {
+      id: '/approvals/'
+      path: '/approvals'
+      fullPath: '/approvals/'
+      preLoaderRoute: typeof ApprovalsIndexRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/approvals/$id': {
+      id: '/approvals/$id'
+      path: '/approvals/$id'
+      fullPath: '/approvals/$id'
+      preLoaderRoute: typeof ApprovalsIdRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/approvals/rules': {
+      id: '/approvals/rules'
+      path: '/approvals/rules'
+      fullPath: '/approvals/rules'
+      preLoaderRoute: typeof ApprovalsRulesRouteImport
       parentRoute: typeof rootRouteImport
     }
     '/blueprints/': {
@@ -806,6 +866,8 @@ const rootRouteChildren: RootRouteChildren = {
   PullsRoute: PullsRoute,
   SetupRoute: SetupRoute,
   SourcesRoute: SourcesRoute,
+  ApprovalsIdRoute: ApprovalsIdRoute,
+  ApprovalsRulesRoute: ApprovalsRulesRoute,
   BlueprintsBlueprintRoute: BlueprintsBlueprintRoute,
   BlueprintsNewRoute: BlueprintsNewRoute,
   CatalogBlueprintRoute: CatalogBlueprintRoute,
@@ -819,6 +881,7 @@ const rootRouteChildren: RootRouteChildren = {
   FlagsUnknownRoute: FlagsUnknownRoute,
   RunsIdRoute: RunsIdRoute,
   SweepsSweepRoute: SweepsSweepRoute,
+  ApprovalsIndexRoute: ApprovalsIndexRoute,
   BlueprintsIndexRoute: BlueprintsIndexRoute,
   CatalogIndexRoute: CatalogIndexRoute,
   CreateIndexRoute: CreateIndexRoute,

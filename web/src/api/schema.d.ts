@@ -38,6 +38,228 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/access/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get policies */
+        get: operations["getPolicies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/access/policies/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List policy changes */
+        get: operations["listPolicyChanges"];
+        put?: never;
+        /** Propose policies */
+        post: operations["proposePolicies"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/access/policies/changes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get policy change */
+        get: operations["getPolicyChange"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/access/policies/changes/{id}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirm policies */
+        post: operations["confirmPolicies"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/access/policies/changes/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reject policies */
+        post: operations["rejectPolicies"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/access/policies/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Check policies */
+        post: operations["checkPolicies"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/access/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get policy schema */
+        get: operations["getPolicySchema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/access/verbs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List verbs */
+        get: operations["listVerbs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/access/view-as": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End view as */
+        delete: operations["endViewAs"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/access/view-as/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** View as */
+        post: operations["viewAs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/access/what": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What can i do */
+        get: operations["whatCanIDo"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/access/who": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who can */
+        get: operations["whoCan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/access/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Why not */
+        get: operations["whyNot"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/actions": {
         parameters: {
             query?: never;
@@ -373,6 +595,111 @@ export interface paths {
         put?: never;
         /** Apply files */
         post: operations["applyFiles"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/approval-delegations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List delegations */
+        get: operations["listDelegations"];
+        put?: never;
+        /** Create delegation */
+        post: operations["createDelegation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/approval-delegations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End delegation */
+        delete: operations["endDelegation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/approval-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List approval rules */
+        get: operations["listApprovalRules"];
+        put?: never;
+        /** Create approval rule */
+        post: operations["createApprovalRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/approval-rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Put approval rule */
+        put: operations["putApprovalRule"];
+        post?: never;
+        /** Delete approval rule */
+        delete: operations["deleteApprovalRule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List approvals */
+        get: operations["listApprovals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/approvals/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get approval */
+        get: operations["getApproval"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2055,6 +2382,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List holds */
+        get: operations["listHolds"];
+        put?: never;
+        /** Create hold */
+        post: operations["createHold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/holds/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Lift hold */
+        delete: operations["liftHold"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/home": {
         parameters: {
             query?: never;
@@ -2169,6 +2531,23 @@ export interface paths {
         put?: never;
         /** Ingest webhook */
         post: operations["ingestWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/insights/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Approval times */
+        get: operations["approvalTimes"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -4155,6 +4534,28 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AccessContextField: {
+            name: string;
+            type: string;
+            words: string;
+        };
+        AccessPerson: {
+            id: string;
+            name: string;
+            roles: string[];
+            rule: string;
+            teams: string[];
+        };
+        AccessRight: {
+            allowed: boolean;
+            alternative?: string;
+            clause?: string;
+            reason?: string;
+            rule: string;
+            verb: string;
+            who?: string;
+            words: string;
+        };
         AccessTokenAnswer: {
             accessToken: string;
             /**
@@ -4169,6 +4570,11 @@ export interface components {
         AccessTokenInput: {
             clientId: string;
             clientSecret: string;
+        };
+        AccessVerb: {
+            id: string;
+            types: string[];
+            words: string;
         };
         Account: {
             createdAt: string;
@@ -4316,6 +4722,10 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        Answer: {
+            /** @description Always true */
+            ok: boolean;
+        };
         App: {
             createdAt: string;
             createdBy: string;
@@ -4351,14 +4761,222 @@ export interface components {
         };
         Approval: {
             auto: boolean;
+            by?: components["schemas"]["Approvers"];
+            /** Format: int64 */
+            need?: number;
             rule: string;
             title: string;
             who?: string[];
+            why?: string;
+        };
+        ApprovalAnswer: {
+            approval: components["schemas"]["ApprovalDetail"];
+            /** @description Always true */
+            ok: boolean;
+        };
+        ApprovalAsk: {
+            groups: components["schemas"]["ApprovalGroup"][];
+            rule: string;
+            why?: string;
+        };
+        ApprovalDecision: {
+            approve: boolean;
+            /** Format: date-time */
+            at: string;
+            by: components["schemas"]["ApprovalPerson"];
+            comment?: string;
+            for?: components["schemas"]["ApprovalPerson"];
+        };
+        ApprovalDetail: {
+            action: string;
+            asks: components["schemas"]["ApprovalAsk"][];
+            canDecide: boolean;
+            cost?: components["schemas"]["PlannedCost"];
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            decidedAt?: string;
+            decider?: string;
+            decisions: components["schemas"]["ApprovalDecision"][];
+            digest: string;
+            /** Format: date-time */
+            dueAt?: string;
+            earlier: components["schemas"]["ApprovalRequest"][];
+            escalated: boolean;
+            /** Format: date-time */
+            expiresAt?: string;
+            for?: string;
+            id: string;
+            input: unknown;
+            plan?: components["schemas"]["Plan"];
+            reason?: string;
+            requester: components["schemas"]["ApprovalPerson"];
+            risk?: components["schemas"]["PlannedRisk"];
+            runId: string;
+            /** @enum {string} */
+            state: "open" | "approved" | "declined" | "expired" | "cancelled" | "void";
+            title: string;
+        };
+        ApprovalGroup: {
+            /** Format: int64 */
+            have: number;
+            name?: string;
+            /** Format: int64 */
+            need: number;
+            who: string[];
+        };
+        ApprovalMatch: {
+            actions?: string[];
+            blueprints?: string[];
+            condition?: string;
+            entity?: unknown;
+            environments?: string[];
+            input?: unknown;
+            /** Format: double */
+            minCost?: number;
+            /** @enum {string} */
+            minRisk?: "low" | "medium" | "high";
+        };
+        ApprovalPerson: {
+            email?: string;
+            id: string;
+            name: string;
+        };
+        ApprovalRequest: {
+            action: string;
+            asks: components["schemas"]["ApprovalAsk"][];
+            cost?: components["schemas"]["PlannedCost"];
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            decidedAt?: string;
+            decider?: string;
+            decisions: components["schemas"]["ApprovalDecision"][];
+            /** Format: date-time */
+            dueAt?: string;
+            escalated: boolean;
+            /** Format: date-time */
+            expiresAt?: string;
+            id: string;
+            requester: components["schemas"]["ApprovalPerson"];
+            risk?: components["schemas"]["PlannedRisk"];
+            runId: string;
+            /** @enum {string} */
+            state: "open" | "approved" | "declined" | "expired" | "cancelled" | "void";
+            title: string;
+        };
+        ApprovalRule: {
+            /** Format: date-time */
+            createdAt: string;
+            createdBy: string;
+            description?: string;
+            /** Format: int64 */
+            dueMinutes?: number;
+            /** @enum {string} */
+            effect: "ask" | "approve";
+            enabled: boolean;
+            /** Format: int64 */
+            escalateMinutes?: number;
+            escalateTo?: components["schemas"]["Approvers"];
+            /** Format: int64 */
+            expireMinutes?: number;
+            groups?: components["schemas"]["ApprovalRuleGroup"][];
+            id: string;
+            match: components["schemas"]["ApprovalMatch"];
+            name: string;
+            /** Format: int64 */
+            position: number;
+            /** Format: int64 */
+            remindMinutes?: number;
+            /** Format: date-time */
+            updatedAt: string;
+            updatedBy: string;
+        };
+        ApprovalRuleAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            rule: components["schemas"]["ApprovalRule"];
+        };
+        ApprovalRuleBody: {
+            description?: string;
+            /** Format: int64 */
+            dueMinutes?: number;
+            /** @enum {string} */
+            effect: "ask" | "approve";
+            enabled: boolean;
+            /** Format: int64 */
+            escalateMinutes?: number;
+            escalateTo?: components["schemas"]["Approvers"];
+            /** Format: int64 */
+            expireMinutes?: number;
+            groups?: components["schemas"]["ApprovalRuleGroup"][];
+            match: components["schemas"]["ApprovalMatch"];
+            name: string;
+            /** Format: int64 */
+            remindMinutes?: number;
+        };
+        ApprovalRuleGroup: {
+            all?: boolean;
+            name?: string;
+            /**
+             * Format: int64
+             * @description 1 when absent
+             */
+            need?: number;
+            onCall?: string;
+            ownerTeam?: boolean;
+            people?: string[];
+            roles?: string[];
+            teams?: string[];
+        };
+        ApprovalRulesAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            rules: components["schemas"]["ApprovalRule"][];
+        };
+        ApprovalTimes: {
+            actions: components["schemas"]["ApprovalTimesOfAction"][];
+            /** Format: int64 */
+            decided: number;
+            /** Format: int64 */
+            longMillis: number;
+            /** Format: int64 */
+            medianMillis: number;
+            /** Format: int64 */
+            oldestMillis: number;
+            /** Format: int64 */
+            open: number;
+        };
+        ApprovalTimesAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            times: components["schemas"]["ApprovalTimes"];
+        };
+        ApprovalTimesOfAction: {
+            action: string;
+            /** Format: int64 */
+            decided: number;
+            /** Format: int64 */
+            medianMillis: number;
+        };
+        ApprovalsAnswer: {
+            approvals: components["schemas"]["ApprovalRequest"][];
+            next?: string;
+            /** @description Always true */
+            ok: boolean;
         };
         Approver: {
             description: string;
             state: string;
             userId: string;
+        };
+        Approvers: {
+            all?: boolean;
+            onCall?: string;
+            ownerTeam?: boolean;
+            people?: string[];
+            roles?: string[];
+            teams?: string[];
         };
         AppsAnswer: {
             apps: components["schemas"]["App"][];
@@ -4876,6 +5494,45 @@ export interface components {
         DecisionInput: {
             approve: boolean;
             comment?: string;
+            /** @description Of what was shown; the decision counts for nothing else */
+            digest?: string;
+            /** @description The id of the person, who is away, for whom you decide */
+            for?: string;
+        };
+        Delegation: {
+            /** Format: date-time */
+            from: string;
+            giver: components["schemas"]["ApprovalPerson"];
+            id: string;
+            reason: string;
+            taker: components["schemas"]["ApprovalPerson"];
+            /** Format: date-time */
+            until: string;
+        };
+        DelegationAnswer: {
+            delegation: components["schemas"]["Delegation"];
+            /** @description Always true */
+            ok: boolean;
+        };
+        DelegationBody: {
+            /**
+             * Format: date-time
+             * @description Now when absent
+             */
+            from?: string;
+            reason?: string;
+            /** @description The e-mail address of who decides */
+            to: string;
+            /**
+             * Format: date-time
+             * @description At most 90 days from its begin
+             */
+            until: string;
+        };
+        DelegationsAnswer: {
+            delegations: components["schemas"]["Delegation"][];
+            /** @description Always true */
+            ok: boolean;
         };
         DeletedAnswer: {
             deleted: components["schemas"]["DeletedEntity"][];
@@ -4963,6 +5620,14 @@ export interface components {
         Done: {
             /** @description Always true */
             ok: boolean;
+        };
+        Draft: {
+            /** Format: int64 */
+            base: number;
+            cases?: string;
+            policies: string;
+            /** @description Why, for the one who confirms and for the history */
+            reason?: string;
         };
         Dropped: {
             property: string;
@@ -5731,6 +6396,48 @@ export interface components {
             /** @description Always true */
             ok: boolean;
         };
+        Hold: {
+            /** @description The identifier of an action */
+            action?: string;
+            /** Format: date-time */
+            createdAt: string;
+            createdBy: string;
+            /** @description Blueprint/identifier */
+            entity?: string;
+            /** @description The identifier of an environment that the inputs name */
+            environment?: string;
+            id: string;
+            reason: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself; never when absent
+             */
+            until?: string;
+        };
+        HoldAnswer: {
+            hold: components["schemas"]["Hold"];
+            /** @description Always true */
+            ok: boolean;
+        };
+        HoldBody: {
+            /** @description The identifier of an action */
+            action?: string;
+            /** @description Blueprint/identifier */
+            entity?: string;
+            /** @description The identifier of an environment that the inputs name */
+            environment?: string;
+            reason: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself; never when absent
+             */
+            until?: string;
+        };
+        HoldsAnswer: {
+            holds: components["schemas"]["Hold"][];
+            /** @description Always true */
+            ok: boolean;
+        };
         HomeAnswer: {
             /** @description What changed lately */
             changes: components["schemas"]["Event"][];
@@ -6014,6 +6721,7 @@ export interface components {
             setupNeeded: boolean;
             user: components["schemas"]["User"];
             version: string;
+            viewedBy?: string;
         };
         Measure: {
             /** Format: date-time */
@@ -6447,6 +7155,7 @@ export interface components {
             approvals: components["schemas"]["Approval"][];
             calls: components["schemas"]["Call"][];
             catalog: components["schemas"]["CatalogChange"][];
+            cost?: components["schemas"]["PlannedCost"];
             digest: string;
             entities: string[];
             facts: {
@@ -6457,6 +7166,7 @@ export interface components {
             processes: components["schemas"]["ProcessChange"][];
             pullRequests: components["schemas"]["PlannedPullRequest"][];
             repositories: components["schemas"]["RepositoryChange"][];
+            risk?: components["schemas"]["PlannedRisk"];
             steps: components["schemas"]["PlannedStep"][];
             summary: string;
             warnings: string[];
@@ -6472,6 +7182,11 @@ export interface components {
             /** @description The action's input, see its JSON Schema */
             input?: unknown;
         };
+        PlannedCost: {
+            currency: string;
+            /** Format: double */
+            monthly: number;
+        };
         PlannedPullRequest: {
             branch: string;
             merge: string;
@@ -6479,6 +7194,10 @@ export interface components {
             reviewers?: string[];
             rule: string;
             title: string;
+        };
+        PlannedRisk: {
+            level: string;
+            reasons: string[];
         };
         PlannedStep: {
             name: string;
@@ -6493,6 +7212,121 @@ export interface components {
             reason: string;
             /** @description Empty for the default in the code */
             variation: string;
+        };
+        PoliciesAnswer: {
+            alone: boolean;
+            list: components["schemas"]["PolicyInfo"][];
+            /** @description Always true */
+            ok: boolean;
+            set: components["schemas"]["PolicySet"];
+            waiting: components["schemas"]["PolicyChange"][];
+        };
+        PolicyChange: {
+            alone: boolean;
+            author: string;
+            authorName: string;
+            /** Format: int64 */
+            base: number;
+            before?: string;
+            cases: string;
+            comment?: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            decidedAt?: string;
+            decidedBy?: string;
+            decidedName?: string;
+            id: string;
+            impact: components["schemas"]["PolicyImpact"];
+            policies: string;
+            reason: string;
+            state: string;
+            /** Format: int64 */
+            version?: number;
+        };
+        PolicyChangeAnswer: {
+            change: components["schemas"]["PolicyChange"];
+            /** @description Always true */
+            ok: boolean;
+        };
+        PolicyChangesAnswer: {
+            changes: components["schemas"]["PolicyChange"][];
+            next?: string;
+            /** @description Always true */
+            ok: boolean;
+        };
+        PolicyDecision: {
+            comment?: string;
+        };
+        PolicyDifference: {
+            action: string;
+            allowed: boolean;
+            /** Format: date-time */
+            at: string;
+            reason?: string;
+            resource: string;
+            rule: string;
+            subject: string;
+        };
+        PolicyFailure: {
+            case: string;
+            got: string;
+            /** Format: int64 */
+            line: number;
+            reason: string;
+            rule: string;
+        };
+        PolicyImpact: {
+            /** Format: int64 */
+            allowed: number;
+            changes: components["schemas"]["PolicyDifference"][];
+            /** Format: int64 */
+            considered: number;
+            /** Format: int64 */
+            denied: number;
+            /** Format: date-time */
+            since?: string;
+        };
+        PolicyInfo: {
+            advice: string;
+            audited: boolean;
+            builtIn: boolean;
+            forbids: boolean;
+            id: string;
+            /** Format: int64 */
+            line: number;
+            reason?: string;
+            text: string;
+            topic: string;
+            who?: string;
+        };
+        PolicyProblem: {
+            /** Format: int64 */
+            column: number;
+            /** Format: int64 */
+            line: number;
+            message: string;
+            policy?: string;
+        };
+        PolicyReport: {
+            caseProblems: components["schemas"]["PolicyProblem"][];
+            /** Format: int64 */
+            cases: number;
+            failures: components["schemas"]["PolicyFailure"][];
+            impact: components["schemas"]["PolicyImpact"];
+            policies: components["schemas"]["PolicyInfo"][];
+            problems: components["schemas"]["PolicyProblem"][];
+        };
+        PolicyReportAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            report: components["schemas"]["PolicyReport"];
+        };
+        PolicySet: {
+            cases: string;
+            policies: string;
+            /** Format: int64 */
+            version: number;
         };
         PortWebhookAnswer: {
             /** @description As it was sent, with webhookKey and url; the secret is masked */
@@ -6834,6 +7668,12 @@ export interface components {
             /** @description Always true */
             ok: boolean;
             team: components["schemas"]["SavedTeam"];
+        };
+        SchemaAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            /** @description The types that policies may ask about, in Cedar's schema language */
+            schema: string;
         };
         Scorecard: {
             blueprint: string;
@@ -7503,6 +8343,14 @@ export interface components {
         UserRole: {
             name: string;
         };
+        VerbsAnswer: {
+            context: components["schemas"]["AccessContextField"][];
+            /** @description Always true */
+            ok: boolean;
+            scopes: string[];
+            types: string[];
+            verbs: components["schemas"]["AccessVerb"][];
+        };
         Version: {
             actor: string;
             /** Format: date-time */
@@ -7645,6 +8493,26 @@ export interface components {
             ok: boolean;
             webhooks: components["schemas"]["Webhook"][];
         };
+        WhatAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            rights: components["schemas"]["AccessRight"][];
+        };
+        WhoAnswer: {
+            /** Format: int64 */
+            asked: number;
+            /** @description Always true */
+            ok: boolean;
+            people: components["schemas"]["AccessPerson"][];
+            /** Format: int64 */
+            total: number;
+        };
+        WhyAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            policy?: string;
+            right: components["schemas"]["AccessRight"];
+        };
         WorkflowAnswer: {
             /** @description Always true */
             ok: boolean;
@@ -7714,6 +8582,466 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getPolicies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoliciesAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listPolicyChanges: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before */
+                from?: string;
+                /** @description Only those that wait for a second person */
+                open?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyChangesAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    proposePolicies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Draft"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyChangeAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getPolicyChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyChangeAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    confirmPolicies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyDecision"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyChangeAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    rejectPolicies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyDecision"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyChangeAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    checkPolicies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Draft"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyReportAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getPolicySchema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemaAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listVerbs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerbsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    endViewAs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    viewAs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    whatCanIDo: {
+        parameters: {
+            query?: {
+                /** @description entity where a blueprint is given, else portal */
+                type?: "entity" | "run" | "action" | "repository" | "portal";
+                blueprint?: string;
+                id?: string;
+                /** @description Comma-separated properties that a change is about */
+                changed?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    whoCan: {
+        parameters: {
+            query: {
+                /** @description entity where a blueprint is given, else portal */
+                type?: "entity" | "run" | "action" | "repository" | "portal";
+                blueprint?: string;
+                id?: string;
+                /** @description Comma-separated properties that a change is about */
+                changed?: string;
+                verb: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhoAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    whyNot: {
+        parameters: {
+            query: {
+                /** @description entity where a blueprint is given, else portal */
+                type?: "entity" | "run" | "action" | "repository" | "portal";
+                blueprint?: string;
+                id?: string;
+                /** @description Comma-separated properties that a change is about */
+                changed?: string;
+                verb: string;
+                /** @description Another user's id */
+                user?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhyAnswer"];
                 };
             };
             /** @description Failure */
@@ -8637,6 +9965,297 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReportAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listDelegations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DelegationsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createDelegation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DelegationBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DelegationAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    endDelegation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listApprovalRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalRulesAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createApprovalRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApprovalRuleBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalRuleAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    putApprovalRule: {
+        parameters: {
+            query?: {
+                /** @description Its place in the order; where it is when absent */
+                position?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApprovalRuleBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalRuleAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteApprovalRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listApprovals: {
+        parameters: {
+            query?: {
+                /** @description The next of the page before */
+                from?: string;
+                /** @description Entries per page */
+                limit?: number;
+                /** @description waiting for you (when absent), of your own runs, or decided */
+                view?: "waiting" | "mine" | "decided";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getApproval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalAnswer"];
                 };
             };
             /** @description Failure */
@@ -12814,6 +14433,99 @@ export interface operations {
             };
         };
     };
+    listHolds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createHold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    liftHold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     home: {
         parameters: {
             query?: never;
@@ -13096,6 +14808,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["IngestedAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    approvalTimes: {
+        parameters: {
+            query?: {
+                /** @description 30 when absent */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalTimesAnswer"];
                 };
             };
             /** @description Failure */

@@ -20,8 +20,7 @@ export function ApprovalPage({ id }: { id: string }) {
   const query = useQuery(approvalQuery(id));
   const approval = query.data;
   if (query.isPending) return <Skeletons />;
-  if (query.error && !approval)
-    return <ErrorState error={query.error} retry={() => void query.refetch()} />;
+  if (query.error && !approval) return <ErrorState error={query.error} retry={() => void query.refetch()} />;
   if (!approval) return null;
   return (
     <div className="sph-page">

@@ -31,7 +31,8 @@ function bodyOf(rule: ApprovalRule): RuleBody {
   return body;
 }
 
-const asText = (value: unknown) => (value === undefined || value === null ? '' : JSON.stringify(value, null, 2));
+const asText = (value: unknown) =>
+  value === undefined || value === null ? '' : JSON.stringify(value, null, 2);
 
 /** Makes or changes one rule. */
 export function RuleDialog({ rule, onClose }: { rule?: ApprovalRule; onClose: () => void }) {
@@ -60,7 +61,10 @@ export function RuleDialog({ rule, onClose }: { rule?: ApprovalRule; onClose: ()
     },
     onError: (error) => toastError(error),
   });
-  const minutes = (name: 'dueMinutes' | 'remindMinutes' | 'escalateMinutes' | 'expireMinutes', label: string) => (
+  const minutes = (
+    name: 'dueMinutes' | 'remindMinutes' | 'escalateMinutes' | 'expireMinutes',
+    label: string,
+  ) => (
     <NumberInput
       label={label}
       min={0}
@@ -148,8 +152,20 @@ export function RuleDialog({ rule, onClose }: { rule?: ApprovalRule; onClose: ()
                 value={body.match.condition ?? ''}
                 onChange={(event) => match({ condition: event.currentTarget.value || undefined })}
               />
-              <Textarea label={ta.rules.entityQuery} autosize minRows={2} value={entity} onChange={(event) => setEntity(event.currentTarget.value)} />
-              <Textarea label={ta.rules.inputQuery} autosize minRows={2} value={input} onChange={(event) => setInput(event.currentTarget.value)} />
+              <Textarea
+                label={ta.rules.entityQuery}
+                autosize
+                minRows={2}
+                value={entity}
+                onChange={(event) => setEntity(event.currentTarget.value)}
+              />
+              <Textarea
+                label={ta.rules.inputQuery}
+                autosize
+                minRows={2}
+                value={input}
+                onChange={(event) => setInput(event.currentTarget.value)}
+              />
             </SimpleGrid>
           </Fieldset>
           {body.effect === 'ask' && (
@@ -165,11 +181,18 @@ export function RuleDialog({ rule, onClose }: { rule?: ApprovalRule; onClose: ()
                     group={group}
                     onChange={(part) => setGroup(i, part)}
                     onRemove={
-                      groups.length > 1 ? () => change({ groups: groups.filter((_, at) => at !== i) }) : undefined
+                      groups.length > 1
+                        ? () => change({ groups: groups.filter((_, at) => at !== i) })
+                        : undefined
                     }
                   />
                 ))}
-                <Button variant="default" size="compact-sm" onClick={() => change({ groups: [...groups, { need: 1 }] })} style={{ alignSelf: 'start' }}>
+                <Button
+                  variant="default"
+                  size="compact-sm"
+                  onClick={() => change({ groups: [...groups, { need: 1 }] })}
+                  style={{ alignSelf: 'start' }}
+                >
                   {ta.rules.addGroup}
                 </Button>
               </Stack>

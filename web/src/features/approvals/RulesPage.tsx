@@ -32,11 +32,7 @@ export function RulesPage() {
         {isPending && <Skeletons />}
         {error && !data && <ErrorState error={error} retry={() => void refetch()} />}
         {data?.length === 0 && (
-          <EmptyState
-            icon={<IconChecklist size={28} />}
-            title={ta.rules.none}
-            text={ta.rules.noneText}
-          />
+          <EmptyState icon={<IconChecklist size={28} />} title={ta.rules.none} text={ta.rules.noneText} />
         )}
         {data && data.length > 0 && (
           <div className="sph-divided">
@@ -55,10 +51,7 @@ export function RulesPage() {
       </div>
       <Holds may={admin || roles.includes('infrastructure')} />
       {editing && (
-        <RuleDialog
-          rule={editing === 'new' ? undefined : editing}
-          onClose={() => setEditing(undefined)}
-        />
+        <RuleDialog rule={editing === 'new' ? undefined : editing} onClose={() => setEditing(undefined)} />
       )}
     </div>
   );

@@ -54,9 +54,7 @@ export function Decisions({ approval }: { approval: Approval }) {
         <li key={said.by.id} style={{ padding: '10px 16px' }}>
           <Text size="sm" component="div">
             <Pill tone={said.approve ? 'ok' : 'bad'}>
-              {said.approve
-                ? ta.approvals.approvedBy(said.by.name)
-                : ta.approvals.declinedBy(said.by.name)}
+              {said.approve ? ta.approvals.approvedBy(said.by.name) : ta.approvals.declinedBy(said.by.name)}
             </Pill>{' '}
             {said.for && <span>{ta.approvals.forWhom(said.for.name)} </span>}
             <span className="sph-muted">

@@ -61,7 +61,8 @@ export const approvals = {
   times: (median: string, open: number) =>
     `Half of the decisions of the last 30 days took less than ${median}. ${open === 1 ? '1 request waits' : `${open} requests wait`} now.`,
   away: 'While you are away',
-  awayText: 'Somebody else decides for you until a day that you choose. Never on what they asked for themselves.',
+  awayText:
+    'Somebody else decides for you until a day that you choose. Never on what they asked for themselves.',
   awayTo: 'E-mail address of who decides',
   awayUntil: 'Until',
   awayReason: 'Reason',
@@ -105,7 +106,8 @@ export const rules = {
   environmentsHint: 'Kinds (production) or names.',
   blueprints: 'Blueprints',
   condition: 'Condition (jq)',
-  conditionHint: 'Over action, input, entity, environments, requester, plan, cost and risk. It gives true or false.',
+  conditionHint:
+    'Over action, input, entity, environments, requester, plan, cost and risk. It gives true or false.',
   entityQuery: 'Query over the entity (JSON)',
   inputQuery: 'Query over the inputs (JSON)',
   badQuery: 'This is not JSON.',
@@ -132,7 +134,8 @@ export const rules = {
   expire: 'Expires after (minutes)',
   save: 'Save',
   holds: 'Holds',
-  holdsText: 'While a hold stands, no step starts of the runs that it is about. They go on by themselves when it is lifted.',
+  holdsText:
+    'While a hold stands, no step starts of the runs that it is about. They go on by themselves when it is lifted.',
   noHolds: 'Nothing is held.',
   holdAdd: 'Hold runs',
   holdReason: 'Reason',
