@@ -1,4 +1,5 @@
 import { Group, Text } from '@mantine/core';
+import { useNow } from '~/lib/useNow';
 import { ta } from '~/strings/approvals';
 import { Pill, When, type Tone } from '~/ui/bits';
 import type { Approval } from './queries';
@@ -16,7 +17,8 @@ const riskTones: Record<string, Tone> = { low: 'mute', medium: 'info', high: 'wa
 
 /** The state, the risk and what else is to know at a glance. */
 export function Marks({ approval }: { approval: Approval }) {
-  const late = approval.state === 'open' && approval.dueAt && Date.parse(approval.dueAt) < Date.now();
+  const now = useNow();
+  const late = approval.state === 'open' && approval.dueAt && Date.parse(approval.dueAt) < now;
   return (
     <Group gap={6} component="span">
       <Pill tone={stateTones[approval.state] ?? 'mute'}>

@@ -1,0 +1,120 @@
+// A run that needs two approvers: a rule made by an administrator, a plan that
+// shows who decides, two browsers that decide, and the run that goes on.
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { Person, picture } from '../lib/browser.mjs';
+import { check, equal } from '../lib/steps.mjs';
+
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+const action = {
+  identifier: 'note_on_system',
+  title: 'Note on a system',
+  trigger: {
+    type: 'self-service',
+    operation: 'CREATE',
+    userInputs: { properties: { title: { type: 'string', title: 'Title' } }, required: ['title'], order: ['title'] },
+  },
+  invocationMethod: {
+    type: 'UPSERT_ENTITY',
+    blueprintIdentifier: 'System',
+    mapping: { identifier: 'approved-system', title: '{{ .inputs.title }}', team: ['platform'] },
+  },
+};
+
+async function accessible(page, what) {
+  for (const scheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme: scheme });
+    await page.waitForTimeout(300);
+    await page.evaluate(axe);
+    const found = await page.evaluate(
+      async (values) => (await globalThis.axe.run({ runOnly: { type: 'tag', values } })).violations,
+      rules,
+    );
+    check(found.length === 0, `${what} (${scheme}): ${found.map((v) => `${v.id} ${v.nodes[0].html}`).join('\n')}`);
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.waitForFunction(() => document.getAnimations().length === 0);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+  if (process.env.E2E_SHOTS) await page.screenshot({ path: `${process.env.E2E_SHOTS}/${what}-phone.png`, fullPage: true });
+  check(!wide, `${what} scrolls sideways at 390 px`);
+  await page.setViewportSize({ width: 1440, height: 900 });
+  if (process.env.E2E_SHOTS) await page.screenshot({ path: `${process.env.E2E_SHOTS}/${what}.png`, fullPage: true });
+}
+
+export async function flow(t) {
+  const { steps } = t;
+  const maya = t.persons.maya ?? (await Person.signIn(t, 'maya')); // administrator
+  const dana = t.persons.dana ?? (await Person.signIn(t, 'dana')); // developer
+  const ido = t.persons.ido ?? (await Person.signIn(t, 'ido')); // infrastructure
+  let run = '';
+  await steps.step('an administrator makes an action and a rule: two have to approve', async () => {
+    const made = await maya.context.request.post('/v1/actions', { data: action, headers: { Origin: maya.origin } });
+    check(made.ok(), await made.text());
+    const { page } = maya;
+    await page.goto('/approvals/rules');
+    await page.getByRole('button', { name: 'Add a rule' }).first().click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Name').first().fill('Two look at systems');
+    const actions = dialog.getByRole('textbox', { name: 'Actions' }).or(dialog.getByRole('combobox', { name: 'Actions' })).first();
+    await actions.fill('note_*');
+    await actions.press('Enter');
+    await dialog.getByLabel('How many').fill('2');
+    await dialog.getByLabel('infrastructure').check();
+    await dialog.getByLabel('administrator').check();
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Two look at systems').waitFor();
+    await accessible(page, 'rules');
+  });
+  await steps.step('a developer sees in the plan who has to approve, and starts it', async () => {
+    const { page } = dana;
+    await page.goto('/create/note_on_system');
+    await page.getByLabel('Title', { exact: false }).first().fill('Approved by two');
+    await page.getByRole('button', { name: 'Show the plan' }).click();
+    await page.getByText('Two look at systems').first().waitFor();
+    await picture(page, 'approval-plan');
+    if (process.env.E2E_SHOTS) await page.screenshot({ path: `${process.env.E2E_SHOTS}/plan.png`, fullPage: true });
+    await page.getByRole('button', { name: 'Note on a system', exact: true }).click();
+    await page.waitForURL(/[?&]run=/);
+    run = new URL(page.url()).searchParams.get('run').replaceAll('"', '');
+    await page.goto(`/runs/${run}`);
+    await page.getByText('A decision is needed').waitFor();
+    await page.getByText('somebody else has to decide').waitFor();
+    const denied = await dana.context.request.post(`/v1/runs/${run}/approval`, { data: { approve: true }, headers: { Origin: dana.origin } });
+    equal(denied.status(), 403, 'status of approving it oneself');
+  });
+  await steps.step('the first approves in the inbox: it still waits', async () => {
+    const { page } = ido;
+    await page.goto('/approvals');
+    await page.getByRole('link', { name: 'Note on a system' }).first().waitFor();
+    await accessible(page, 'inbox');
+    await page.getByRole('link', { name: 'Note on a system' }).first().click();
+    await page.getByRole('heading', { name: 'What would happen' }).waitFor();
+    await accessible(page, 'approval');
+    await picture(page, 'approval');
+    await page.getByLabel('Comment').fill('Looks right.');
+    await page.getByRole('button', { name: 'Approve', exact: true }).click();
+    await page.getByText('ido', { exact: false }).first().waitFor();
+    await page.getByText('1 of 2').first().waitFor();
+    equal((await ido.api(`/v1/runs/${run}`)).run.state, 'waiting', 'state after one approval');
+  });
+  await steps.step('the second approves with a key: the run goes on and ends', async () => {
+    const { page } = maya;
+    await page.goto(`/approvals/${run}`);
+    await page.getByText('Looks right.').waitFor();
+    await page.getByRole('heading', { name: 'Your decision' }).waitFor();
+    await page.keyboard.press('a');
+    await page.waitForFunction(async (url) => (await (await fetch(url)).json()).run.state === 'succeeded', `/v1/runs/${run}`);
+    await page.getByText('Approved', { exact: true }).first().waitFor();
+    const made = await dana.api('/v1/blueprints/System/entities/approved-system');
+    equal(made.entity?.title, 'Approved by two', JSON.stringify(made));
+  });
+  await steps.step('the requester finds it among the decided', async () => {
+    const { page } = dana;
+    await page.goto('/approvals?view=mine');
+    await page.getByRole('link', { name: 'Note on a system' }).first().waitFor();
+    await page.getByText('2 of 2').first().waitFor();
+  });
+}
