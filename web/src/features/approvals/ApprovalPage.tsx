@@ -77,6 +77,11 @@ function FactsOf({ approval }: { approval: ApprovalDetail }) {
         <Fact name={ta.approvals.asked}>
           <When at={approval.createdAt} />
         </Fact>
+        {Object.entries((approval.input ?? {}) as Record<string, unknown>).map(([name, value]) => (
+          <Fact key={name} name={name}>
+            {typeof value === 'string' ? value : JSON.stringify(value)}
+          </Fact>
+        ))}
         {approval.dueAt && (
           <Fact name={ta.approvals.due}>
             <When at={approval.dueAt} />
