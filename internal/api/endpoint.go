@@ -363,6 +363,9 @@ func (a *API) recordDenied(ctx context.Context, p auth.Principal, verb string, o
 	if f, ok := fault.As(refusal); ok {
 		e.Rule = f.Rule
 	}
+	if e.Object == "" {
+		e.Object = audit.Family(verb) // the collection: nothing in it was named
+	}
 	if p.ViewAs != "" {
 		e.Actor, e.ActorName, e.OnBehalfOf = p.ViewAs, "", p.ID
 	}

@@ -1,4 +1,4 @@
-import { Button, Chip, Group, Text, TextInput } from '@mantine/core';
+import { Button, Group, Text, TextInput } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
@@ -12,7 +12,7 @@ import { TextFilter } from '~/ui/ListToolbar';
 import { Section } from '~/ui/Section';
 import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
 import { byDay, changedFields, place, type TimelineEntry } from './entries';
-import { kinds, timelineQuery, type Kind, type TimelineFilter } from './queries';
+import { kinds, timelineQuery, type TimelineFilter } from './queries';
 
 /** So many short pages in a row are looked through by themselves. */
 const lookBack = 20;
@@ -86,19 +86,30 @@ function Filters({
   denied: boolean;
 }) {
   const shown = kinds.filter((kind) => kind !== 'denied' || denied);
+  const chosen = filter.kinds ?? [];
   return (
     <Group gap="xs" p="sm" role="group" aria-label={ta.timeline.filter}>
-      <Chip.Group
-        multiple
-        value={filter.kinds ?? []}
-        onChange={(chosen: string[]) => setFilter({ ...filter, kinds: chosen as Kind[] })}
-      >
-        {shown.map((kind) => (
-          <Chip key={kind} value={kind} size="xs" variant="outline">
-            {ta.timeline.kinds[kind]}
-          </Chip>
-        ))}
-      </Chip.Group>
+      <Group gap={6}>
+        {shown.map((kind) => {
+          const on = chosen.includes(kind);
+          return (
+            <Button
+              key={kind}
+              size="compact-sm"
+              variant={on ? 'light' : 'default'}
+              aria-pressed={on}
+              onClick={() =>
+                setFilter({
+                  ...filter,
+                  kinds: on ? chosen.filter((each) => each !== kind) : [...chosen, kind],
+                })
+              }
+            >
+              {ta.timeline.kinds[kind]}
+            </Button>
+          );
+        })}
+      </Group>
       <TextFilter
         label={ta.timeline.who}
         value={filter.actor}
