@@ -11,17 +11,18 @@ import (
 	"sphera/internal/store"
 )
 
-// in changes one project in a transaction: locked, read, and told of.
-func (f *Flags) in(ctx context.Context, project string, change func(tx *store.Tx, p *whole) error) error {
+// in changes one project in a transaction: locked, read, and told of. With an
+// environment only the set there is new.
+func (f *Flags) in(ctx context.Context, project, environment string, change func(tx *store.Tx, p *whole) error) error {
 	err := f.d.DB.Tx(ctx, func(tx *store.Tx) error {
-		p, err := f.lockProject(ctx, tx, project)
+		p, err := f.lockProject(ctx, tx, project, environment)
 		if err != nil {
 			return err
 		}
 		if err := change(tx, p); err != nil {
 			return err
 		}
-		changed(tx, project)
+		changed(tx, project, environment)
 		return nil
 	})
 	return err
@@ -56,7 +57,7 @@ func (f *Flags) Create(ctx context.Context, project string, in NewFlag, by Who) 
 	if err != nil {
 		return Flag{}, err
 	}
-	err = f.in(ctx, project, func(tx *store.Tx, p *whole) error {
+	err = f.in(ctx, project, "", func(tx *store.Tx, p *whole) error {
 		s := newStored(p, in.Key, in.Key, in.Settings, by, f)
 		return f.create(ctx, tx, p, s, in.Environments, kinds, in.Reason, "create", by)
 	})
@@ -172,7 +173,7 @@ func (f *Flags) environment(ctx context.Context, id string) (EnvironmentInfo, er
 
 // Update changes a flag's settings; version is the one they were read with.
 func (f *Flags) Update(ctx context.Context, project, key string, in Settings, version int64, reason string, by Who) (Flag, error) {
-	err := f.in(ctx, project, func(tx *store.Tx, p *whole) error {
+	err := f.in(ctx, project, "", func(tx *store.Tx, p *whole) error {
 		s, err := f.lockFlag(ctx, tx, p, key)
 		if err != nil {
 			return err
@@ -266,7 +267,7 @@ func (f *Flags) archive(ctx context.Context, project, key string, version *int64
 	if archive {
 		verb = "archive"
 	}
-	err := f.in(ctx, project, func(tx *store.Tx, p *whole) error {
+	err := f.in(ctx, project, "", func(tx *store.Tx, p *whole) error {
 		s, err := f.lockFlag(ctx, tx, p, key)
 		if err != nil {
 			return err
@@ -320,7 +321,7 @@ func (p *whole) dependsOn(key string) string {
 
 // Delete removes an archived flag and its history.
 func (f *Flags) Delete(ctx context.Context, project, key string, by Who) error {
-	err := f.in(ctx, project, func(tx *store.Tx, p *whole) error {
+	err := f.in(ctx, project, "", func(tx *store.Tx, p *whole) error {
 		s, err := f.lockFlag(ctx, tx, p, key)
 		if err != nil {
 			return err
@@ -362,7 +363,7 @@ func (f *Flags) Clone(ctx context.Context, project, key, toProject, toKey string
 	if err != nil {
 		return Flag{}, err
 	}
-	err = f.in(ctx, toProject, func(tx *store.Tx, p *whole) error {
+	err = f.in(ctx, toProject, "", func(tx *store.Tx, p *whole) error {
 		s := newStored(p, toKey, source.Salt, source.Settings, by, f)
 		environments := map[string]Setting{}
 		for id, v := range source.settings {

@@ -21,9 +21,10 @@ type whole struct {
 	key      string
 	service  string
 	settings ProjectSettings
-	revision int64
-	flags    []stored
-	segments []Segment
+	// revisions are by environment; the empty one counts for all.
+	revisions map[string]int64
+	flags     []stored
+	segments  []Segment
 	// teams look after the flag that is being changed.
 	teams []string
 }
@@ -36,6 +37,8 @@ func (p *whole) flag(key string) *stored {
 	}
 	return nil
 }
+
+func (p *whole) revision(environment string) int64 { return p.revisions[""] + p.revisions[environment] }
 
 func (p *whole) segment(key string) *Segment {
 	for i := range p.segments {
@@ -112,7 +115,7 @@ func (p *whole) definition(environment string, now time.Time) ([]byte, map[strin
 	}
 	out := tree{
 		"$schema":  "https://flagd.dev/schema/v0/flags.json",
-		"metadata": tree{"flagSetId": p.key, "environment": environment, "version": strconv.FormatInt(p.revision, 10)},
+		"metadata": tree{"flagSetId": p.key, "environment": environment, "version": strconv.FormatInt(p.revision(environment), 10)},
 		"flags":    flags,
 	}
 	if len(b.segments) > 0 {

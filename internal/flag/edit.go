@@ -79,7 +79,7 @@ func (f *Flags) edit(ctx context.Context, project, key string, e edit) (Edited, 
 	if err != nil {
 		return Edited{}, err
 	}
-	err = f.in(ctx, project, func(tx *store.Tx, p *whole) error {
+	err = f.in(ctx, project, e.environment.ID, func(tx *store.Tx, p *whole) error {
 		s, err := f.lockFlag(ctx, tx, p, key)
 		if err != nil {
 			return err
@@ -300,7 +300,7 @@ func (f *Flags) revertSettings(ctx context.Context, project, key, before string,
 	if err := decode(before, &settings); err != nil {
 		return Edited{}, err
 	}
-	err := f.in(ctx, project, func(tx *store.Tx, p *whole) error {
+	err := f.in(ctx, project, "", func(tx *store.Tx, p *whole) error {
 		s, err := f.lockFlag(ctx, tx, p, key)
 		if err != nil {
 			return err

@@ -227,7 +227,7 @@ func (f *Flags) SetProjectSettings(ctx context.Context, project string, in Proje
 	if in.Samples == nil {
 		in.Samples = []Sample{}
 	}
-	err := f.in(ctx, project, func(tx *store.Tx, p *whole) error {
+	err := f.in(ctx, project, "", func(tx *store.Tx, p *whole) error {
 		if err := stale(p.settings.Version, in.Version, "the settings of "+project); err != nil {
 			return err
 		}

@@ -132,7 +132,7 @@ func (f *Flags) Decide(ctx context.Context, project, id string, approve bool, co
 		return Proposal{}, err
 	}
 	var outdated error
-	err = f.in(ctx, project, func(tx *store.Tx, p *whole) error {
+	err = f.in(ctx, project, shown.Environment, func(tx *store.Tx, p *whole) error {
 		outdated, p.teams = nil, teams
 		return f.decideIn(ctx, tx, p, id, approve, comment, e, by, &outdated)
 	})

@@ -85,8 +85,7 @@ func (f *Flags) load(ctx context.Context, q store.Querier, key string) (*whole, 
 	p := &whole{key: key}
 	var raw string
 	var version int64
-	err := q.QueryRowContext(ctx, `SELECT service, settings, settings_version, COALESCE((SELECT revision FROM flag_revisions WHERE project = $1), 0) FROM flag_projects WHERE key = $1`, key).
-		Scan(&p.service, &raw, &version, &p.revision)
+	err := q.QueryRowContext(ctx, `SELECT service, settings, settings_version FROM flag_projects WHERE key = $1`, key).Scan(&p.service, &raw, &version)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fault.New(fault.NotFound, "There is no flag project %s.", key)
 	}
@@ -94,6 +93,9 @@ func (f *Flags) load(ctx context.Context, q store.Querier, key string) (*whole, 
 		return nil, fmt.Errorf("read flag project %s: %w", key, err)
 	}
 	if p.settings, err = projectSettings(raw, version); err != nil {
+		return nil, err
+	}
+	if p.revisions, err = revisions(ctx, q, key); err != nil {
 		return nil, err
 	}
 	rows, err := q.QueryContext(ctx, flagColumns+` WHERE f.project = $1 ORDER BY f.key`, key)
@@ -152,18 +154,48 @@ func (f *Flags) lockFlag(ctx context.Context, tx *store.Tx, p *whole, key string
 	return s, nil
 }
 
-// lockProject takes the project's sets for a change, so that two changes of
-// one project come one after the other, and reads it.
-func (f *Flags) lockProject(ctx context.Context, tx *store.Tx, key string) (*whole, error) {
-	if _, err := tx.ExecContext(ctx, `INSERT INTO flag_revisions (project, revision) SELECT key, 1 FROM flag_projects WHERE key = $1
-		ON CONFLICT (project) DO UPDATE SET revision = flag_revisions.revision + 1`, key); err != nil {
+// lockProject takes a project for a change, so that two changes of it come one
+// after the other, and reads it. The revision of the environment's set grows;
+// with an empty one that of every set.
+func (f *Flags) lockProject(ctx context.Context, tx *store.Tx, key, environment string) (*whole, error) {
+	const raise = `INSERT INTO flag_revisions (project, environment, revision) SELECT key, $2, $3 FROM flag_projects WHERE key = $1
+		ON CONFLICT (project, environment) DO UPDATE SET revision = flag_revisions.revision + $3`
+	all := 0
+	if environment == "" {
+		all = 1
+	}
+	if _, err := tx.ExecContext(ctx, raise, key, "", all); err != nil {
 		return nil, fmt.Errorf("take the flags of %s: %w", key, err)
+	}
+	if environment != "" {
+		if _, err := tx.ExecContext(ctx, raise, key, environment, 1); err != nil {
+			return nil, fmt.Errorf("take the flags of %s: %w", key, err)
+		}
 	}
 	return f.load(ctx, tx, key)
 }
 
-// changed tells every replica that a project's sets are new.
-func changed(tx *store.Tx, project string) { tx.Notify(Topic, project) }
+// changed tells every replica that sets of a project are new.
+func changed(tx *store.Tx, project, environment string) {
+	tx.Notify(Topic, strings.TrimSpace(project+" "+environment))
+}
+
+// revisions are those of a project's sets, by environment.
+func revisions(ctx context.Context, q store.Querier, project string) (map[string]int64, error) {
+	rows, err := q.QueryContext(ctx, `SELECT environment, revision FROM flag_revisions WHERE project = $1`, project)
+	out := map[string]int64{}
+	_, err = store.All(rows, err, func(r interface{ Scan(...any) error }) (struct{}, error) {
+		var environment string
+		var revision int64
+		err := r.Scan(&environment, &revision)
+		out[environment] = revision
+		return struct{}{}, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the revisions of %s: %w", project, err)
+	}
+	return out, nil
+}
 
 // version is what is written down of one change.
 type versionRow struct {

@@ -48,7 +48,7 @@ func (f *Flags) PutSegment(ctx context.Context, project string, in NewSegment, b
 		return Segment{}, fault.Field("key", "is not a segment's key", keyRule)
 	}
 	var out Segment
-	err := f.in(ctx, project, func(tx *store.Tx, p *whole) error {
+	err := f.in(ctx, project, "", func(tx *store.Tx, p *whole) error {
 		if err := checkConditions("conditions", in.Conditions, p, false); err != nil {
 			return err
 		}
@@ -92,7 +92,7 @@ func (f *Flags) tellSegment(ctx context.Context, tx *store.Tx, verb string, p *w
 
 // DeleteSegment removes a segment that no rule names.
 func (f *Flags) DeleteSegment(ctx context.Context, project, key string, version int64, by Who) error {
-	err := f.in(ctx, project, func(tx *store.Tx, p *whole) error {
+	err := f.in(ctx, project, "", func(tx *store.Tx, p *whole) error {
 		s := p.segment(key)
 		if s == nil {
 			return fault.New(fault.NotFound, "There is no segment %s in the project %s.", key, project)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -265,7 +266,7 @@ func (p *whole) snapshot(environment string, now time.Time) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewSnapshot(p.key, environment, p.revision, definition, clients, p.settings.Bucketing)
+	return NewSnapshot(p.key, environment, p.revision(environment), definition, clients, p.settings.Bucketing)
 }
 
 const (
@@ -288,8 +289,8 @@ func (f *Flags) Work(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case project := <-notes:
-			f.reload(ctx, project)
+		case note := <-notes:
+			f.reload(ctx, note)
 		case <-look.C:
 			f.reload(ctx, "")
 		case <-fold.C:
@@ -300,21 +301,26 @@ func (f *Flags) Work(ctx context.Context) error {
 	}
 }
 
-// reload brings one project up to date, all of them when it is empty.
-func (f *Flags) reload(ctx context.Context, project string) {
+// reload brings sets up to date: "project environment", "project", or all of
+// them when it is empty.
+func (f *Flags) reload(ctx context.Context, note string) {
 	var err error
+	project, environment, one := strings.Cut(note, " ")
 	if project == "" {
 		err = f.Load(ctx)
 	} else {
 		var kinds []EnvironmentInfo
 		if kinds, err = f.environments(ctx); err == nil {
+			if one {
+				kinds = slices.DeleteFunc(slices.Clone(kinds), func(e EnvironmentInfo) bool { return e.ID != environment })
+			}
 			var fresh []*Snapshot
 			fresh, err = f.build(ctx, project, kinds)
 			f.swap(fresh, nil)
 		}
 	}
 	if err != nil && ctx.Err() == nil {
-		f.d.Log.WarnContext(ctx, "bringing flags up to date failed; the ones before stay until it works", "project", project, "error", err)
+		f.d.Log.WarnContext(ctx, "bringing flags up to date failed; the ones before stay until it works", "sets", note, "error", err)
 	}
 }
 
@@ -339,7 +345,7 @@ func (f *Flags) Fold(ctx context.Context) error {
 }
 
 func (f *Flags) fold(ctx context.Context, project, key, environment string) error {
-	return f.in(ctx, project, func(tx *store.Tx, p *whole) error {
+	return f.in(ctx, project, environment, func(tx *store.Tx, p *whole) error {
 		s := p.flag(key)
 		if s == nil {
 			return nil

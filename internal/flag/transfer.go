@@ -71,7 +71,7 @@ func (f *Flags) Import(ctx context.Context, project, environment string, definit
 		return report, fault.Field("definition", "is not a flagd definition", "flags by key, with state, variants, defaultVariant and targeting")
 	}
 	reported := report
-	err = f.in(ctx, project, func(tx *store.Tx, p *whole) error {
+	err = f.in(ctx, project, "", func(tx *store.Tx, p *whole) error {
 		report = reported
 		for _, key := range sortedKeys(doc.Flags) {
 			if err := f.importOne(ctx, tx, p, e, key, doc, reason, by, &report); err != nil {

@@ -66,9 +66,24 @@ type Variant struct {
 
 // Metadata is what the set and the flag say about themselves.
 type Metadata struct {
-	// Raw is a JSON object; values are booleans, strings and numbers.
-	Raw    []byte
-	Values map[string]any
+	// Raw is a JSON object; its values are booleans, strings and numbers.
+	Raw []byte
+}
+
+// Values are those of Raw.
+func (m *Metadata) Values() map[string]any {
+	out := map[string]any{}
+	if m == nil {
+		return out
+	}
+	v, _, err := read(source(m.Raw), 4, 1<<20, false)
+	if err != nil || v.kind != object {
+		return out
+	}
+	for i, key := range v.box.keys {
+		out[key] = v.box.items[i].plain()
+	}
+	return out
 }
 
 // Result is the answer of one evaluation. It points into the set.

@@ -208,7 +208,7 @@ func (l *loader) metadata(flag string, own, inherited value) *Metadata {
 		l.problem(flag, "metadata", "is not an object", "names with booleans, texts or numbers")
 		return nil
 	}
-	m := &Metadata{Values: map[string]any{}}
+	values := map[string]any{}
 	for _, v := range []value{inherited, own} {
 		if v.kind != object {
 			continue
@@ -217,19 +217,19 @@ func (l *loader) metadata(flag string, own, inherited value) *Metadata {
 			if item := v.box.items[i]; item.kind == null || item.kind >= list {
 				l.problem(flag, "metadata."+short(name), "is not a boolean, a text or a number", "left out")
 			} else {
-				m.Values[name] = item.plain()
+				values[name] = item.plain()
 			}
 		}
 	}
-	if len(m.Values) == 0 {
+	if len(values) == 0 {
 		return nil
 	}
-	var err error
-	if m.Raw, err = json.Marshal(m.Values); err != nil {
+	raw, err := json.Marshal(values)
+	if err != nil {
 		l.problem(flag, "metadata", "cannot be written", "booleans, texts and numbers")
 		return nil
 	}
-	return m
+	return &Metadata{Raw: slices.Clip(raw)}
 }
 
 func short(s string) string {

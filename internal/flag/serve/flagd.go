@@ -47,7 +47,7 @@ func (l *loaded) selected(selector string) bool {
 		return true
 	}
 	m := l.sn.Set.Metadata()
-	return m != nil && m.Values["flagSetId"] == name
+	return m != nil && m.Values()["flagSetId"] == name
 }
 
 // manifestFlag is what OpenFeature's command line makes a typed accessor of.

@@ -76,11 +76,14 @@ CREATE TABLE flag_segments (
   PRIMARY KEY (project, key)
 );
 
--- The revision of a project's sets: it grows with each change.
+-- The revision of a project's sets grows with each change: that of the empty
+-- environment counts for all of them.
 CREATE TABLE flag_revisions (
--- only postgres: project TEXT COLLATE "C" PRIMARY KEY,
--- only sqlite: project TEXT PRIMARY KEY,
-  revision BIGINT NOT NULL
+-- only postgres: project TEXT COLLATE "C" NOT NULL,
+-- only sqlite: project TEXT NOT NULL,
+  environment TEXT NOT NULL,
+  revision BIGINT NOT NULL,
+  PRIMARY KEY (project, environment)
 );
 
 CREATE TABLE flag_proposals (
