@@ -19,13 +19,16 @@ import (
 
 	"sphera/internal/flag"
 	"sphera/internal/flag/serve"
+
+	"golang.org/x/sys/unix"
 )
 
 // BenchmarkOFREP measures requests a second over real connections, the load
 // and the server on the same cores, beside a handler that does the least that
 // can be done: both in turns, so that what else the machine does hits both.
 // Each case says its rate, the floor's, and the share of it in percent; the
-// median of the rounds.
+// median of the rounds. On a machine that does other things, too, the share by
+// processor time says more: load and server together, a request.
 func BenchmarkOFREP(b *testing.B) {
 	const body = `{"context":{"targetingKey":"user-12345","accountId":"account-678","plan":"pro","country":"CH","version":"2.14.0","beta":true}}`
 	f := start(b, func(o *serve.Options) { o.Now = time.Now })
@@ -61,12 +64,15 @@ func BenchmarkOFREP(b *testing.B) {
 			}
 			ours, least := f.http.Listener.Addr().String(), floor.Listener.Addr().String()
 			want := map[string]string{"single": "200", "bulk100": "200", "notModified": "304"}[c.name]
-			var mine, floors, shares []float64
+			var mine, floors, shares, cpu, cpuShares []float64
 			for range 7 {
-				x := rate(b, least, request(least), want)
-				y := rate(b, ours, request(ours), want)
+				x, xCPU := rate(b, least, request(least), want)
+				y, yCPU := rate(b, ours, request(ours), want)
 				mine, floors, shares = append(mine, y), append(floors, x), append(shares, 100*y/x)
+				cpu, cpuShares = append(cpu, yCPU), append(cpuShares, 100*xCPU/yCPU)
 			}
+			b.ReportMetric(median(cpu), "us-cpu")
+			b.ReportMetric(median(cpuShares), "%floor-by-cpu")
 			b.ReportMetric(median(mine), "requests/s")
 			b.ReportMetric(median(floors), "floor/s")
 			b.ReportMetric(median(shares), "%floor")
@@ -112,8 +118,8 @@ func median(list []float64) float64 {
 }
 
 // rate sends the request over 16 connections for a second and a half, and
-// counts answers; each must have the status.
-func rate(b *testing.B, address string, request []byte, status string) float64 {
+// counts answers, a second and by processor time; each must have the status.
+func rate(b *testing.B, address string, request []byte, status string) (perSecond, cpu float64) {
 	b.Helper()
 	const connections, warm, measured = 16, 300 * time.Millisecond, 1200 * time.Millisecond
 	var answers atomic.Int64
@@ -141,12 +147,22 @@ func rate(b *testing.B, address string, request []byte, status string) float64 {
 		})
 	}
 	<-time.After(warm)
-	from, at := answers.Load(), time.Now()
+	from, at, used := answers.Load(), time.Now(), processorTime(b)
 	<-time.After(measured)
 	n, took := answers.Load()-from, time.Since(at)
+	used = processorTime(b) - used
 	stop.Store(true)
 	group.Wait()
-	return float64(n) / took.Seconds()
+	return float64(n) / took.Seconds(), float64(used.Microseconds()) / float64(n)
+}
+
+func processorTime(b *testing.B) time.Duration {
+	b.Helper()
+	var r unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &r); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
 // readAnswer reads one answer and throws it away.
