@@ -26,6 +26,9 @@ const ServiceFlags = lazy(() =>
   import('~/features/flags/ServiceFlags').then((m) => ({ default: m.ServiceFlags })),
 );
 const Timeline = lazy(() => import('~/features/timeline/Timeline').then((m) => ({ default: m.Timeline })));
+const AccessPanel = lazy(() =>
+  import('~/features/access/AccessPanel').then((m) => ({ default: m.AccessPanel })),
+);
 const HistoryTab = lazy(() =>
   import('~/features/history/HistoryTab').then((m) => ({ default: m.HistoryTab })),
 );
@@ -161,6 +164,11 @@ function Loaded({ blueprint, entity }: { blueprint: Blueprint; entity: Entity })
         <Tabs.Panel value="activity" pt="md">
           <Suspense fallback={<Skeletons />}>
             <Timeline blueprint={entity.blueprint} id={identifier} />
+          </Suspense>
+        </Tabs.Panel>
+        <Tabs.Panel value="access" pt="md">
+          <Suspense fallback={<Skeletons />}>
+            <AccessPanel thing={{ blueprint: entity.blueprint, id: identifier }} />
           </Suspense>
         </Tabs.Panel>
       </Tabs>

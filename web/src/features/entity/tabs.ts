@@ -10,6 +10,7 @@ export const tabs = [
   'repository',
   'history',
   'activity',
+  'access',
 ] as const;
 export type Tab = (typeof tabs)[number];
 

@@ -2,7 +2,7 @@ import { AppShell, Burger, Group, Kbd, Text, UnstyledButton, VisuallyHidden } fr
 import { useDisclosure, useHotkeys } from '@mantine/hooks';
 import { useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useRouterState } from '@tanstack/react-router';
-import { useEffect, type ReactNode } from 'react';
+import { lazy, Suspense, useEffect, type ReactNode } from 'react';
 import { meQuery } from '~/api/queries';
 import { keepFresh, useConnected } from '~/lib/events';
 import { palette } from '~/lib/palette';
@@ -16,11 +16,15 @@ import { SideBar } from './SideBar';
 import { ButtonLink } from '~/ui/links';
 import { Note } from '~/ui/Note';
 
+const ViewAsBanner = lazy(() =>
+  import('~/features/access/ViewAsBanner').then((m) => ({ default: m.ViewAsBanner })),
+);
+
 /** The frame around every page of a signed-in person. */
 export function Shell({ children }: { children: ReactNode }) {
   const [menuOpen, menu] = useDisclosure();
   const [helpOpen, help] = useDisclosure();
-  const { user } = useSuspenseQuery(meQuery).data;
+  const { user, viewedBy } = useSuspenseQuery(meQuery).data;
   const queryClient = useQueryClient();
   const navigate = useNavigate();
   const connected = useConnected();
@@ -94,6 +98,11 @@ export function Shell({ children }: { children: ReactNode }) {
         <SideBar roles={user.roles} />
       </AppShell.Navbar>
       <AppShell.Main id="content" tabIndex={-1}>
+        {viewedBy && (
+          <Suspense>
+            <ViewAsBanner name={user.name} />
+          </Suspense>
+        )}
         {!connected && (
           <Note tone="warn" role="status">
             {t.shell.reconnecting}

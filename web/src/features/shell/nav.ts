@@ -16,6 +16,7 @@ import {
   IconPlayerPlay,
   IconPlug,
   IconRobot,
+  IconShield,
   IconUpload,
   IconUsers,
 } from '~/ui/icons';
@@ -73,6 +74,7 @@ export const navigation: NavGroup[] = [
         icon: IconRobot,
         roles: [...platform, 'developer', 'maintainer'],
       },
+      { to: '/policies', label: t.shell.policies, icon: IconShield, roles: [...platform, 'maintainer'] },
       { to: '/audit', label: t.shell.audit, icon: IconHistory, roles: [...platform, 'maintainer'] },
     ],
   },

@@ -7,6 +7,7 @@ export const entity = {
   checks: 'Checks',
   repository: 'Repository',
   activity: 'What changed',
+  access: 'Access',
   details: 'Details',
   tabs: (name: string) => `Parts of ${name}`,
   ownedBy: (teams: string) => `Owned by ${teams}`,

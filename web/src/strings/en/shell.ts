@@ -24,6 +24,7 @@ export const shell = {
   people: 'People',
   machines: 'Machines',
   audit: 'Audit',
+  policies: 'Policies',
   palette: 'Search or run a command…',
   paletteShort: 'Search',
   paletteTitle: 'Command palette',
