@@ -13,13 +13,15 @@ export function ViewAsBanner({ name }: { name: string }) {
     onError: (reason) => toastError(reason),
   });
   return (
-    <Note tone="warn" role="status">
-      <Group justify="space-between" gap="xs">
-        <span>{ta.viewing(name)}</span>
-        <Button size="compact-sm" variant="default" loading={end.isPending} onClick={() => end.mutate()}>
-          {ta.endView}
-        </Button>
-      </Group>
-    </Note>
+    <div style={{ marginBottom: 12 }}>
+      <Note tone="warn" role="status">
+        <Group justify="space-between" gap="xs">
+          <span>{ta.viewing(name)}</span>
+          <Button size="compact-sm" variant="default" loading={end.isPending} onClick={() => end.mutate()}>
+            {ta.endView}
+          </Button>
+        </Group>
+      </Note>
+    </div>
   );
 }
