@@ -11,8 +11,9 @@ import (
 	"github.com/cedar-policy/cedar-go/x/exp/eval"
 )
 
-// This file and schema.go are the only ones that know cedar-go's experimental
-// packages; the decision itself needs none of them.
+// cedar-go's experimental packages (syntax trees, evaluation of one expression,
+// schemas) are known to this package only; see internal/rules. The decision
+// itself is the stable authoriser's.
 
 // clause is one part of a policy that has to hold.
 type clause struct {

@@ -199,10 +199,10 @@ func record(fields map[string]any) (types.Record, error) {
 }
 
 // valueOf is v in Cedar; nil for null, which is absence.
-func valueOf(v any) (types.Value, error) { //nolint:cyclop // one case for each type
+func valueOf(v any) (types.Value, error) {
 	switch v := v.(type) {
 	case nil:
-		return nil, nil //nolint:nilnil // absence is an answer here
+		return nil, nil
 	case string:
 		return types.String(v), nil
 	case bool:

@@ -108,9 +108,9 @@ func FuzzParse(f *testing.F) {
 
 func FuzzCases(f *testing.F) {
 	f.Add("allow: roles={a,b} | catalog.read | Service/x properties.a=1 | changed=a | b")
-	f.Fuzz(func(_ *testing.T, text string) {
+	f.Fuzz(func(t *testing.T, text string) {
 		if cases, problems := parseCases(text); len(problems) == 0 && len(cases) < 50 {
-			New().current.Load().run(nil, cases) //nolint:staticcheck // no context is needed
+			New().current.Load().run(t.Context(), cases)
 		}
 	})
 }

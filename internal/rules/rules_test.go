@@ -78,6 +78,10 @@ func TestOnlyTheirOwnersUseThem(t *testing.T) {
 			"only the command line reads flags; hand the value in",
 		},
 		{
+			"Cedar", prefix("github.com/cedar-policy/cedar-go"), in("internal/policy"),
+			"only policy knows the language of policies, and its experimental packages",
+		},
+		{
 			"os/exec", prefix("os/exec"), func(s source) bool {
 				return s.path == "internal/forge/git.go" || s.pkg == "internal/runtime" || s.pkg == "internal/oidc/oidctest"
 			},
