@@ -16,8 +16,11 @@ import { Route as DeletedRouteImport } from './pages/deleted'
 import { Route as ImportRouteImport } from './pages/import'
 import { Route as InsightsRouteImport } from './pages/insights'
 import { Route as LoginRouteImport } from './pages/login'
+import { Route as MachinesRouteImport } from './pages/machines'
+import { Route as PoliciesRouteImport } from './pages/policies'
 import { Route as PullsRouteImport } from './pages/pulls'
 import { Route as SetupRouteImport } from './pages/setup'
+import { Route as SignedInRouteImport } from './pages/signed-in'
 import { Route as SourcesRouteImport } from './pages/sources'
 import { Route as ApprovalsIndexRouteImport } from './pages/approvals.index'
 import { Route as ApprovalsIdRouteImport } from './pages/approvals.$id'
@@ -38,6 +41,8 @@ import { Route as FlagsSegmentsRouteImport } from './pages/flags.segments'
 import { Route as FlagsStaleRouteImport } from './pages/flags.stale'
 import { Route as FlagsUnknownRouteImport } from './pages/flags.unknown'
 import { Route as ForgeIndexRouteImport } from './pages/forge.index'
+import { Route as PeopleIndexRouteImport } from './pages/people.index'
+import { Route as PeopleIdRouteImport } from './pages/people.$id'
 import { Route as RunsIndexRouteImport } from './pages/runs.index'
 import { Route as RunsIdRouteImport } from './pages/runs.$id'
 import { Route as SweepsSweepRouteImport } from './pages/sweeps.$sweep'
@@ -86,6 +91,16 @@ const LoginRoute = LoginRouteImport.update({
   path: '/login',
   getParentRoute: () => rootRouteImport,
 } as any)
+const MachinesRoute = MachinesRouteImport.update({
+  id: '/machines',
+  path: '/machines',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const PoliciesRoute = PoliciesRouteImport.update({
+  id: '/policies',
+  path: '/policies',
+  getParentRoute: () => rootRouteImport,
+} as any)
 const PullsRoute = PullsRouteImport.update({
   id: '/pulls',
   path: '/pulls',
@@ -94,6 +109,11 @@ const PullsRoute = PullsRouteImport.update({
 const SetupRoute = SetupRouteImport.update({
   id: '/setup',
   path: '/setup',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const SignedInRoute = SignedInRouteImport.update({
+  id: '/signed-in',
+  path: '/signed-in',
   getParentRoute: () => rootRouteImport,
 } as any)
 const SourcesRoute = SourcesRouteImport.update({
@@ -196,6 +216,16 @@ const ForgeIndexRoute = ForgeIndexRouteImport.update({
   path: '/forge/',
   getParentRoute: () => rootRouteImport,
 } as any)
+const PeopleIndexRoute = PeopleIndexRouteImport.update({
+  id: '/people/',
+  path: '/people/',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const PeopleIdRoute = PeopleIdRouteImport.update({
+  id: '/people/$id',
+  path: '/people/$id',
+  getParentRoute: () => rootRouteImport,
+} as any)
 const RunsIndexRoute = RunsIndexRouteImport.update({
   id: '/runs/',
   path: '/runs/',
@@ -265,8 +295,11 @@ export interface FileRoutesByFullPath {
   '/import': typeof ImportRoute
   '/insights': typeof InsightsRoute
   '/login': typeof LoginRoute
+  '/machines': typeof MachinesRoute
+  '/policies': typeof PoliciesRoute
   '/pulls': typeof PullsRoute
   '/setup': typeof SetupRoute
+  '/signed-in': typeof SignedInRoute
   '/sources': typeof SourcesRoute
   '/approvals/$id': typeof ApprovalsIdRoute
   '/approvals/rules': typeof ApprovalsRulesRoute
@@ -281,6 +314,7 @@ export interface FileRoutesByFullPath {
   '/flags/segments': typeof FlagsSegmentsRoute
   '/flags/stale': typeof FlagsStaleRoute
   '/flags/unknown': typeof FlagsUnknownRoute
+  '/people/$id': typeof PeopleIdRoute
   '/runs/$id': typeof RunsIdRoute
   '/sweeps/$sweep': typeof SweepsSweepRoute
   '/approvals/': typeof ApprovalsIndexRoute
@@ -289,6 +323,7 @@ export interface FileRoutesByFullPath {
   '/create/': typeof CreateIndexRoute
   '/flags/': typeof FlagsIndexRoute
   '/forge/': typeof ForgeIndexRoute
+  '/people/': typeof PeopleIndexRoute
   '/runs/': typeof RunsIndexRoute
   '/catalog/$blueprint/new': typeof CatalogBlueprintNewRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
@@ -308,8 +343,11 @@ export interface FileRoutesByTo {
   '/import': typeof ImportRoute
   '/insights': typeof InsightsRoute
   '/login': typeof LoginRoute
+  '/machines': typeof MachinesRoute
+  '/policies': typeof PoliciesRoute
   '/pulls': typeof PullsRoute
   '/setup': typeof SetupRoute
+  '/signed-in': typeof SignedInRoute
   '/sources': typeof SourcesRoute
   '/approvals/$id': typeof ApprovalsIdRoute
   '/approvals/rules': typeof ApprovalsRulesRoute
@@ -324,6 +362,7 @@ export interface FileRoutesByTo {
   '/flags/segments': typeof FlagsSegmentsRoute
   '/flags/stale': typeof FlagsStaleRoute
   '/flags/unknown': typeof FlagsUnknownRoute
+  '/people/$id': typeof PeopleIdRoute
   '/runs/$id': typeof RunsIdRoute
   '/sweeps/$sweep': typeof SweepsSweepRoute
   '/approvals': typeof ApprovalsIndexRoute
@@ -332,6 +371,7 @@ export interface FileRoutesByTo {
   '/create': typeof CreateIndexRoute
   '/flags': typeof FlagsIndexRoute
   '/forge': typeof ForgeIndexRoute
+  '/people': typeof PeopleIndexRoute
   '/runs': typeof RunsIndexRoute
   '/catalog/$blueprint/new': typeof CatalogBlueprintNewRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
@@ -352,8 +392,11 @@ export interface FileRoutesById {
   '/import': typeof ImportRoute
   '/insights': typeof InsightsRoute
   '/login': typeof LoginRoute
+  '/machines': typeof MachinesRoute
+  '/policies': typeof PoliciesRoute
   '/pulls': typeof PullsRoute
   '/setup': typeof SetupRoute
+  '/signed-in': typeof SignedInRoute
   '/sources': typeof SourcesRoute
   '/approvals/$id': typeof ApprovalsIdRoute
   '/approvals/rules': typeof ApprovalsRulesRoute
@@ -368,6 +411,7 @@ export interface FileRoutesById {
   '/flags/segments': typeof FlagsSegmentsRoute
   '/flags/stale': typeof FlagsStaleRoute
   '/flags/unknown': typeof FlagsUnknownRoute
+  '/people/$id': typeof PeopleIdRoute
   '/runs/$id': typeof RunsIdRoute
   '/sweeps/$sweep': typeof SweepsSweepRoute
   '/approvals/': typeof ApprovalsIndexRoute
@@ -376,6 +420,7 @@ export interface FileRoutesById {
   '/create/': typeof CreateIndexRoute
   '/flags/': typeof FlagsIndexRoute
   '/forge/': typeof ForgeIndexRoute
+  '/people/': typeof PeopleIndexRoute
   '/runs/': typeof RunsIndexRoute
   '/catalog/$blueprint_/new': typeof CatalogBlueprintNewRoute
   '/e/$blueprint/$id': typeof EBlueprintIdRoute
@@ -397,8 +442,11 @@ export interface FileRouteTypes {
     | '/import'
     | '/insights'
     | '/login'
+    | '/machines'
+    | '/policies'
     | '/pulls'
     | '/setup'
+    | '/signed-in'
     | '/sources'
     | '/approvals/$id'
     | '/approvals/rules'
@@ -413,6 +461,7 @@ export interface FileRouteTypes {
     | '/flags/segments'
     | '/flags/stale'
     | '/flags/unknown'
+    | '/people/$id'
     | '/runs/$id'
     | '/sweeps/$sweep'
     | '/approvals/'
@@ -421,6 +470,7 @@ export interface FileRouteTypes {
     | '/create/'
     | '/flags/'
     | '/forge/'
+    | '/people/'
     | '/runs/'
     | '/catalog/$blueprint/new'
     | '/e/$blueprint/$id'
@@ -440,8 +490,11 @@ export interface FileRouteTypes {
     | '/import'
     | '/insights'
     | '/login'
+    | '/machines'
+    | '/policies'
     | '/pulls'
     | '/setup'
+    | '/signed-in'
     | '/sources'
     | '/approvals/$id'
     | '/approvals/rules'
@@ -456,6 +509,7 @@ export interface FileRouteTypes {
     | '/flags/segments'
     | '/flags/stale'
     | '/flags/unknown'
+    | '/people/$id'
     | '/runs/$id'
     | '/sweeps/$sweep'
     | '/approvals'
@@ -464,6 +518,7 @@ export interface FileRouteTypes {
     | '/create'
     | '/flags'
     | '/forge'
+    | '/people'
     | '/runs'
     | '/catalog/$blueprint/new'
     | '/e/$blueprint/$id'
@@ -483,8 +538,11 @@ export interface FileRouteTypes {
     | '/import'
     | '/insights'
     | '/login'
+    | '/machines'
+    | '/policies'
     | '/pulls'
     | '/setup'
+    | '/signed-in'
     | '/sources'
     | '/approvals/$id'
     | '/approvals/rules'
@@ -499,6 +557,7 @@ export interface FileRouteTypes {
     | '/flags/segments'
     | '/flags/stale'
     | '/flags/unknown'
+    | '/people/$id'
     | '/runs/$id'
     | '/sweeps/$sweep'
     | '/approvals/'
@@ -507,6 +566,7 @@ export interface FileRouteTypes {
     | '/create/'
     | '/flags/'
     | '/forge/'
+    | '/people/'
     | '/runs/'
     | '/catalog/$blueprint_/new'
     | '/e/$blueprint/$id'
@@ -527,8 +587,11 @@ export interface RootRouteChildren {
   ImportRoute: typeof ImportRoute
   InsightsRoute: typeof InsightsRoute
   LoginRoute: typeof LoginRoute
+  MachinesRoute: typeof MachinesRoute
+  PoliciesRoute: typeof PoliciesRoute
   PullsRoute: typeof PullsRoute
   SetupRoute: typeof SetupRoute
+  SignedInRoute: typeof SignedInRoute
   SourcesRoute: typeof SourcesRoute
   ApprovalsIdRoute: typeof ApprovalsIdRoute
   ApprovalsRulesRoute: typeof ApprovalsRulesRoute
@@ -543,6 +606,7 @@ export interface RootRouteChildren {
   FlagsSegmentsRoute: typeof FlagsSegmentsRoute
   FlagsStaleRoute: typeof FlagsStaleRoute
   FlagsUnknownRoute: typeof FlagsUnknownRoute
+  PeopleIdRoute: typeof PeopleIdRoute
   RunsIdRoute: typeof RunsIdRoute
   SweepsSweepRoute: typeof SweepsSweepRoute
   ApprovalsIndexRoute: typeof ApprovalsIndexRoute
@@ -551,6 +615,7 @@ export interface RootRouteChildren {
   CreateIndexRoute: typeof CreateIndexRoute
   FlagsIndexRoute: typeof FlagsIndexRoute
   ForgeIndexRoute: typeof ForgeIndexRoute
+  PeopleIndexRoute: typeof PeopleIndexRoute
   RunsIndexRoute: typeof RunsIndexRoute
   CatalogBlueprintNewRoute: typeof CatalogBlueprintNewRoute
   EBlueprintIdRoute: typeof EBlueprintIdRoute
@@ -614,6 +679,20 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof LoginRouteImport
       parentRoute: typeof rootRouteImport
     }
+    '/machines': {
+      id: '/machines'
+      path: '/machines'
+      fullPath: '/machines'
+      preLoaderRoute: typeof MachinesRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/policies': {
+      id: '/policies'
+      path: '/policies'
+      fullPath: '/policies'
+      preLoaderRoute: typeof PoliciesRouteImport
+      parentRoute: typeof rootRouteImport
+    }
     '/pulls': {
       id: '/pulls'
       path: '/pulls'
@@ -626,6 +705,13 @@ declare module '@tanstack/react-router' {
       path: '/setup'
       fullPath: '/setup'
       preLoaderRoute: typeof SetupRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/signed-in': {
+      id: '/signed-in'
+      path: '/signed-in'
+      fullPath: '/signed-in'
+      preLoaderRoute: typeof SignedInRouteImport
       parentRoute: typeof rootRouteImport
     }
     '/sources': {
@@ -768,6 +854,20 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof ForgeIndexRouteImport
       parentRoute: typeof rootRouteImport
     }
+    '/people/': {
+      id: '/people/'
+      path: '/people'
+      fullPath: '/people/'
+      preLoaderRoute: typeof PeopleIndexRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/people/$id': {
+      id: '/people/$id'
+      path: '/people/$id'
+      fullPath: '/people/$id'
+      preLoaderRoute: typeof PeopleIdRouteImport
+      parentRoute: typeof rootRouteImport
+    }
     '/runs/': {
       id: '/runs/'
       path: '/runs'
@@ -863,8 +963,11 @@ const rootRouteChildren: RootRouteChildren = {
   ImportRoute: ImportRoute,
   InsightsRoute: InsightsRoute,
   LoginRoute: LoginRoute,
+  MachinesRoute: MachinesRoute,
+  PoliciesRoute: PoliciesRoute,
   PullsRoute: PullsRoute,
   SetupRoute: SetupRoute,
+  SignedInRoute: SignedInRoute,
   SourcesRoute: SourcesRoute,
   ApprovalsIdRoute: ApprovalsIdRoute,
   ApprovalsRulesRoute: ApprovalsRulesRoute,
@@ -879,6 +982,7 @@ const rootRouteChildren: RootRouteChildren = {
   FlagsSegmentsRoute: FlagsSegmentsRoute,
   FlagsStaleRoute: FlagsStaleRoute,
   FlagsUnknownRoute: FlagsUnknownRoute,
+  PeopleIdRoute: PeopleIdRoute,
   RunsIdRoute: RunsIdRoute,
   SweepsSweepRoute: SweepsSweepRoute,
   ApprovalsIndexRoute: ApprovalsIndexRoute,
@@ -887,6 +991,7 @@ const rootRouteChildren: RootRouteChildren = {
   CreateIndexRoute: CreateIndexRoute,
   FlagsIndexRoute: FlagsIndexRoute,
   ForgeIndexRoute: ForgeIndexRoute,
+  PeopleIndexRoute: PeopleIndexRoute,
   RunsIndexRoute: RunsIndexRoute,
   CatalogBlueprintNewRoute: CatalogBlueprintNewRoute,
   EBlueprintIdRoute: EBlueprintIdRoute,
