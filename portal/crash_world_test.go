@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sphera/internal/audit/seal"
 )
 
 // patience is how long a test waits for what has to come.
@@ -208,6 +210,16 @@ func (s *site) whole() {
 	}
 	if n := s.one("SELECT COUNT(*) FROM run_locks"); n != "0" {
 		s.t.Errorf("%s keys are still held", n)
+	}
+	// Every event is sealed, once, by whichever server led, and the chain is whole.
+	var report *seal.Report
+	s.eventually("the audit log is sealed", patience, func() bool {
+		var err error
+		report, err = seal.Verify(s.t.Context(), s.db, seal.Options{})
+		return err == nil && report.Waiting == 0
+	})
+	if !report.OK() || report.Entries == 0 {
+		s.t.Errorf("the audit log after the kills: %+v", report)
 	}
 	for _, id := range s.rows("SELECT id FROM forge_repositories") {
 		cmd := exec.Command("git", "-C", filepath.Join(s.data, "git", "repositories", id+".git"), "fsck", "--strict", "--no-dangling")
