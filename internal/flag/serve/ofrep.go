@@ -197,13 +197,14 @@ func (s *Server) bulk(w http.ResponseWriter, r *http.Request, p place, now time.
 		return http.StatusNotModified
 	}
 	out := append(b.out, `{"flags":[`...)
-	slot, set, at := q.loaded.slots.of(q.key.Name), q.loaded.sn.Set, now.Unix()
+	slot, evaluator := q.loaded.slots.of(q.key.Name), q.loaded.sn.Set.For(c, now.Unix())
+	result := new(eval.Result) // one for all flags
 	for i, a := range v.list {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		result := set.Evaluate(a.key, c, at)
-		o := a.outcome(&result)
+		*result = evaluator.Evaluate(a.key)
+		o := a.outcome(result)
 		o.count(slot)
 		out = append(out, o.text...)
 	}
