@@ -20,7 +20,7 @@ func (p *parts) openPolicies() *policy.Policies {
 
 // shapes are the blueprints as policies know them.
 func (p *parts) shapes(ctx context.Context, q store.Querier) ([]policy.Shape, error) {
-	list, err := p.catalog.BlueprintsIn(ctx, q)
+	list, err := p.catalog.BlueprintsIn(as(ctx, "policy"), q)
 	out := make([]policy.Shape, 0, len(list))
 	for _, b := range list {
 		out = append(out, shapeOf(b))

@@ -73,11 +73,11 @@ func (a *Access) may(ctx context.Context, verb, blueprint string) error {
 	}
 	if verb == catalog.VerbRead {
 		// Which entities of it may be read is decided in see.
-		if s := a.policies.Sight(p.Subject(), verb, blueprint); !s.Denied {
+		if s := a.policies.Scope(ctx, p.Subject(), verb, blueprint); !s.Nothing() {
 			return nil
 		}
 	}
-	return a.auth.May(ctx, p, verb, o)
+	return a.decide(ctx, p, verb, o)
 }
 
 // see joins what the policies say about reading with the blueprint's own
@@ -88,20 +88,20 @@ func (a *Access) see(ctx context.Context, b catalog.Blueprint) (catalog.View, er
 	if err != nil || p.IsSystem() {
 		return catalog.View{}, err
 	}
-	s := a.policies.Sight(p.Subject(), catalog.VerbRead, b.Identifier)
-	if s.Unavailable {
-		return catalog.View{}, fault.New(fault.Unavailable, "What you may see cannot be told at the moment. Try again in a minute.")
-	}
-	if s.Denied {
-		return catalog.View{None: true}, nil
+	s := a.policies.Scope(ctx, p.Subject(), catalog.VerbRead, b.Identifier)
+	if s.Nothing() {
+		return catalog.View{None: true}, unavailable(a.decide(ctx, p, catalog.VerbRead, auth.Object{Kind: "blueprint", ID: b.Identifier}))
 	}
 	var v catalog.View
 	var parts []query.Node
-	for _, id := range s.Depends {
-		if id == ownTeams {
-			parts = append(parts, query.Or(ofTeams(p.Teams), query.Rule{Property: "$team", Operator: "isEmpty"}))
-			continue
+	if !s.Everything {
+		ways := []query.Node{ofTeams(s.Teams)}
+		if s.Unowned {
+			ways = append(ways, query.Rule{Property: "$team", Operator: "isEmpty"})
 		}
+		parts = append(parts, query.Or(ways...))
+	}
+	if !s.Exact {
 		v.Keep = a.keeper(p)
 	}
 	grant, set := b.Rights.Blocks["read"]
@@ -120,8 +120,24 @@ func (a *Access) see(ctx context.Context, b catalog.Blueprint) (catalog.View, er
 	return v, nil
 }
 
-// ownTeams is the built-in policy on contractors, which a query says exactly.
-const ownTeams = "contractors-see-their-teams-things"
+// decide asks the policies.
+func (a *Access) decide(ctx context.Context, p auth.Principal, verb string, o auth.Object) error {
+	if p.IsSystem() {
+		return nil
+	}
+	r := a.auth.Question(p, verb, o)
+	d := a.policies.Decide(ctx, r)
+	a.policies.Record(r, d)
+	return auth.Refusal(d)
+}
+
+// unavailable is what of a refusal says that nothing can be decided now.
+func unavailable(err error) error {
+	if fault.Is(err, fault.Unavailable) {
+		return err
+	}
+	return nil
+}
 
 func ofTeams(teams []string) query.Node {
 	if len(teams) == 0 {

@@ -72,7 +72,7 @@ func (c *changing) may(ctx context.Context, t catalog.Touch, verb string, teams 
 	if c.p.IsSystem() && c.p.Via == Ingest {
 		return fault.Refuse("people-come-from-sign-in", "People and teams are kept by sign-in and cannot be written from outside.", "Add the person or team in the portal, or by SCIM.", "role administrator")
 	}
-	return c.a.auth.May(ctx, c.p, verb, object(t, teams))
+	return c.a.decide(ctx, c.p, verb, object(t, teams))
 }
 
 func object(t catalog.Touch, teams []string) auth.Object {
@@ -180,7 +180,7 @@ func protected(b catalog.Blueprint, field string) bool {
 // owner asks for the right to write what a team owns. A permission does not
 // stand in for it.
 func (c *changing) owner(ctx context.Context, t catalog.Touch, teams []string) error {
-	return c.a.auth.May(ctx, c.p, verbWrite, object(t, teams))
+	return c.a.decide(ctx, c.p, verbWrite, object(t, teams))
 }
 
 // op decides on the change as a whole: by the permission of the blueprint where

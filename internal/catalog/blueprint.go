@@ -61,6 +61,9 @@ func (c *Catalog) countFor(ctx context.Context, s *sights, b *Blueprint) error {
 // BlueprintsIn lists all blueprints as they are in q, a transaction for
 // example.
 func (c *Catalog) BlueprintsIn(ctx context.Context, q store.Querier) ([]Blueprint, error) {
+	if err := c.may(ctx, VerbRead, ""); err != nil {
+		return nil, err
+	}
 	return readBlueprints(ctx, q)
 }
 
