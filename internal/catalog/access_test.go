@@ -316,9 +316,6 @@ func methods() map[string]call {
 		"IndexText":  do(maintain, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.IndexText(ctx); return err }),
 		"Atomically": do(known, func(ctx context.Context, c *catalog.Catalog) error { return c.Atomically(ctx, nil) }),
 		"Rehearse":   do(read, func(ctx context.Context, c *catalog.Catalog) error { return c.Rehearse(ctx, nil) }),
-			_, err := c.OfDatasource(ctx, "a", "")
-			return err
-		}),
 	}
 }
 

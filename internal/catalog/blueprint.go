@@ -219,6 +219,10 @@ func (c *Catalog) DeleteBlueprint(ctx context.Context, id, by string) error {
 				}
 			}
 		}
+		var rights string
+		if err := tx.QueryRowContext(ctx, "SELECT permissions FROM blueprints WHERE identifier = $1", id).Scan(&rights); err != nil {
+			return fmt.Errorf("read the permissions of %s: %w", id, err)
+		}
 		for _, statement := range []string{
 			"DELETE FROM scorecards WHERE blueprint = $1", "DELETE FROM facet_counts WHERE blueprint = $1", "DELETE FROM facet_sets WHERE blueprint = $1", "DELETE FROM derive_backfill WHERE blueprint = $1",
 			"DELETE FROM blueprints WHERE identifier = $1",
@@ -235,7 +239,7 @@ func (c *Catalog) DeleteBlueprint(ctx context.Context, id, by string) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(touchModel(ctx, tx), c.keepBlueprint(ctx, tx, id, verbDelete, text, by), c.guarded(ctx, tx)); err != nil {
+		if err := errors.Join(touchModel(ctx, tx), c.keepBlueprint(ctx, tx, id, verbDelete, text, by), keepRights(ctx, tx, id, rights), c.guarded(ctx, tx)); err != nil {
 			return err
 		}
 		tx.Notify(BlueprintTopic, id)

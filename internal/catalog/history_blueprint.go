@@ -176,10 +176,10 @@ func (c *Catalog) RestoreBlueprint(ctx context.Context, id, by string) (Blueprin
 	if err := c.may(ctx, VerbShape, id); err != nil {
 		return Blueprint{}, err
 	}
-	var doc []byte
+	var doc, kept []byte
 	var verb string
 	var at int64
-	err := c.db.Read().QueryRowContext(ctx, "SELECT verb, at, doc FROM blueprint_versions WHERE blueprint = $1 ORDER BY id DESC LIMIT 1", id).Scan(&verb, &at, &doc)
+	err := c.db.Read().QueryRowContext(ctx, "SELECT verb, at, doc, permissions FROM blueprint_versions WHERE blueprint = $1 ORDER BY id DESC LIMIT 1", id).Scan(&verb, &at, &doc, &kept)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Blueprint{}, noBlueprint(id)
 	}
@@ -196,6 +196,17 @@ func (c *Catalog) RestoreBlueprint(ctx context.Context, id, by string) (Blueprin
 	if err != nil {
 		return Blueprint{}, err
 	}
-	b, _, err = c.PutBlueprint(ctx, b, by)
+	rights, err := readRights(kept)
+	if err != nil {
+		return Blueprint{}, err
+	}
+	if b, _, err = c.PutBlueprint(ctx, b, by); err != nil || len(rights.Blocks)+len(rights.Properties)+len(rights.Relations) == 0 {
+		return b, err
+	}
+	// Before any of its entities comes back.
+	_, err = c.ChangeRights(ctx, id, by, func(r *Rights) ([]string, error) {
+		*r = rights
+		return []string{"restore"}, nil
+	})
 	return b, err
 }

@@ -169,3 +169,12 @@ func (c *Catalog) checkPolicies(m *model, s *schema, r Rights) error {
 	}
 	return nil
 }
+
+// keepRights keeps the permissions of a blueprint with its last version.
+func keepRights(ctx context.Context, tx *store.Tx, id, rights string) error {
+	_, err := tx.ExecContext(ctx, "UPDATE blueprint_versions SET permissions = $1 WHERE id = (SELECT MAX(id) FROM blueprint_versions WHERE blueprint = $2)", rights, id)
+	if err != nil {
+		return fmt.Errorf("keep the permissions of %s: %w", id, err)
+	}
+	return nil
+}

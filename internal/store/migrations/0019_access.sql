@@ -1,1 +1,2 @@
--- What checks of access need to find quickly.
+-- The permissions that a blueprint had when it was deleted, for its restore.
+ALTER TABLE blueprint_versions ADD COLUMN permissions JSONB NOT NULL DEFAULT '{}';
