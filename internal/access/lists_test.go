@@ -110,21 +110,7 @@ func (w *world) lists(t *testing.T, ctx context.Context, want map[string]bool, a
 			t.Errorf("%s has %d, want %d", what, len(list), len(want))
 		}
 	}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	names := func(list []catalog.Entity) []string {
-		var out []string
-		for _, e := range list {
-			if e.Blueprint == "Service" {
-				out = append(out, e.Identifier)
-			}
-		}
-		return out
-	}
+	must := mustOf(t)
 	for _, q := range []catalog.Query{{Limit: 7}, {Limit: 50, Sort: "$title", Desc: true}, {Limit: 20, Sort: "language"}} {
 		q.Blueprint = "Service"
 		var got []string
@@ -151,6 +137,22 @@ func (w *world) lists(t *testing.T, ctx context.Context, want map[string]bool, a
 	everything, err := w.SearchAll(ctx, query.And(query.Rule{Property: "$blueprint", Operator: "=", Value: "Service"}), query.Env{}, 1000, "")
 	must(err)
 	same("the search of everything", names(everything.Entities))
+	w.counts(t, ctx, want)
+	files, err := w.Export(ctx)
+	must(err)
+	var exported []string
+	for _, f := range files {
+		if name, ok := strings.CutPrefix(f.Name, "entities/Service/"); ok {
+			exported = append(exported, strings.TrimSuffix(name, ".json"))
+		}
+	}
+	same("an export", exported)
+	w.walks(t, ctx, want, all, same)
+}
+
+func (w *world) counts(t *testing.T, ctx context.Context, want map[string]bool) {
+	t.Helper()
+	must := mustOf(t)
 	count, err := w.EntityCount(ctx, "Service")
 	must(err)
 	b, err := w.Blueprint(ctx, "Service")
@@ -167,15 +169,11 @@ func (w *world) lists(t *testing.T, ctx context.Context, want map[string]bool, a
 	if count != len(want) || b.EntityCount != len(want) || *sumOf.Value != float64(len(want)) || inTime != len(want) {
 		t.Errorf("counts are %d, %d, %v and %d, want %d", count, b.EntityCount, *sumOf.Value, inTime, len(want))
 	}
-	files, err := w.Export(ctx)
-	must(err)
-	var exported []string
-	for _, f := range files {
-		if name, ok := strings.CutPrefix(f.Name, "entities/Service/"); ok {
-			exported = append(exported, strings.TrimSuffix(name, ".json"))
-		}
-	}
-	same("an export", exported)
+}
+
+func (w *world) walks(t *testing.T, ctx context.Context, want map[string]bool, all int, same func(what string, got []string)) {
+	t.Helper()
+	must := mustOf(t)
 	var known, seen []string
 	for after := int64(0); ; {
 		list, last, err := w.After(ctx, "Service", after, 40)
@@ -275,4 +273,23 @@ func (w *world) neighbourhoods(t *testing.T, ctx context.Context, known []string
 			t.Errorf("the path from %s to itself: %v", id, err)
 		}
 	}
+}
+
+func mustOf(t *testing.T) func(err error) {
+	return func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func names(list []catalog.Entity) []string {
+	var out []string
+	for _, e := range list {
+		if e.Blueprint == "Service" {
+			out = append(out, e.Identifier)
+		}
+	}
+	return out
 }

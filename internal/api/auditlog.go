@@ -42,8 +42,24 @@ func (a *API) auditEvents(ctx context.Context, in *auditInput) (*auditAnswer, er
 		Object: in.Object, Actor: in.Actor, Verb: in.Verb, RunID: in.Run, From: in.From, Limit: in.limit(100, 500),
 		Text: in.Text, Outcomes: in.Outcome, Address: in.Address, Entity: in.Entity, Since: in.Since, Until: in.Until,
 	})
+	if err == nil {
+		events, err = a.seenEvents(ctx, events)
+	}
 	a.present(ctx, events)
 	return &auditAnswer{Events: events, Next: next}, err
+}
+
+// seenEvents leaves out what is about entities that the caller may not see.
+func (a *API) seenEvents(ctx context.Context, events []audit.Event) ([]audit.Event, error) {
+	refs := make([]string, 0, 2*len(events))
+	for _, e := range events {
+		refs = append(refs, e.Entity, e.Object)
+	}
+	hidden, err := a.catalog.Hidden(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(events, func(e audit.Event) bool { return hidden[e.Entity] || hidden[e.Object] }), nil
 }
 
 // present gives events the names of who acted, and takes out where from for
@@ -153,6 +169,9 @@ func (a *API) timeline(ctx context.Context, in *timelineInput) (*timelineAnswer,
 	f := audit.Filter{
 		Entity: in.Blueprint + "/" + in.ID, Actor: in.Actor, Since: in.Since, Until: in.Until, From: in.From, Limit: in.limit(50, 200),
 		Without: []string{"run.step"},
+	}
+	if err := a.catalog.Known(ctx, in.Blueprint, in.ID); err != nil {
+		return nil, err
 	}
 	out := &timelineAnswer{Denied: a.decides(ctx)}
 	wanted := slices.Clone(in.Kind)

@@ -406,7 +406,7 @@ func (h *harness) startRun(role string, lines int) string {
 // concrete fills the {names} of a route.
 func concrete(path, runID string) string {
 	path = strings.NewReplacer(
-		"{bp}", "Component", "{id}", runID, "{repo}", "group%2Fr", "{n}", "1", "{sha}", "main", "{action}", "wait_here",
+		"/entities/{id}", "/entities/my%2Fapi", "{bp}", "Component", "{id}", runID, "{repo}", "group%2Fr", "{n}", "1", "{sha}", "main", "{action}", "wait_here",
 		"{name}", "svc", "{sweep}", "1", "{version}", "1", "{versionId}", "1", "{env}", "dev", "{service}", "svc",
 	).Replace(path)
 	return wildcard.ReplaceAllString(path, "x")

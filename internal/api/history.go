@@ -88,6 +88,9 @@ type undoneAnswer struct {
 
 // historyObject is the entity of the address with the teams that own it.
 func (a *API) historyObject(r *http.Request) (auth.Object, error) {
+	if _, err := a.catalog.Entity(r.Context(), r.PathValue("bp"), r.PathValue("id")); err != nil {
+		return auth.Object{}, err
+	}
 	return a.owned(r.Context(), r.PathValue("bp"), r.PathValue("id"))
 }
 
@@ -122,7 +125,7 @@ func (a *API) deletedObject(r *http.Request) (auth.Object, error) {
 	}
 	d, err := a.catalog.DeletedEntity(r.Context(), id)
 	if fault.Is(err, fault.NotFound) {
-		return auth.Object{}, nil
+		return auth.Object{}, nil // what may not be seen is refused as what is not there
 	}
 	return auth.Object{Kind: d.Blueprint, Blueprint: d.Blueprint, ID: d.Identifier, Teams: d.Team}, err
 }

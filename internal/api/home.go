@@ -100,6 +100,9 @@ func (a *API) waitingRuns(ctx context.Context, p auth.Principal) ([]run.Run, err
 func (a *API) changes(ctx context.Context) ([]audit.Event, error) {
 	var out []audit.Event
 	events, _, err := a.audit.List(ctx, a.db, audit.Filter{Limit: 100})
+	if err == nil {
+		events, err = a.seenEvents(ctx, events)
+	}
 	for _, e := range events {
 		switch family(e.Verb) {
 		case "entity", "run", "pull_request", "blueprint", "repository":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"testing"
@@ -55,268 +56,302 @@ type call struct {
 }
 
 func methods() map[string]call {
-	const read, shape, maintain, known = catalog.VerbRead, catalog.VerbShape, catalog.VerbMaintain, catalog.VerbKnown
+	all := map[string]call{}
+	for _, part := range []map[string]call{methods1(), methods2(), methods3(), methods4()} {
+		maps.Copy(all, part)
+	}
+	return all
+}
+
+func methods1() map[string]call {
+	const read, shape, known = catalog.VerbRead, catalog.VerbShape, catalog.VerbKnown
 	entity := catalog.NewEntity{Identifier: "a", Blueprint: "Thing"}
 	card := json.RawMessage(`{"identifier":"x","title":"X","levels":[{"title":"A"}],"rules":[]}`)
-	do := func(verb string, run func(ctx context.Context, c *catalog.Catalog) error) call {
-		return call{verb, run}
-	}
 	return map[string]call{
 		"Aggregate": do(read, func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.Aggregate(ctx, catalog.AggregateSpec{Func: "count"})
 			return err
 		}),
-		"Recompute":     do(maintain, func(ctx context.Context, c *catalog.Catalog) error { _, _, err := c.Recompute(ctx, 1); return err }),
-		"DeriveBacklog": do(maintain, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.DeriveBacklog(ctx); return err }),
-		"Blueprints":    do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Blueprints(ctx); return err }),
-		"BlueprintsIn":  do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.BlueprintsIn(ctx, nil); return err }),
-		"Blueprint":     do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Blueprint(ctx, "Thing"); return err }),
-		"Rights":        do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Rights(ctx, "Thing"); return err }),
-		"ChangeRights": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.ChangeRights(ctx, "Thing", "me", nil)
-			return err
-		}),
+		"BlueprintsIn":    do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.BlueprintsIn(ctx, nil); return err }),
 		"DeleteBlueprint": do(shape, func(ctx context.Context, c *catalog.Catalog) error { return c.DeleteBlueprint(ctx, "Thing", "me") }),
-		"PutBlueprint": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
-			_, _, err := c.PutBlueprint(ctx, catalog.Blueprint{Identifier: "Thing"}, "me")
-			return err
-		}),
-		"SaveBlueprint": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
-			_, _, err := c.SaveBlueprint(ctx, "Thing", catalog.Blueprint{}, catalog.BlueprintWrite{})
-			return err
-		}),
-		"EnsureSystem": do(maintain, func(ctx context.Context, c *catalog.Catalog) error { return c.EnsureSystem(ctx) }),
 		"UpdateBlueprint": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.UpdateBlueprint(ctx, "Thing", "me", nil)
-			return err
-		}),
-		"PutMany": do(known, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.PutMany(ctx, "Thing", []catalog.NewEntity{entity}, catalog.Write{})
-			return err
-		}),
-		"PutMixed": do(known, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.PutMixed(ctx, []catalog.NewEntity{entity}, catalog.Write{})
-			return err
-		}),
-		"EditMany": do(known, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.EditMany(ctx, "Thing", catalog.BulkEdit{}, catalog.Write{})
 			return err
 		}),
 		"OfDatasource": do(read, func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.OfDatasource(ctx, "a", "")
 			return err
 		}),
-		"CountOfDatasource": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.CountOfDatasource(ctx, "a", "")
-			return err
-		}),
-		"Writers": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.Writers(ctx, "Thing", nil)
-			return err
-		}),
-		"DeletedSince": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.DeletedSince(ctx, catalog.Name{}, time.Time{})
-			return err
-		}),
 		"Dependents": do(read, func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.Dependents(ctx, "Thing", "a")
-			return err
-		}),
-		"DeleteEntity": do(known, func(ctx context.Context, c *catalog.Catalog) error {
-			return c.DeleteEntity(ctx, "Thing", "a", "me", "", false)
-		}),
-		"DeleteOne": do(known, func(ctx context.Context, c *catalog.Catalog) error {
-			return c.DeleteOne(ctx, "Thing", "a", catalog.DeleteOptions{})
-		}),
-		"DeleteMany": do(known, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.DeleteMany(ctx, "Thing", []string{"a"}, catalog.DeleteOptions{})
 			return err
 		}),
 		"DeleteAllEntities": do(known, func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.DeleteAllEntities(ctx, "Thing", catalog.DeleteOptions{}, nil)
 			return err
 		}),
-		"Entity": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Entity(ctx, "Thing", "a"); return err }),
-		"PutEntity": do(known, func(ctx context.Context, c *catalog.Catalog) error {
-			_, _, err := c.PutEntity(ctx, "Thing", entity, catalog.Write{})
-			return err
-		}),
-		"ReplaceEntity": do(known, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.ReplaceEntity(ctx, "Thing", "a", entity, catalog.Write{})
-			return err
-		}),
 		"PatchEntity": do(known, func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.PatchEntity(ctx, "Thing", "a", entity, catalog.Write{})
-			return err
-		}),
-		"Explain": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.Explain(ctx, "Thing", "a", "p")
-			return err
-		}),
-		"Export": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Export(ctx); return err }),
-		"Find": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.Find(ctx, "a", catalog.FindOptions{})
 			return err
 		}),
 		"Titles": do(read, func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.Titles(ctx, "Thing", []string{"a"})
 			return err
 		}),
-		"Follow": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.Follow(ctx, "Thing", "a", nil)
-			return err
-		}),
-		"After": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, _, err := c.After(ctx, "Thing", 0, 1)
-			return err
-		}),
-		"Look": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Look(ctx); return err }),
 		"Passed": do(read, func(ctx context.Context, c *catalog.Catalog) error {
 			_, _, err := c.Passed(ctx, catalog.Horizon{})
-			return err
-		}),
-		"ChangesOf": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.ChangesOf(ctx, "Thing", 0, 1, 1)
-			return err
-		}),
-		"FirstVersionSince": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.FirstVersionSince(ctx, 0); return err }),
-		"Graph": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.Graph(ctx, "Thing", "a", catalog.GraphOptions{})
 			return err
 		}),
 		"Versions": do(read, func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.Versions(ctx, "Thing", "a", "", 1)
 			return err
 		}),
-		"Compare": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.Compare(ctx, "Thing", "a", catalog.Moment{}, catalog.Moment{})
-			return err
-		}),
-		"EntityAt": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, _, err := c.EntityAt(ctx, "Thing", "a", catalog.Moment{})
-			return err
-		}),
-		"BlueprintVersions": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.BlueprintVersions(ctx, "Thing", "", 1)
-			return err
-		}),
 		"DeletedBlueprints": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.DeletedBlueprints(ctx); return err }),
-		"RestoreBlueprint": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.RestoreBlueprint(ctx, "Gone", "me")
-			return err
-		}),
-		"Provenance": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.Provenance(ctx, "Thing", "a")
-			return err
-		}),
-		"Prune": do(maintain, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.Prune(ctx, catalog.Kept())
-			return err
-		}),
-		"Deleted":       do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Deleted(ctx, "", "", 1); return err }),
-		"DeletedEntity": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.DeletedEntity(ctx, 1); return err }),
-		"Restore": do(known, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.Restore(ctx, 1, catalog.Write{})
-			return err
-		}),
-		"RestoreMany": do(known, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.RestoreMany(ctx, []int64{1}, catalog.Write{})
-			return err
-		}),
+		"Deleted":           do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Deleted(ctx, "", "", 1); return err }),
 		"UndoVersion": do(known, func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.UndoVersion(ctx, "Thing", "a", 1, catalog.Write{}, false)
-			return err
-		}),
-		"Impact": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.Impact(ctx, "Thing", "a", 1)
-			return err
-		}),
-		"EntityCount": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.EntityCount(ctx, "Thing"); return err }),
-		"OverTime": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.OverTime(ctx, catalog.OverTimeSpec{Blueprint: "Thing", Func: "count", Time: catalog.TimeSpec{Preset: "lastMonth", Interval: "day"}})
 			return err
 		}),
 		"PropertyHistory": do(read, func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.PropertyHistory(ctx, "Thing", "a", []string{"p"}, catalog.TimeSpec{Preset: "lastMonth", Interval: "day"})
 			return err
 		}),
-		"Path": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.Path(ctx, "Thing/a", "Thing/b")
-			return err
-		}),
-		"Stage": do(known, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Stage(ctx, "me"); return err }),
-		"AbortAbandoned": do(known, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.AbortAbandoned(ctx, time.Hour)
-			return err
-		}),
 		"Existing": do(read, func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.Existing(ctx, "Thing", []string{"a"})
-			return err
-		}),
-		"Changed": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.Changed(ctx, nil, catalog.Write{})
-			return err
-		}),
-		"PreviewBlueprint": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.PreviewBlueprint(ctx, catalog.Blueprint{Identifier: "Thing"}, nil)
-			return err
-		}),
-		"RenameProperty": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.RenameProperty(ctx, "Thing", "a", "b", "me")
 			return err
 		}),
 		"RenameMirror": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.RenameMirror(ctx, "Thing", "a", "b", "me")
 			return err
 		}),
-		"RenameRelation": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.RenameRelation(ctx, "Thing", "a", "b", "me")
-			return err
-		}),
-		"Scorecards": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Scorecards(ctx, ""); return err }),
-		"Scorecard": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.Scorecard(ctx, "Thing", "x")
-			return err
-		}),
 		"CreateScorecard": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.CreateScorecard(ctx, "Thing", card, "me")
+			return err
+		}),
+		"DeletedScorecards": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.DeletedScorecards(ctx, "Thing")
+			return err
+		}),
+		"Search": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.Search(ctx, catalog.Query{Blueprint: "Thing"})
+			return err
+		}),
+		"Hidden": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Hidden(ctx, nil); return err }),
+	}
+}
+
+func methods2() map[string]call {
+	const read, shape, maintain, known = catalog.VerbRead, catalog.VerbShape, catalog.VerbMaintain, catalog.VerbKnown
+	entity := catalog.NewEntity{Identifier: "a", Blueprint: "Thing"}
+	card := json.RawMessage(`{"identifier":"x","title":"X","levels":[{"title":"A"}],"rules":[]}`)
+	return map[string]call{
+		"Recompute": do(maintain, func(ctx context.Context, c *catalog.Catalog) error { _, _, err := c.Recompute(ctx, 1); return err }),
+		"Blueprint": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Blueprint(ctx, "Thing"); return err }),
+		"PutBlueprint": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
+			_, _, err := c.PutBlueprint(ctx, catalog.Blueprint{Identifier: "Thing"}, "me")
+			return err
+		}),
+		"PutMany": do(known, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.PutMany(ctx, "Thing", []catalog.NewEntity{entity}, catalog.Write{})
+			return err
+		}),
+		"CountOfDatasource": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.CountOfDatasource(ctx, "a", "")
+			return err
+		}),
+		"DeleteEntity": do(known, func(ctx context.Context, c *catalog.Catalog) error {
+			return c.DeleteEntity(ctx, "Thing", "a", "me", "", false)
+		}),
+		"Entity": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Entity(ctx, "Thing", "a"); return err }),
+		"Explain": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.Explain(ctx, "Thing", "a", "p")
+			return err
+		}),
+		"Follow": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.Follow(ctx, "Thing", "a", nil)
+			return err
+		}),
+		"ChangesOf": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.ChangesOf(ctx, "Thing", 0, 1, 1)
+			return err
+		}),
+		"Compare": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.Compare(ctx, "Thing", "a", catalog.Moment{}, catalog.Moment{})
+			return err
+		}),
+		"RestoreBlueprint": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.RestoreBlueprint(ctx, "Gone", "me")
+			return err
+		}),
+		"DeletedEntity": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.DeletedEntity(ctx, 1); return err }),
+		"Impact": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.Impact(ctx, "Thing", "a", 1)
+			return err
+		}),
+		"Path": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.Path(ctx, "Thing/a", "Thing/b")
+			return err
+		}),
+		"Changed": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.Changed(ctx, nil, catalog.Write{})
+			return err
+		}),
+		"RenameRelation": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.RenameRelation(ctx, "Thing", "a", "b", "me")
 			return err
 		}),
 		"PutScorecard": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.PutScorecard(ctx, "Thing", "x", card, "me")
 			return err
 		}),
-		"ReplaceScorecards": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.ReplaceScorecards(ctx, "Thing", nil, "me")
-			return err
-		}),
-		"DeleteScorecard": do(shape, func(ctx context.Context, c *catalog.Catalog) error { return c.DeleteScorecard(ctx, "Thing", "x", "me") }),
-		"DeletedScorecards": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.DeletedScorecards(ctx, "Thing")
-			return err
-		}),
 		"RestoreScorecard": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.RestoreScorecard(ctx, 1, "me")
-			return err
-		}),
-		"SyncScorecards": do(maintain, func(ctx context.Context, c *catalog.Catalog) error { return c.SyncScorecards(ctx) }),
-		"DueVerdicts":    do(maintain, func(ctx context.Context, c *catalog.Catalog) error { _, _, err := c.DueVerdicts(ctx, 1); return err }),
-		"Search": do(read, func(ctx context.Context, c *catalog.Catalog) error {
-			_, err := c.Search(ctx, catalog.Query{Blueprint: "Thing"})
 			return err
 		}),
 		"SearchAll": do(read, func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.SearchAll(ctx, query.And(), query.Env{}, 1, "")
 			return err
 		}),
+		"IndexText": do(maintain, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.IndexText(ctx); return err }),
+	}
+}
+
+func methods3() map[string]call {
+	const read, shape, maintain, known = catalog.VerbRead, catalog.VerbShape, catalog.VerbMaintain, catalog.VerbKnown
+	entity := catalog.NewEntity{Identifier: "a", Blueprint: "Thing"}
+	return map[string]call{
+		"DeriveBacklog": do(maintain, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.DeriveBacklog(ctx); return err }),
+		"Rights":        do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Rights(ctx, "Thing"); return err }),
+		"SaveBlueprint": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
+			_, _, err := c.SaveBlueprint(ctx, "Thing", catalog.Blueprint{}, catalog.BlueprintWrite{})
+			return err
+		}),
+		"PutMixed": do(known, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.PutMixed(ctx, []catalog.NewEntity{entity}, catalog.Write{})
+			return err
+		}),
+		"Writers": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.Writers(ctx, "Thing", nil)
+			return err
+		}),
+		"DeleteOne": do(known, func(ctx context.Context, c *catalog.Catalog) error {
+			return c.DeleteOne(ctx, "Thing", "a", catalog.DeleteOptions{})
+		}),
+		"PutEntity": do(known, func(ctx context.Context, c *catalog.Catalog) error {
+			_, _, err := c.PutEntity(ctx, "Thing", entity, catalog.Write{})
+			return err
+		}),
+		"Export": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Export(ctx); return err }),
+		"After": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, _, err := c.After(ctx, "Thing", 0, 1)
+			return err
+		}),
+		"FirstVersionSince": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.FirstVersionSince(ctx, 0); return err }),
+		"EntityAt": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, _, err := c.EntityAt(ctx, "Thing", "a", catalog.Moment{})
+			return err
+		}),
+		"Provenance": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.Provenance(ctx, "Thing", "a")
+			return err
+		}),
+		"Restore": do(known, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.Restore(ctx, 1, catalog.Write{})
+			return err
+		}),
+		"EntityCount": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.EntityCount(ctx, "Thing"); return err }),
+		"Stage":       do(known, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Stage(ctx, "me"); return err }),
+		"PreviewBlueprint": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.PreviewBlueprint(ctx, catalog.Blueprint{Identifier: "Thing"}, nil)
+			return err
+		}),
+		"Scorecards": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Scorecards(ctx, ""); return err }),
+		"ReplaceScorecards": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.ReplaceScorecards(ctx, "Thing", nil, "me")
+			return err
+		}),
+		"SyncScorecards": do(maintain, func(ctx context.Context, c *catalog.Catalog) error { return c.SyncScorecards(ctx) }),
 		"SearchEnv": do(known, func(ctx context.Context, c *catalog.Catalog) error {
 			_, err := c.SearchEnv(ctx, "a@b", nil)
 			return err
 		}),
-		"IndexText":  do(maintain, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.IndexText(ctx); return err }),
 		"Atomically": do(known, func(ctx context.Context, c *catalog.Catalog) error { return c.Atomically(ctx, nil) }),
-		"Rehearse":   do(read, func(ctx context.Context, c *catalog.Catalog) error { return c.Rehearse(ctx, nil) }),
 	}
+}
+
+func methods4() map[string]call {
+	const read, shape, maintain, known = catalog.VerbRead, catalog.VerbShape, catalog.VerbMaintain, catalog.VerbKnown
+	entity := catalog.NewEntity{Identifier: "a", Blueprint: "Thing"}
+	return map[string]call{
+		"Blueprints": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Blueprints(ctx); return err }),
+		"ChangeRights": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.ChangeRights(ctx, "Thing", "me", nil)
+			return err
+		}),
+		"EnsureSystem": do(maintain, func(ctx context.Context, c *catalog.Catalog) error { return c.EnsureSystem(ctx) }),
+		"EditMany": do(known, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.EditMany(ctx, "Thing", catalog.BulkEdit{}, catalog.Write{})
+			return err
+		}),
+		"DeletedSince": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.DeletedSince(ctx, catalog.Name{}, time.Time{})
+			return err
+		}),
+		"DeleteMany": do(known, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.DeleteMany(ctx, "Thing", []string{"a"}, catalog.DeleteOptions{})
+			return err
+		}),
+		"ReplaceEntity": do(known, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.ReplaceEntity(ctx, "Thing", "a", entity, catalog.Write{})
+			return err
+		}),
+		"Find": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.Find(ctx, "a", catalog.FindOptions{})
+			return err
+		}),
+		"Look": do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Look(ctx); return err }),
+		"Graph": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.Graph(ctx, "Thing", "a", catalog.GraphOptions{})
+			return err
+		}),
+		"BlueprintVersions": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.BlueprintVersions(ctx, "Thing", "", 1)
+			return err
+		}),
+		"Prune": do(maintain, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.Prune(ctx, catalog.Kept())
+			return err
+		}),
+		"RestoreMany": do(known, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.RestoreMany(ctx, []int64{1}, catalog.Write{})
+			return err
+		}),
+		"OverTime": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.OverTime(ctx, catalog.OverTimeSpec{Blueprint: "Thing", Func: "count", Time: catalog.TimeSpec{Preset: "lastMonth", Interval: "day"}})
+			return err
+		}),
+		"AbortAbandoned": do(known, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.AbortAbandoned(ctx, time.Hour)
+			return err
+		}),
+		"RenameProperty": do(shape, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.RenameProperty(ctx, "Thing", "a", "b", "me")
+			return err
+		}),
+		"Scorecard": do(read, func(ctx context.Context, c *catalog.Catalog) error {
+			_, err := c.Scorecard(ctx, "Thing", "x")
+			return err
+		}),
+		"DeleteScorecard": do(shape, func(ctx context.Context, c *catalog.Catalog) error { return c.DeleteScorecard(ctx, "Thing", "x", "me") }),
+		"DueVerdicts":     do(maintain, func(ctx context.Context, c *catalog.Catalog) error { _, _, err := c.DueVerdicts(ctx, 1); return err }),
+		"Known":           do(read, func(ctx context.Context, c *catalog.Catalog) error { return c.Known(ctx, "Thing", "a") }),
+		"Rehearse":        do(read, func(ctx context.Context, c *catalog.Catalog) error { return c.Rehearse(ctx, nil) }),
+	}
+}
+
+// do is a row of methods.
+func do(verb string, run func(ctx context.Context, c *catalog.Catalog) error) call {
+	return call{verb, run}
 }
 
 // TestS3_EveryMethodOfTheCatalogAsks finds the methods by reflection: one

@@ -428,3 +428,42 @@ func (c *Catalog) createdOf(ctx context.Context, entity int64) (time.Time, strin
 	}
 	return store.Time(at), by, nil
 }
+
+// Known tells that an entity is or was there and may be read; else the error
+// is that it is not there.
+func (c *Catalog) Known(ctx context.Context, blueprint, identifier string) error {
+	_, err := c.visibleLives(ctx, blueprint, identifier)
+	return err
+}
+
+// Hidden tells which of the entities, named "Blueprint/identifier", are or were
+// there and may not be read. Other names are none of them.
+func (c *Catalog) Hidden(ctx context.Context, refs []string) (map[string]bool, error) {
+	sights, err := c.reading(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	hidden := map[string]bool{}
+	if whole, err := sights.whole(ctx); err != nil || whole {
+		return hidden, err
+	}
+	for _, ref := range refs {
+		blueprint, identifier, ok := splitRef(ref)
+		if _, known := hidden[ref]; known || !ok {
+			continue
+		}
+		current, _, err := c.lives(ctx, c.db.Read(), blueprint, identifier)
+		if fault.Is(err, fault.NotFound) {
+			continue
+		}
+		fits := false
+		if err == nil {
+			fits, err = c.lifeSeen(ctx, sights, current)
+		}
+		if err != nil {
+			return nil, err
+		}
+		hidden[ref] = !fits
+	}
+	return hidden, nil
+}

@@ -281,9 +281,12 @@ func (v *view) pick(e map[string]any) map[string]any {
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// entityObject is the entity of the address with the teams that own it; one
-// that does not exist is owned by nobody.
+// entityObject is the entity of the address with the teams that own it. What the
+// caller may not see is not there.
 func (s *Service) entityObject(ctx context.Context, r *Request) (auth.Object, error) {
+	if _, err := s.Catalog.Entity(ctx, r.Path["bp"], r.Path["id"]); err != nil {
+		return auth.Object{}, err
+	}
 	return s.owned(ctx, r.Path["bp"], r.Path["id"])
 }
 
