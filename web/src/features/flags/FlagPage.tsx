@@ -10,6 +10,7 @@ import {
   IconArrowRight,
   IconChevronDown,
   IconCopy,
+  IconGitPullRequest,
   IconRefresh,
   IconSettings,
 } from '~/ui/icons';
@@ -37,7 +38,7 @@ const JsonTab = lazy(() => import('./JsonTab').then((m) => ({ default: m.JsonTab
 const SettingsTab = lazy(() => import('./SettingsTab').then((m) => ({ default: m.SettingsTab })));
 
 export type FlagSearch = { env?: string; tab?: FlagTab };
-export type FlagDialog = 'clone' | 'archive' | 'restore' | 'promote' | 'project';
+export type FlagDialog = 'clone' | 'archive' | 'restore' | 'promote' | 'project' | 'cleanUp';
 
 type Props = {
   project: string;
@@ -174,6 +175,7 @@ function Actions({ flag, onDialog }: { flag: Flag; onDialog: (dialog: FlagDialog
       <Menu.Dropdown>
         {item('promote', tf.page.promote, <IconArrowRight size={16} />)}
         {item('clone', tf.page.clone, <IconCopy size={16} />)}
+        {item('cleanUp', tf.page.cleanUp, <IconGitPullRequest size={16} />)}
         {item('project', tf.page.project, <IconSettings size={16} />)}
         <Menu.Divider />
         {flag.archivedAt

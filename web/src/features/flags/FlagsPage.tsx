@@ -7,7 +7,7 @@ import { count, plural } from '~/lib/format';
 import { tf } from '~/strings/flags';
 import { Pill, When } from '~/ui/bits';
 import { DataTable, type Column } from '~/ui/DataTable';
-import { IconFlag, IconPlus } from '~/ui/icons';
+import { IconClock, IconFlag, IconPlus } from '~/ui/icons';
 import { ButtonLink } from '~/ui/links';
 import { ListToolbar, TextFilter } from '~/ui/ListToolbar';
 import { EmptyState, StaleNote } from '~/ui/States';
@@ -43,6 +43,12 @@ export function FlagsPage({ state, onState }: { state: ListState; onState: (stat
         width: 300,
         cell: (flag) => <FlagName flag={flag} env={shownEnv} />,
       },
+      {
+        id: 'evaluations',
+        title: tf.list.evaluations,
+        width: 160,
+        cell: (flag) => <Evaluations flag={flag} totals={usage.get(idOf(flag))} />,
+      },
       ...environments
         .filter((env) => !shownEnv || env.name === shownEnv)
         .map((env): Column<Flag> => ({
@@ -51,12 +57,6 @@ export function FlagsPage({ state, onState }: { state: ListState; onState: (stat
           width: 185,
           cell: (flag) => <EnvCell flag={flag} env={env.name} />,
         })),
-      {
-        id: 'evaluations',
-        title: tf.list.evaluations,
-        width: 160,
-        cell: (flag) => <Evaluations flag={flag} totals={usage.get(idOf(flag))} />,
-      },
       { id: 'project', title: tf.list.project, width: 120, cell: (flag) => flag.service },
       {
         id: 'owner',
@@ -205,9 +205,7 @@ function EnvCell({ flag, env }: { flag: Flag; env: string }) {
       </span>
       {environment.proposal && <Pill tone="warn">{tf.list.waitsPill}</Pill>}
       {isProduction(environment) && environment.nextChange && (
-        <span className="sph-muted" title={tf.list.nextChange}>
-          ↗
-        </span>
+        <IconClock size={14} role="img" aria-label={tf.list.nextChange} />
       )}
     </span>
   );

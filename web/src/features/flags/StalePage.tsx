@@ -1,10 +1,11 @@
-import { Text } from '@mantine/core';
+import { Button, Group, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { lazy, Suspense, useState } from 'react';
 import { plural } from '~/lib/format';
 import { tf } from '~/strings/flags';
 import { Pill, When } from '~/ui/bits';
-import { IconFlag } from '~/ui/icons';
+import { IconFlag, IconGitPullRequest } from '~/ui/icons';
 import { Note } from '~/ui/Note';
 import { Section } from '~/ui/Section';
 import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
@@ -13,12 +14,15 @@ import { FlagsFrame } from './FlagsFrame';
 import { staleQuery } from './queries';
 import type { Evidence } from './types';
 
+const CleanUpDialog = lazy(() => import('./CleanUpDialog').then((m) => ({ default: m.CleanUpDialog })));
+
 const e = tf.stale;
 const shownReferences = 6;
 
 /** Flags that seem to have done their work, with the evidence and never a verdict. */
 export function StalePage() {
   const query = useQuery(staleQuery);
+  const [cleaning, setCleaning] = useState<Evidence>();
   return (
     <FlagsFrame title={e.title} description={e.description}>
       <Note tone="info">{e.caution}</Note>
@@ -38,13 +42,27 @@ export function StalePage() {
         </div>
       )}
       {query.data?.map((evidence) => (
-        <EvidenceCard key={`${evidence.project}/${evidence.flag}`} evidence={evidence} />
+        <EvidenceCard
+          key={`${evidence.project}/${evidence.flag}`}
+          evidence={evidence}
+          onCleanUp={() => setCleaning(evidence)}
+        />
       ))}
+      {cleaning && (
+        <Suspense>
+          <CleanUpDialog
+            project={cleaning.project}
+            flagKey={cleaning.flag}
+            keep={cleaning.variation}
+            onClose={() => setCleaning(undefined)}
+          />
+        </Suspense>
+      )}
     </FlagsFrame>
   );
 }
 
-function EvidenceCard({ evidence }: { evidence: Evidence }) {
+function EvidenceCard({ evidence, onCleanUp }: { evidence: Evidence; onCleanUp: () => void }) {
   const { references, evaluated } = evidence;
   return (
     <Section
@@ -55,7 +73,20 @@ function EvidenceCard({ evidence }: { evidence: Evidence }) {
           {evidence.owner && ` · ${evidence.owner}`} · {e.since} <When at={evidence.since} />
         </>
       }
-      action={<Pill tone="mute">{tf.list.kinds[evidence.kind] ?? evidence.kind}</Pill>}
+      action={
+        <Group gap="xs">
+          <Pill tone="mute">{tf.list.kinds[evidence.kind] ?? evidence.kind}</Pill>
+          <Button
+            size="compact-sm"
+            variant="default"
+            leftSection={<IconGitPullRequest size={14} aria-hidden />}
+            aria-label={`${e.cleanUp}: ${evidence.flag}`}
+            onClick={onCleanUp}
+          >
+            {e.cleanUp}
+          </Button>
+        </Group>
+      }
     >
       {evidence.title && <Text size="sm">{evidence.title}</Text>}
       <div className={css.evidence}>
