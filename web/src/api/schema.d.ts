@@ -1937,6 +1937,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/flag-projects/{project}/flags/{key}/clean-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Clean up flag */
+        post: operations["cleanUpFlag"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/flag-projects/{project}/flags/{key}/clone": {
         parameters: {
             query?: never;
@@ -3631,6 +3648,41 @@ export interface paths {
         /** Undo run */
         post: operations["undoRun"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scim-clients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List directories */
+        get: operations["listDirectories"];
+        put?: never;
+        /** Create directory */
+        post: operations["createDirectory"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scim-clients/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete directory */
+        delete: operations["deleteDirectory"];
         options?: never;
         head?: never;
         patch?: never;
@@ -5416,6 +5468,18 @@ export interface components {
             ok: boolean;
             runs: components["schemas"]["Claimed"][];
         };
+        CleanUpFlagAnswer: {
+            /** @description Always true */
+            ok: boolean;
+            repositories: components["schemas"]["FlagCleanUp"][];
+        };
+        CleanUpFlagInputBody: {
+            dryRun?: boolean;
+            /** @description The variation that stays in the code */
+            keep: string;
+            /** @description Where to look; those that are known to name the flag, and the service's, when absent */
+            repositories?: string[];
+        };
         ClientCount: {
             client: string;
             /** Format: int64 */
@@ -5616,6 +5680,25 @@ export interface components {
             files: components["schemas"]["FileDiff"][];
             /** @description Always true */
             ok: boolean;
+        };
+        DirectoriesAnswer: {
+            directories: components["schemas"]["Directory"][];
+            /** @description Always true */
+            ok: boolean;
+            /** @description The address that the directory is given */
+            url: string;
+        };
+        Directory: {
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+            hint: string;
+            id: string;
+            issuer: string;
+            name: string;
+            /** Format: date-time */
+            usedAt?: string;
         };
         Done: {
             /** @description Always true */
@@ -5933,6 +6016,19 @@ export interface components {
             verb: string;
             /** Format: int64 */
             version: number;
+        };
+        FlagCleanUp: {
+            left: components["schemas"]["FlagCleanUpPlace"][];
+            /** Format: int64 */
+            number?: number;
+            replaced: components["schemas"]["FlagCleanUpPlace"][];
+            repository: string;
+        };
+        FlagCleanUpPlace: {
+            /** Format: int64 */
+            line: number;
+            path: string;
+            text: string;
         };
         FlagCondition: {
             /** @description A path such as account.plan */
@@ -6797,6 +6893,18 @@ export interface components {
         };
         NewComment: {
             body: string;
+        };
+        NewDirectory: {
+            /** @description The OpenID provider whose people the directory knows */
+            issuer?: string;
+            name: string;
+        };
+        NewDirectoryAnswer: {
+            directory: components["schemas"]["Directory"];
+            /** @description Always true */
+            ok: boolean;
+            /** @description The token; it is shown only here */
+            value: string;
         };
         NewEntity: {
             blueprint?: string;
@@ -13438,6 +13546,42 @@ export interface operations {
             };
         };
     };
+    cleanUpFlag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CleanUpFlagInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CleanUpFlagAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     cloneFlag: {
         parameters: {
             query?: never;
@@ -17630,6 +17774,99 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listDirectories: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DirectoriesAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    createDirectory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDirectory"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewDirectoryAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    deleteDirectory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Failure */
