@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"path"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -37,11 +36,17 @@ var call = regexp.MustCompile(`(?:^|[^A-Za-z0-9_$])(?:(?:[gG]et|use|fetch|Fetch|
 // pair is the left side of an assignment of a value and an error.
 var pair = regexp.MustCompile(`,\s*[A-Za-z_][A-Za-z0-9_]*\s*:?=\s*$`)
 
-var sources = []string{".go", ".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".py", ".rb", ".java", ".kt", ".cs", ".rs", ".php", ".swift", ".vue", ".svelte"}
-
 // IsSource tells files of code from others, by name.
 func IsSource(name string) bool {
-	return slices.Contains(sources, path.Ext(name)) && !strings.Contains("/"+name, "/node_modules/") && !strings.Contains("/"+name, "/vendor/")
+	if strings.Contains("/"+name, "/node_modules/") || strings.Contains("/"+name, "/vendor/") {
+		return false
+	}
+	switch path.Ext(name) {
+	case ".go", ".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".py", ".rb", ".java", ".kt", ".cs", ".rs", ".php", ".swift", ".vue", ".svelte":
+		return true
+	default:
+		return false
+	}
 }
 
 // Remove replaces what evaluates the flag with the value, which is JSON.
