@@ -1,6 +1,7 @@
 package api
 
 import (
+	"database/sql"
 	"fmt"
 	"net/http"
 	"os"
@@ -129,9 +130,13 @@ func (h *harness) texts() map[string]string {
 func (h *harness) filesWithout(path, canary string) {
 	h.t.Helper()
 	backup := filepath.Join(h.t.TempDir(), "backup.db")
-	if _, err := h.db.Read().ExecContext(h.t.Context(), "VACUUM INTO '"+backup+"'"); err != nil {
-		h.t.Logf("no backup over the reading connection: %v", err)
-		backup = path
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(h.t.Context(), "VACUUM INTO '"+backup+"'"); err != nil {
+		h.t.Fatalf("make a backup: %v", err)
 	}
 	for _, name := range []string{path, path + "-wal", backup} {
 		raw, err := os.ReadFile(name)
