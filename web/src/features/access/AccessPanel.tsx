@@ -36,7 +36,7 @@ export function AccessPanel({ thing }: { thing: Thing }) {
             <Button
               size="compact-sm"
               variant="default"
-              aria-label={`${ta.why} ${right.words}`}
+              aria-label={`${right.allowed ? ta.because : ta.why} ${right.words}`}
               onClick={() => setWhy(right)}
             >
               {right.allowed ? ta.because : ta.why}
