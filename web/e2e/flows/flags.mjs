@@ -198,8 +198,12 @@ async function close({ steps }, { page }, state) {
     await page.getByText('Was not the cause').first().waitFor();
     await until(state, state.has, true);
   });
-  await steps.step('clean up: it is archived and can be restored', async () => {
+  await steps.step('clean up: look for it in the code, then archive it', async () => {
     await page.goto(`/flags/${state.project}/${key}`);
+    await page.getByRole('button', { name: 'Actions' }).click();
+    await page.getByRole('menuitem', { name: 'Start a clean-up' }).click();
+    await page.getByRole('dialog').getByText('No references were found').waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
     await page.getByRole('button', { name: 'Actions' }).click();
     await page.getByRole('menuitem', { name: 'Archive' }).click();
     const dialog = page.getByRole('dialog');
