@@ -13,6 +13,7 @@ import (
 	"sphera/internal/access"
 	"sphera/internal/api"
 	"sphera/internal/auth"
+	"sphera/internal/flag/code"
 	"sphera/internal/store"
 
 	"github.com/spf13/cobra"
@@ -189,6 +190,7 @@ func (a *app) listen(ctx context.Context, c *config, p *parts, front *door, with
 	group.Go(func() error { return p.sealer.Work(working) })
 	group.Go(func() error { return p.sinks.Work(working) })
 	group.Go(func() error { return p.flags.Work(working) })
+	group.Go(func() error { return (&code.Scanner{Forge: p.forge, Flags: p.flags, Log: p.log}).Work(working) })
 	group.Go(func() error { return p.automation.Work(working) })
 	group.Go(func() error { return p.signin.Run(working) })
 	group.Go(func() error { return p.followVerdicts(working) })

@@ -10,7 +10,7 @@ import (
 // actions are the built-in actions; this is the one place that lists them.
 func (p *parts) actions() ([]*action.Action, error) {
 	return builtin.All(builtin.Deps{
-		Forge: p.forge, Catalog: p.catalog, Runtime: p.runtime, Flags: p.flags.Projects, Secrets: p.secrets,
+		Forge: p.forge, Catalog: p.catalog, Runtime: p.runtime, Flags: p.flags.Projects, FlagStore: p.flags, Secrets: p.secrets,
 		Contracts: p.contracts, Insights: p.insights, Teams: p.teamNames, Environments: p.environments, Now: p.now, PublicURL: p.address,
 		CIRepository: ciRepository, GitOpsRepository: gitopsRepository,
 	})

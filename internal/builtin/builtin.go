@@ -33,10 +33,12 @@ const processLimits = "2 GiB of memory, 4,096 open files, files of at most 256 M
 
 // Deps is what the built-in actions work on.
 type Deps struct {
-	Forge     forge.Forge
-	Catalog   *catalog.Catalog
-	Runtime   runtime.Runtime
-	Flags     *flag.Projects
+	Forge   forge.Forge
+	Catalog *catalog.Catalog
+	Runtime runtime.Runtime
+	Flags   *flag.Projects
+	// FlagStore has the flags themselves.
+	FlagStore *flag.Flags
 	Secrets   *secret.Slots
 	Contracts *golden.Contracts
 	Insights  *insight.Insights
@@ -57,7 +59,7 @@ type Deps struct {
 func All(d Deps) ([]*action.Action, error) {
 	steps := newSteps(d)
 	var all []*action.Action
-	for _, define := range []func(Deps, *stepSet) (*action.Action, error){createService, deployService, revertService, fixService} {
+	for _, define := range []func(Deps, *stepSet) (*action.Action, error){createService, deployService, revertService, fixService, cleanUpFlag} {
 		a, err := define(d, steps)
 		if err != nil {
 			return nil, fmt.Errorf("define the built-in actions: %w", err)

@@ -47,6 +47,7 @@ type world struct {
 	runtime   *runtime.Process
 	runs      *run.Engine
 	flags     *flag.Projects
+	flagStore *flag.Flags
 	secrets   *secret.Slots
 	insights  *insight.Insights
 	contracts *golden.Contracts
@@ -83,7 +84,14 @@ func newWorld(t *testing.T, db *store.DB) *world {
 		return []golden.Environment{{ID: "dev-a", Kind: golden.Dev, Region: "a"}, {ID: "production-a", Kind: golden.Production, Region: "a"}}, nil
 	}
 	w.contracts = golden.Contract(golden.Deps{Forge: w.forge, Catalog: w.catalog, Runtime: w.runtime, Flags: w.flags, Secrets: w.secrets, Environments: environments})
+	w.flagStore = flag.Open(flag.Deps{
+		DB: db, Audit: log, Catalog: w.catalog, Log: quiet, Now: now,
+		Environments: func(context.Context) ([]flag.EnvironmentInfo, error) {
+			return []flag.EnvironmentInfo{{ID: "dev-a", Kind: golden.Dev}}, nil
+		},
+	})
 	actions, err := builtin.All(builtin.Deps{
+		FlagStore: w.flagStore,
 		Forge: w.forge, Catalog: w.catalog, Runtime: w.runtime, Flags: w.flags, Secrets: w.secrets, Contracts: w.contracts, Insights: w.insights,
 		Environments: environments, Now: now, PublicURL: func() string { return "http://portal.test" },
 		Teams:        func(context.Context) ([]string, error) { return []string{"checkout", "platform"}, nil },

@@ -17,7 +17,7 @@ func (f *Flags) reasons(one Flag, days int) []string {
 	now := f.d.Now()
 	quiet := time.Duration(days) * 24 * time.Hour
 	var out []string
-	if variation, since := everywhere(one, now); variation != "" && now.Sub(since) >= quiet {
+	if variation, since := Everywhere(one, now); variation != "" && now.Sub(since) >= quiet {
 		out = append(out, fmt.Sprintf("Everybody gets %s in every environment, for %d days.", variation, int(now.Sub(since).Hours()/24)))
 	}
 	if f.d.LastEvaluated == nil || now.Sub(one.CreatedAt) < quiet {
@@ -38,9 +38,9 @@ func (f *Flags) reasons(one Flag, days int) []string {
 	return out
 }
 
-// everywhere is the variation that everybody gets in every environment, and
+// Everywhere is the variation that everybody gets in every environment, and
 // since when; empty when it is not one.
-func everywhere(one Flag, now time.Time) (string, time.Time) {
+func Everywhere(one Flag, now time.Time) (string, time.Time) {
 	variation, since := "", one.CreatedAt
 	for _, e := range one.Environments {
 		only := e.one(now)
@@ -94,7 +94,7 @@ func (f *Flags) Stale(ctx context.Context, project string) ([]Evidence, error) {
 func (f *Flags) evidence(ctx context.Context, one Flag, days int) (Evidence, error) {
 	now := f.d.Now()
 	e := Evidence{Project: one.Project, Flag: one.Key, Title: one.Title, Kind: one.Kind, Owner: one.Owner, Reasons: f.reasons(one, days), Evaluated: []Evaluated{}, Cautions: []string{}}
-	e.Variation, e.Since = everywhere(one, now)
+	e.Variation, e.Since = Everywhere(one, now)
 	if e.Variation == "" {
 		e.Since = one.CreatedAt
 	}
