@@ -191,13 +191,18 @@ func (a *Access) env(ctx context.Context, p auth.Principal, entities bool) (quer
 
 // keeper decides on each entity.
 func (a *Access) keeper(p auth.Principal) func(ctx context.Context, list []catalog.Entity) ([]bool, error) {
+	return Keeper(a.policies, p)
+}
+
+// Keeper asks the policies about each entity of a list.
+func Keeper(policies *policy.Engine, p auth.Principal) func(ctx context.Context, list []catalog.Entity) ([]bool, error) {
 	subject := p.Subject()
 	return func(ctx context.Context, list []catalog.Entity) ([]bool, error) {
 		resources := make([]policy.Resource, len(list))
 		for i, e := range list {
 			resources[i] = policy.Resource{Type: policy.TypeEntity, Blueprint: e.Blueprint, ID: e.Identifier, Teams: e.Team, Properties: e.Properties}
 		}
-		return a.policies.Filter(ctx, subject, catalog.VerbRead, resources), nil
+		return policies.Filter(ctx, subject, catalog.VerbRead, resources), nil
 	}
 }
 

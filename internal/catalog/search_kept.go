@@ -23,8 +23,10 @@ func (s *search) runKept(ctx context.Context) (Page, error) {
 	limit, first := s.limit, s.from
 	var last *hit
 	more := false
+	size := limit + 1
 	for turn := 1; ; turn++ {
-		s.limit = min(max(limit+1-len(page.Entities), firstBatch), maxPage)
+		s.limit = min(size, maxPage)
+		size *= 2 // much of it is hidden
 		hits, left, err := s.hits(ctx)
 		if err != nil {
 			return Page{}, err
