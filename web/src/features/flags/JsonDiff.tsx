@@ -1,4 +1,6 @@
+import { Text } from '@mantine/core';
 import { useMemo } from 'react';
+import { tf } from '~/strings/flags';
 import { DiffView } from '~/ui/DiffView';
 import { diffLines, stableJson } from './lineDiff';
 
@@ -8,5 +10,10 @@ export function JsonDiff({ name, before, after }: { name: string; before: unknow
     const { patch, added, removed } = diffLines(stableJson(before), stableJson(after));
     return patch ? [{ path: name, verb: 'change', patch, added, removed }] : [];
   }, [name, before, after]);
-  return files.length > 0 ? <DiffView files={files} anchors={false} /> : null;
+  if (files.length > 0) return <DiffView files={files} anchors={false} />;
+  return (
+    <Text size="sm" className="sph-muted">
+      {tf.editor.sameJson}
+    </Text>
+  );
 }

@@ -106,6 +106,7 @@ export const editor = {
   aboutGets: (of: string, what: string, parts: string[]) =>
     `Of ${of} known ${what} about ${parts.join(', ')}.`,
   hideJson: 'Hide the JSON',
+  sameJson: 'The JSON stays the same, as it does while a flag is off.',
   incomplete: 'Something is missing',
   incompleteText: (n: number) => (n === 1 ? 'One place is not complete:' : `${n} places are not complete:`),
   somebody: 'Somebody',
