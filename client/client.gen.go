@@ -2270,6 +2270,24 @@ type ClaimedRunsAnswer struct {
 	Runs []Claimed `json:"runs"`
 }
 
+// CleanUpFlagAnswer defines model for CleanUpFlagAnswer.
+type CleanUpFlagAnswer struct {
+	// Ok Always true
+	Ok           bool          `json:"ok"`
+	Repositories []FlagCleanUp `json:"repositories"`
+}
+
+// CleanUpFlagInputBody defines model for CleanUpFlagInputBody.
+type CleanUpFlagInputBody struct {
+	DryRun *bool `json:"dryRun,omitempty"`
+
+	// Keep The variation that stays in the code
+	Keep string `json:"keep"`
+
+	// Repositories Where to look; those that are known to name the flag, and the service's, when absent
+	Repositories *[]string `json:"repositories,omitempty"`
+}
+
 // ClientCount defines model for ClientCount.
 type ClientCount struct {
 	Client string `json:"client"`
@@ -2517,6 +2535,28 @@ type DiffAnswer struct {
 
 	// Ok Always true
 	Ok bool `json:"ok"`
+}
+
+// DirectoriesAnswer defines model for DirectoriesAnswer.
+type DirectoriesAnswer struct {
+	Directories []Directory `json:"directories"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+
+	// URL The address that the directory is given
+	URL string `json:"url"`
+}
+
+// Directory defines model for Directory.
+type Directory struct {
+	CreatedAt time.Time  `json:"createdAt"`
+	ExpiresAt time.Time  `json:"expiresAt"`
+	Hint      string     `json:"hint"`
+	ID        string     `json:"id"`
+	Issuer    string     `json:"issuer"`
+	Name      string     `json:"name"`
+	UsedAt    *time.Time `json:"usedAt,omitempty"`
 }
 
 // Done defines model for Done.
@@ -2888,6 +2928,21 @@ type FlagChange struct {
 	Reason         string      `json:"reason"`
 	Verb           string      `json:"verb"`
 	Version        int64       `json:"version"`
+}
+
+// FlagCleanUp defines model for FlagCleanUp.
+type FlagCleanUp struct {
+	Left       []FlagCleanUpPlace `json:"left"`
+	Number     *int64             `json:"number,omitempty"`
+	Replaced   []FlagCleanUpPlace `json:"replaced"`
+	Repository string             `json:"repository"`
+}
+
+// FlagCleanUpPlace defines model for FlagCleanUpPlace.
+type FlagCleanUpPlace struct {
+	Line int64  `json:"line"`
+	Path string `json:"path"`
+	Text string `json:"text"`
 }
 
 // FlagCondition defines model for FlagCondition.
@@ -3922,6 +3977,24 @@ type Name struct {
 // NewComment defines model for NewComment.
 type NewComment struct {
 	Body string `json:"body"`
+}
+
+// NewDirectory defines model for NewDirectory.
+type NewDirectory struct {
+	// Issuer The OpenID provider whose people the directory knows
+	Issuer *string `json:"issuer,omitempty"`
+	Name   string  `json:"name"`
+}
+
+// NewDirectoryAnswer defines model for NewDirectoryAnswer.
+type NewDirectoryAnswer struct {
+	Directory Directory `json:"directory"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+
+	// Value The token; it is shown only here
+	Value string `json:"value"`
 }
 
 // NewEntity defines model for NewEntity.
@@ -7329,6 +7402,9 @@ type PutFlagJSONRequestBody = PutFlagInputBody
 // ArchiveFlagJSONRequestBody defines body for ArchiveFlag for application/json ContentType.
 type ArchiveFlagJSONRequestBody = ArchiveInputBody
 
+// CleanUpFlagJSONRequestBody defines body for CleanUpFlag for application/json ContentType.
+type CleanUpFlagJSONRequestBody = CleanUpFlagInputBody
+
 // CloneFlagJSONRequestBody defines body for CloneFlag for application/json ContentType.
 type CloneFlagJSONRequestBody = CloneInputBody
 
@@ -7466,6 +7542,9 @@ type DecideRunJSONRequestBody = DecisionInput
 
 // UndoRunJSONRequestBody defines body for UndoRun for application/json ContentType.
 type UndoRunJSONRequestBody = UndoInput
+
+// CreateDirectoryJSONRequestBody defines body for CreateDirectory for application/json ContentType.
+type CreateDirectoryJSONRequestBody = NewDirectory
 
 // CreateServiceAccountJSONRequestBody defines body for CreateServiceAccount for application/json ContentType.
 type CreateServiceAccountJSONRequestBody = NewServiceAccount
@@ -11069,6 +11148,20 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/archive (the `ArchiveFlag` operationId).
 	ArchiveFlag(ctx context.Context, project string, key string, body ArchiveFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CleanUpFlagWithBody Clean up flag
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clean-up (the `CleanUpFlag` operationId).
+	CleanUpFlagWithBody(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CleanUpFlag Clean up flag
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clean-up (the `CleanUpFlag` operationId).
+	CleanUpFlag(ctx context.Context, project string, key string, body CleanUpFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CloneFlagWithBody Clone flag
 	//
 	// Takes any type of body and a specified content type.
@@ -12111,6 +12204,30 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/runs/{id}/undo (the `UndoRun` operationId).
 	UndoRun(ctx context.Context, id string, body UndoRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDirectories List directories
+	//
+	// Corresponds with GET /v1/scim-clients (the `ListDirectories` operationId).
+	ListDirectories(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateDirectoryWithBody Create directory
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/scim-clients (the `CreateDirectory` operationId).
+	CreateDirectoryWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateDirectory Create directory
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/scim-clients (the `CreateDirectory` operationId).
+	CreateDirectory(ctx context.Context, body CreateDirectoryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteDirectory Delete directory
+	//
+	// Corresponds with DELETE /v1/scim-clients/{id} (the `DeleteDirectory` operationId).
+	DeleteDirectory(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListScorecards List scorecards
 	//
@@ -16039,6 +16156,40 @@ func (c *Client) ArchiveFlag(ctx context.Context, project string, key string, bo
 	return c.Client.Do(req)
 }
 
+// CleanUpFlagWithBody Clean up flag
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clean-up (the `CleanUpFlag` operationId).
+func (c *Client) CleanUpFlagWithBody(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCleanUpFlagRequestWithBody(c.Server, project, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CleanUpFlag Clean up flag
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clean-up (the `CleanUpFlag` operationId).
+func (c *Client) CleanUpFlag(ctx context.Context, project string, key string, body CleanUpFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCleanUpFlagRequest(c.Server, project, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // CloneFlagWithBody Clone flag
 //
 // Takes any type of body and a specified content type.
@@ -18782,6 +18933,70 @@ func (c *Client) UndoRunWithBody(ctx context.Context, id string, contentType str
 // Corresponds with POST /v1/runs/{id}/undo (the `UndoRun` operationId).
 func (c *Client) UndoRun(ctx context.Context, id string, body UndoRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUndoRunRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDirectories List directories
+//
+// Corresponds with GET /v1/scim-clients (the `ListDirectories` operationId).
+func (c *Client) ListDirectories(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDirectoriesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateDirectoryWithBody Create directory
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/scim-clients (the `CreateDirectory` operationId).
+func (c *Client) CreateDirectoryWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateDirectoryRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateDirectory Create directory
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/scim-clients (the `CreateDirectory` operationId).
+func (c *Client) CreateDirectory(ctx context.Context, body CreateDirectoryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateDirectoryRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteDirectory Delete directory
+//
+// Corresponds with DELETE /v1/scim-clients/{id} (the `DeleteDirectory` operationId).
+func (c *Client) DeleteDirectory(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteDirectoryRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -28650,6 +28865,60 @@ func NewArchiveFlagRequestWithBody(server string, project string, key string, co
 	return req, nil
 }
 
+// NewCleanUpFlagRequest calls the generic CleanUpFlag builder with application/json body
+func NewCleanUpFlagRequest(server string, project string, key string, body CleanUpFlagJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCleanUpFlagRequestWithBody(server, project, key, "application/json", bodyReader)
+}
+
+// NewCleanUpFlagRequestWithBody constructs an http.Request for the CleanUpFlag method, with any body, and a specified content type
+func NewCleanUpFlagRequestWithBody(server string, project string, key string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/flags/%s/clean-up", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewCloneFlagRequest calls the generic CloneFlag builder with application/json body
 func NewCloneFlagRequest(server string, project string, key string, body CloneFlagJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -34803,6 +35072,107 @@ func NewUndoRunRequestWithBody(server string, id string, contentType string, bod
 	return req, nil
 }
 
+// NewListDirectoriesRequest constructs an http.Request for the ListDirectories method
+func NewListDirectoriesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/scim-clients")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateDirectoryRequest calls the generic CreateDirectory builder with application/json body
+func NewCreateDirectoryRequest(server string, body CreateDirectoryJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateDirectoryRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateDirectoryRequestWithBody constructs an http.Request for the CreateDirectory method, with any body, and a specified content type
+func NewCreateDirectoryRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/scim-clients")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteDirectoryRequest constructs an http.Request for the DeleteDirectory method
+func NewDeleteDirectoryRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/scim-clients/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListScorecardsRequest constructs an http.Request for the ListScorecards method
 func NewListScorecardsRequest(server string) (*http.Request, error) {
 	var err error
@@ -39584,6 +39954,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/archive (the `ArchiveFlag` operationId).
 	ArchiveFlagWithResponse(ctx context.Context, project string, key string, body ArchiveFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*ArchiveFlagResponse, error)
 
+	// CleanUpFlagWithBodyWithResponse Clean up flag
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clean-up (the `CleanUpFlag` operationId).
+	CleanUpFlagWithBodyWithResponse(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CleanUpFlagResponse, error)
+
+	// CleanUpFlagWithResponse Clean up flag
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clean-up (the `CleanUpFlag` operationId).
+	CleanUpFlagWithResponse(ctx context.Context, project string, key string, body CleanUpFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*CleanUpFlagResponse, error)
+
 	// CloneFlagWithBodyWithResponse Clone flag
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -40784,6 +41168,34 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/runs/{id}/undo (the `UndoRun` operationId).
 	UndoRunWithResponse(ctx context.Context, id string, body UndoRunJSONRequestBody, reqEditors ...RequestEditorFn) (*UndoRunResponse, error)
+
+	// ListDirectoriesWithResponse List directories
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/scim-clients (the `ListDirectories` operationId).
+	ListDirectoriesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListDirectoriesResponse, error)
+
+	// CreateDirectoryWithBodyWithResponse Create directory
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/scim-clients (the `CreateDirectory` operationId).
+	CreateDirectoryWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDirectoryResponse, error)
+
+	// CreateDirectoryWithResponse Create directory
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/scim-clients (the `CreateDirectory` operationId).
+	CreateDirectoryWithResponse(ctx context.Context, body CreateDirectoryJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDirectoryResponse, error)
+
+	// DeleteDirectoryWithResponse Delete directory
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/scim-clients/{id} (the `DeleteDirectory` operationId).
+	DeleteDirectoryWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteDirectoryResponse, error)
 
 	// ListScorecardsWithResponse List scorecards
 	//
@@ -48194,6 +48606,54 @@ func (r ArchiveFlagResponse) ContentType() string {
 	return ""
 }
 
+type CleanUpFlagResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CleanUpFlagAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CleanUpFlagResponse) GetJSON200() *CleanUpFlagAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CleanUpFlagResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CleanUpFlagResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CleanUpFlagResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CleanUpFlagResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CleanUpFlagResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type CloneFlagResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -54181,6 +54641,150 @@ func (r UndoRunResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r UndoRunResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDirectoriesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DirectoriesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDirectoriesResponse) GetJSON200() *DirectoriesAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListDirectoriesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDirectoriesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDirectoriesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDirectoriesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDirectoriesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateDirectoryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NewDirectoryAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateDirectoryResponse) GetJSON201() *NewDirectoryAnswer {
+	return r.JSON201
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateDirectoryResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateDirectoryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateDirectoryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateDirectoryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateDirectoryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteDirectoryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteDirectoryResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeleteDirectoryResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteDirectoryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteDirectoryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteDirectoryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteDirectoryResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -60410,6 +61014,32 @@ func (c *ClientWithResponses) ArchiveFlagWithResponse(ctx context.Context, proje
 	return ParseArchiveFlagResponse(rsp)
 }
 
+// CleanUpFlagWithBodyWithResponse Clean up flag
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clean-up (the `CleanUpFlag` operationId).
+func (c *ClientWithResponses) CleanUpFlagWithBodyWithResponse(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CleanUpFlagResponse, error) {
+	rsp, err := c.CleanUpFlagWithBody(ctx, project, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCleanUpFlagResponse(rsp)
+}
+
+// CleanUpFlagWithResponse Clean up flag
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clean-up (the `CleanUpFlag` operationId).
+func (c *ClientWithResponses) CleanUpFlagWithResponse(ctx context.Context, project string, key string, body CleanUpFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*CleanUpFlagResponse, error) {
+	rsp, err := c.CleanUpFlag(ctx, project, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCleanUpFlagResponse(rsp)
+}
+
 // CloneFlagWithBodyWithResponse Clone flag
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -62635,6 +63265,58 @@ func (c *ClientWithResponses) UndoRunWithResponse(ctx context.Context, id string
 		return nil, err
 	}
 	return ParseUndoRunResponse(rsp)
+}
+
+// ListDirectoriesWithResponse List directories
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/scim-clients (the `ListDirectories` operationId).
+func (c *ClientWithResponses) ListDirectoriesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListDirectoriesResponse, error) {
+	rsp, err := c.ListDirectories(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDirectoriesResponse(rsp)
+}
+
+// CreateDirectoryWithBodyWithResponse Create directory
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/scim-clients (the `CreateDirectory` operationId).
+func (c *ClientWithResponses) CreateDirectoryWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDirectoryResponse, error) {
+	rsp, err := c.CreateDirectoryWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateDirectoryResponse(rsp)
+}
+
+// CreateDirectoryWithResponse Create directory
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/scim-clients (the `CreateDirectory` operationId).
+func (c *ClientWithResponses) CreateDirectoryWithResponse(ctx context.Context, body CreateDirectoryJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDirectoryResponse, error) {
+	rsp, err := c.CreateDirectory(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateDirectoryResponse(rsp)
+}
+
+// DeleteDirectoryWithResponse Delete directory
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/scim-clients/{id} (the `DeleteDirectory` operationId).
+func (c *ClientWithResponses) DeleteDirectoryWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteDirectoryResponse, error) {
+	rsp, err := c.DeleteDirectory(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteDirectoryResponse(rsp)
 }
 
 // ListScorecardsWithResponse List scorecards
@@ -68581,6 +69263,39 @@ func ParseArchiveFlagResponse(rsp *http.Response) (*ArchiveFlagResponse, error) 
 	return response, nil
 }
 
+// ParseCleanUpFlagResponse parses an HTTP response from a CleanUpFlagWithResponse call
+func ParseCleanUpFlagResponse(rsp *http.Response) (*CleanUpFlagResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CleanUpFlagResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CleanUpFlagAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseCloneFlagResponse parses an HTTP response from a CloneFlagWithResponse call
 func ParseCloneFlagResponse(rsp *http.Response) (*CloneFlagResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -72686,6 +73401,105 @@ func ParseUndoRunResponse(rsp *http.Response) (*UndoRunResponse, error) {
 			return nil, err
 		}
 		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListDirectoriesResponse parses an HTTP response from a ListDirectoriesWithResponse call
+func ParseListDirectoriesResponse(rsp *http.Response) (*ListDirectoriesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDirectoriesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DirectoriesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateDirectoryResponse parses an HTTP response from a CreateDirectoryWithResponse call
+func ParseCreateDirectoryResponse(rsp *http.Response) (*CreateDirectoryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateDirectoryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NewDirectoryAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteDirectoryResponse parses an HTTP response from a DeleteDirectoryWithResponse call
+func ParseDeleteDirectoryResponse(rsp *http.Response) (*DeleteDirectoryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteDirectoryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Failure
