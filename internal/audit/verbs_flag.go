@@ -10,7 +10,7 @@ func flagVerbs() map[string]Verb {
 		"flag.propose": change, "flag.approve": change, "flag.decline": change, "flag.schedule": change,
 		"flag_segment.put": segment, "flag_segment.delete": segment,
 		"flag_project.update": onEntity("key", "bucketing", "maxStep", "staleDays", "population"),
-		"flag_key.create": key, "flag_key.rotate": key, "flag_key.revoke": key,
+		"flag_key.create":     key, "flag_key.rotate": key, "flag_key.revoke": key,
 		"flag_project.create": onEntity("key"), "flag_project.remove": onEntity("key"),
 	}
 }
