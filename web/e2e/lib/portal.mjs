@@ -17,12 +17,15 @@ function freePort() {
 }
 
 export class Portal {
-  static async start(binary) {
+  static freePort = freePort;
+
+  static async start(binary, { port, args = [] } = {}) {
     const portal = new Portal();
     portal.binary = binary;
     portal.dir = await mkdtemp(join(tmpdir(), 'sphera-e2e-'));
     portal.data = join(portal.dir, 'data');
-    portal.port = await freePort();
+    portal.port = port ?? (await freePort());
+    portal.args = args;
     portal.output = '';
     await portal.boot();
     portal.origin = portal.output.match(/Sphera is at (\S+)/)[1];
@@ -35,7 +38,7 @@ export class Portal {
 
   /** Starts the process and waits until it says that it is ready. */
   async boot() {
-    const args = ['demo', '--data-dir', this.data, '--listen', `127.0.0.1:${this.port}`];
+    const args = ['demo', '--data-dir', this.data, '--listen', `127.0.0.1:${this.port}`, ...this.args];
     const child = spawn(this.binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     this.ended = new Promise((resolve) => child.once('close', resolve));

@@ -105,7 +105,9 @@ describe('sign-in', () => {
   it('comes first and remembers the page that was asked for', async () => {
     fakeServer({
       'GET /v1/me': { status: 401, body: { ok: false, error: 'unauthorized', message: 'Sign in.' } },
-      'GET /v1/status': { body: { ok: true, version: '1', demo: false, setupNeeded: false, providers: [], passwords: true } },
+      'GET /v1/status': {
+        body: { ok: true, version: '1', demo: false, setupNeeded: false, providers: [], passwords: true },
+      },
     });
     const { router } = open('/catalog/Component?q=cart');
     expect(await screen.findByRole('heading', { name: 'Sign in to Sphera' })).toBeInTheDocument();
@@ -135,7 +137,9 @@ describe('sign-in', () => {
 
   it('says why a sign-in was refused', async () => {
     fakeServer({
-      'GET /v1/status': { body: { ok: true, version: '1', demo: false, setupNeeded: false, providers: [], passwords: true } },
+      'GET /v1/status': {
+        body: { ok: true, version: '1', demo: false, setupNeeded: false, providers: [], passwords: true },
+      },
       'POST /v1/auth/login': {
         status: 401,
         body: { ok: false, error: 'unauthorized', message: 'Email or password is wrong.' },

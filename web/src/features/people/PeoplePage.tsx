@@ -12,6 +12,7 @@ import { Note } from '~/ui/Note';
 import { PageHeader } from '~/ui/PageHeader';
 import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
 import { AddPerson } from './AddPerson';
+import { Directories } from './Directories';
 import { peopleQuery } from './queries';
 
 /** Everybody with an account. */
@@ -101,6 +102,7 @@ export function PeoplePage() {
               {ts.people.more}
             </Button>
           )}
+          <Directories />
           {adding && <AddPerson onClose={add.close} />}
         </>
       )}
