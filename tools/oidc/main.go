@@ -23,6 +23,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -46,7 +47,7 @@ func main() {
 func serve() error {
 	var redirects []string
 	listen := flag.String("listen", "127.0.0.1:0", "where to listen")
-	client := flag.String("client", "sphera:secret", "id and secret of the one client")
+	name := flag.String("client", "sphera:secret", "id and secret of the one client")
 	flag.Func("redirect", "where the client may be sent back to (repeatable)", func(s string) error {
 		redirects = append(redirects, s)
 		return nil
@@ -61,9 +62,15 @@ func serve() error {
 		return err
 	}
 	issuer := "http://localhost:" + port
-	id, secret, _ := strings.Cut(*client, ":")
+	id, secret, _ := strings.Cut(*name, ":")
 	storage.RegisterClients(storage.WebClient(id, secret, redirects...))
-	p := &provider{Storage: storage.NewStorage(people()), groups: map[string][]string{"ada": {"engineering", "payments-developers"}}}
+	var after []string
+	for _, to := range redirects {
+		if u, err := url.Parse(to); err == nil {
+			after = append(after, u.Scheme+"://"+u.Host+"/login")
+		}
+	}
+	p := &provider{after: after, Storage: storage.NewStorage(people()), groups: map[string][]string{"ada": {"engineering", "payments-developers"}}}
 	if err := p.rotate(); err != nil {
 		return err
 	}
@@ -113,6 +120,24 @@ type provider struct {
 	key       *rsa.PrivateKey
 	kid       string
 	forgotten bool
+	// after are the pages to go to after signing out.
+	after []string
+}
+
+// client is the one client, which says where to go after signing out.
+type client struct {
+	op.Client
+	after []string
+}
+
+func (c client) PostLogoutRedirectURIs() []string { return c.after }
+
+func (p *provider) GetClientByClientID(ctx context.Context, id string) (op.Client, error) {
+	c, err := p.Storage.GetClientByClientID(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return client{c, p.after}, nil
 }
 
 func (p *provider) rotate() error {

@@ -110,7 +110,7 @@ async function play(t, steps, browser, shot) {
   await steps.step('signing out ends at the provider and not back in', async () => {
     await page.getByRole('button', { name: /Account menu|Ada/ }).first().click();
     await page.getByRole('menuitem', { name: 'Sign out' }).click();
-    await page.waitForURL((url) => url.origin !== t.origin || url.pathname === '/login');
+    await page.waitForURL((url) => url.origin === t.origin && url.pathname === '/login');
     const me = await ada.context.request.get(`${t.origin}/v1/me`);
     equal(me.status(), 401, 'after signing out');
   });

@@ -42,7 +42,7 @@ export class Person {
     await page.goto('/');
     await page.getByLabel('Email').fill(person.who.email);
     await page.getByLabel('Password', { exact: true }).fill(person.who.password);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.getByRole('navigation').first().waitFor();
     person.forget();
     return person;

@@ -1,6 +1,6 @@
 import { Button, Divider, Stack, Text } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { isApiError } from '~/api/errors';
 import type { Status } from '~/api/types';
 import { ts } from '~/strings/signin';
@@ -17,7 +17,9 @@ export function Providers({ status, next, silent }: { status: Status; next: stri
     mutationFn: ({ id, quiet }: { id: string; quiet: boolean }) => goToProvider(id, next, quiet),
   });
   const tried = useRef(false);
-  const known = status.providers.find((p) => p.id === lastProvider());
+  // As it was when the page opened: a click below remembers another.
+  const [last] = useState(lastProvider);
+  const known = status.providers.find((p) => p.id === last);
   const tryQuietly = silent && known !== undefined;
   const start = go.mutate;
   useEffect(() => {
