@@ -254,7 +254,14 @@ func TestS18_SuspendedIsOutOnEveryPath(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.asPort(t)
+		app, secretOfApp, err := c.auth.CreateApp(t.Context(), auth.Principal{User: c.users["administrator"], Via: auth.ViaSession}, "terraform", []string{auth.Viewer})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ofApp, _, err := c.auth.AccessToken(t.Context(), app.ID, secretOfApp)
+		if err != nil {
+			t.Fatal(err)
+		}
 		basic := func(password string) int {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.server.URL+"/git/none.git/info/refs?service=git-upload-pack", http.NoBody)
 			if err != nil {
@@ -267,7 +274,7 @@ func TestS18_SuspendedIsOutOnEveryPath(t *testing.T) {
 			c.tokens["it"] = credential
 			return c.call("it", "GET", "/v1/me", nil).status
 		}
-		if bearer(token) != 200 || bearer(robot) != 200 || basic(token) == 401 || c.me(cookie).ID == "" {
+		if bearer(token) != 200 || bearer(robot) != 200 || bearer(ofApp) != 200 || basic(token) == 401 || c.me(cookie).ID == "" {
 			t.Fatal("not everything is good before")
 		}
 		c.tokens["ada"] = token
@@ -290,8 +297,11 @@ func TestS18_SuspendedIsOutOnEveryPath(t *testing.T) {
 			t.Errorf("signing in again leads to %s", to)
 		}
 		off := false
-		if _, err := c.auth.UpdateApp(t.Context(), auth.Principal{User: c.users["administrator"], Via: auth.ViaSession}, c.app.ID, auth.AppChange{Enabled: &off}); err != nil {
+		if _, err := c.auth.UpdateApp(t.Context(), auth.Principal{User: c.users["administrator"], Via: auth.ViaSession}, app.ID, auth.AppChange{Enabled: &off}); err != nil {
 			t.Fatal(err)
+		}
+		if bearer(ofApp) != 401 {
+			t.Error("the app that was switched off is still good")
 		}
 	})
 }
@@ -575,5 +585,22 @@ func TestS19_ScannersFindTokens(t *testing.T) {
 				t.Errorf("found in %q", text)
 			}
 		}
+	}
+}
+
+// TestS16_TheLoginIsBoundToTheHost: where people come over HTTPS, the cookie of
+// a login cannot be set by another host.
+func TestS16_TheLoginIsBoundToTheHost(t *testing.T) {
+	p := oidctest.Start(t, "http://portal.example/v1/auth/oidc/company/callback")
+	h := start(t, storetest.Open(t, storetest.SQLite(t)), Options{Secure: true}, oidc.Config{ID: "company", Issuer: p.Issuer, ClientID: oidctest.ClientID})
+	got := h.must("", "POST", "/v1/auth/oidc/company/start", map[string]any{})
+	cookie := got.header.Get("Set-Cookie")
+	for _, want := range []string{"__Host-sphera-login=", "Path=/", "HttpOnly", "Secure", "SameSite=Lax", "Max-Age=600"} {
+		if !strings.Contains(cookie, want) {
+			t.Errorf("the cookie lacks %s: %s", want, strings.Replace(cookie, strings.Split(cookie, ";")[0], "...", 1))
+		}
+	}
+	if strings.Contains(cookie, "Domain") {
+		t.Error("the cookie is for other hosts, too")
 	}
 }

@@ -17,7 +17,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -64,8 +63,7 @@ func Start(t testing.TB, redirect string) *Provider {
 // program builds the provider unless the same one was built before.
 func program(t testing.TB) string {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	source := filepath.Join(filepath.Dir(here), "..", "..", "..", "tools", "oidc")
+	source := source(t)
 	sum := sha256.New()
 	for _, name := range []string{"go.mod", "go.sum", "main.go"} {
 		raw, err := os.ReadFile(filepath.Join(source, name))
@@ -96,6 +94,27 @@ func program(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// source is the folder of tools/oidc, above the folder in which a test runs.
+func source(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if found := filepath.Join(dir, "tools", "oidc"); exists(filepath.Join(found, "go.mod")) {
+			return found
+		}
+	}
+	t.Fatal("tools/oidc is not there")
+	return ""
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // Browser is a client that keeps cookies and follows no redirect by itself.

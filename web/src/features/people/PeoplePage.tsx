@@ -14,6 +14,7 @@ import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
 import { AddPerson } from './AddPerson';
 import { Directories } from './Directories';
 import { peopleQuery } from './queries';
+import { Teams } from './Teams';
 
 /** Everybody with an account. */
 export function PeoplePage() {
@@ -102,6 +103,7 @@ export function PeoplePage() {
               {ts.people.more}
             </Button>
           )}
+          <Teams />
           <Directories />
           {adding && <AddPerson onClose={add.close} />}
         </>

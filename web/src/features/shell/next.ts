@@ -3,7 +3,10 @@
  * "//host" and "/\host" would leave it.
  */
 export function safeNext(next: string | undefined): string {
-  if (!next || !next.startsWith('/') || /^\/[/\\]/.test(next)) return '/';
+  // Browsers leave out tabs and line ends and take \ for /.
+  // oxlint-disable-next-line no-control-regex
+  if (!next || !next.startsWith('/') || next.startsWith('//') || /[\u0000-\u0020\\\u007f]/.test(next))
+    return '/';
   return next;
 }
 
