@@ -37,4 +37,7 @@ func approvalVerbs() map[string]Verb {
 }
 
 // notifyVerbs are those of notices and of how people want them.
-func notifyVerbs() map[string]Verb { return map[string]Verb{} }
+func notifyVerbs() map[string]Verb {
+	channel := of("name", "type", "kinds", "teams", "enabled")
+	return map[string]Verb{"notice_channel.create": channel, "notice_channel.update": channel, "notice_channel.delete": of()}
+}

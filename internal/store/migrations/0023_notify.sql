@@ -49,6 +49,7 @@ CREATE TABLE notice_channels (
   id TEXT PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
   type TEXT NOT NULL,
+  host TEXT NOT NULL,
   kinds TEXT NOT NULL,
   teams TEXT NOT NULL,
   enabled BIGINT NOT NULL,
