@@ -2,11 +2,16 @@ package portal
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"sphera/internal/approval"
+	"sphera/internal/auth"
 	"sphera/internal/fault"
+	"sphera/internal/notify"
 	"sphera/internal/run"
+	"sphera/internal/source"
+	"sphera/internal/store"
 )
 
 // newApprovals puts together who has to approve what.
@@ -58,4 +63,12 @@ func (p *parts) machineOwners(ctx context.Context, id string) ([]string, error) 
 		}
 	}
 	return nil, err
+}
+
+// tellHeld tells those who decide on sweeps of a held one.
+func (p *parts) tellHeld(ctx context.Context, tx *store.Tx, w source.Sweep) error {
+	return p.notices.Send(ctx, tx, notify.Notice{
+		Kind: notify.SweepHeld, Roles: []string{auth.Infrastructure}, Title: "A source wants to delete much: " + w.Source,
+		Text: w.Reason + " Nothing is deleted before somebody has looked at it.", URL: fmt.Sprintf("/sweeps/%d", w.ID), Key: fmt.Sprintf("sweep/%d/held", w.ID),
+	})
 }

@@ -42,6 +42,7 @@ type config struct {
 	trustedOrigins  []string
 	allowPrivate    bool
 	stopAfter       time.Duration
+	mail            mailConfig
 	signin          signinConfig
 	flagSyncListen  string
 	flagSyncCert    string
@@ -71,6 +72,7 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.DurationVar(&c.lease, "lease", 6*time.Second, "how long a replica may be silent before others take over its runs and services")
 	f.StringSliceVar(&c.trustedProxies, "trusted-proxy", nil, "address or network of a proxy whose X-Forwarded-For counts (repeatable)")
 	f.StringSliceVar(&c.trustedOrigins, "trusted-origin", nil, "further origin whose pages may send changes, e.g. https://portal.example.com (repeatable)")
+	c.mail.flags(f)
 	f.BoolVar(&c.allowPrivate, "allow-private-webhooks", false, "let webhooks reach private and loopback addresses")
 	f.DurationVar(&c.stopAfter, "stop-delay", 5*time.Second, "how long to answer that the server is not ready before it stops listening")
 	c.flagFlags(f)
@@ -171,6 +173,9 @@ func (c *config) complete(env func(string) string) error {
 		return fmt.Errorf("find the data folder: %w", err)
 	}
 	c.dataDir = dir
+	if err := c.mail.complete(); err != nil {
+		return err
+	}
 	if c.secretKeyFile != "" {
 		if c.secretKey != "" {
 			return usage("--secret-key and --secret-key-file exclude each other")

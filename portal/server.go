@@ -187,6 +187,7 @@ func (a *app) listen(ctx context.Context, c *config, p *parts, front *door, with
 	group.Go(func() error { return p.policies.Run(working) })
 	group.Go(func() error { return p.hooks.Work(as(working, access.Ingest)) })
 	group.Go(func() error { return p.changes.Work(working) })
+	group.Go(func() error { return p.courier.Work(working) })
 	group.Go(func() error { return p.sealer.Work(working) })
 	group.Go(func() error { return p.sinks.Work(working) })
 	group.Go(func() error { return p.flags.Work(working) })

@@ -97,6 +97,7 @@ type parts struct {
 	approvals *approval.Service
 	// notices tell people what concerns them.
 	notices   *notify.Service
+	courier   *notify.Courier
 	contracts *golden.Contracts
 
 	// publicURL is known when the server listens.
@@ -164,6 +165,11 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 	if p.signin, err = p.newSignIn(c, sealer); err != nil {
 		return err
 	}
+	p.courier = notify.NewCourier(notify.Deps{
+		DB: p.db, Audit: p.audit, Vault: p.vault, Outgoing: outgoing.New(c.allowPrivate), Mail: c.mail.Mail, PublicURL: p.address, Now: p.now, Log: p.log,
+		Instance: instance + "-" + uuid.NewString(),
+	})
+	p.sources.OnHeld(p.tellHeld)
 	p.changes = change.New(change.Deps{
 		DB: p.db, Catalog: p.catalog, Resources: resource.New(p.audit, p.now), Vault: p.vault, Outgoing: outgoing.New(c.allowPrivate), Log: p.log, Now: p.now,
 		Instance: instance + "-" + uuid.NewString(),
@@ -311,7 +317,7 @@ func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*
 		Contracts:  p.contracts, Insights: p.insights, Views: p.views, Policies: p.policies,
 		Flags: p.flags, FlagKeys: p.flagKeys, FlagUsage: p.flagUsage,
 		Automation: p.automation, SignIn: p.signin, Directories: p.directories,
-		Approvals: p.approvals, Notices: p.notices,
+		Approvals: p.approvals, Notices: p.notices, Courier: p.courier,
 		Vault: p.vault, Hooks: p.hooks, Changes: p.changes, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,
 	}, api.Options{
 		Version: version, Secure: isHTTPS(c.publicURL), TrustedOrigins: c.trustedOrigins, TrustedProxies: proxies, Demo: demo,

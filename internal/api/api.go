@@ -78,6 +78,7 @@ type Deps struct {
 	// Approvals decide who has to approve runs, Notices tell people.
 	Approvals *approval.Service
 	Notices   *notify.Service
+	Courier   *notify.Courier
 	// SignIn knows the OpenID providers and the CI systems that are trusted.
 	SignIn *oidc.Service
 	// Directories tell by SCIM which people there are.
@@ -128,6 +129,7 @@ type API struct {
 	contracts  *golden.Contracts
 	approvals  *approval.Service
 	notices    *notify.Service
+	courier    *notify.Courier
 	insights   *insight.Insights
 	views      *view.Views
 	policies   *policy.Policies
@@ -167,7 +169,7 @@ func New(d Deps, o Options) (*API, error) {
 		contracts: d.Contracts, insights: d.Insights, views: d.Views, policies: d.Policies, flags: d.Flags, flagKeys: d.FlagKeys, flagUses: d.FlagUsage, log: d.Log, now: d.Now, o: o,
 		sinks: d.Sinks, auditKey: d.AuditKey,
 	}
-	a.approvals, a.notices = d.Approvals, d.Notices
+	a.approvals, a.notices, a.courier = d.Approvals, d.Notices, d.Courier
 	a.port = portapi.New(portapi.Deps{
 		DB: d.DB, Audit: d.Audit, Auth: d.Auth, Catalog: d.Catalog, Sources: d.Sources, Migrations: d.Migrations, Log: d.Log, Now: d.Now, Version: o.Version,
 		Actions: func(ctx context.Context) ([]string, error) {

@@ -136,6 +136,9 @@ func start(t *testing.T, db *store.DB, o Options, providers ...oidc.Config) *har
 	h.migrations = d.Migrations
 	d.Runs = run.New(db, events, log, run.Options{Now: time.Now, Exclusive: db.Dialect == store.SQLite})
 	d.Notices = notify.New(db, time.Now)
+	d.Courier = notify.NewCourier(notify.Deps{
+		DB: db, Audit: events, Vault: d.Vault, Outgoing: outgoing.New(false), PublicURL: d.PublicURL, Now: time.Now, Log: log, Instance: "test",
+	})
 	d.Approvals, err = approval.New(approval.Deps{DB: db, Audit: events, Auth: h.auth, Catalog: d.Catalog, Runs: d.Runs, Notices: d.Notices, Now: time.Now, Log: log})
 	if err != nil {
 		t.Fatal(err)

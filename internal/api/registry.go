@@ -130,6 +130,7 @@ func newRegistry() *registry {
 		},
 	}
 	maps.Copy(r.names, approvalNames())
+	maps.Copy(r.names, noticeNames())
 	return r
 }
 

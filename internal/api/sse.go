@@ -7,11 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"sphera/internal/approval"
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
 	"sphera/internal/flag"
 	"sphera/internal/flag/key"
 	"sphera/internal/flag/usage"
+	"sphera/internal/notify"
 	"sphera/internal/run"
 	"sphera/internal/view"
 )
@@ -184,7 +186,8 @@ type hint struct {
 
 // events is the one stream a browser keeps open.
 func (a *API) events(w http.ResponseWriter, r *http.Request) error {
-	topics := []string{run.Topic, catalog.Topic, "pull_request", "instance", "audit", view.Topic, flag.Topic, key.Topic, usage.Topic}
+	topics := []string{run.Topic, catalog.Topic, "pull_request", "instance", "audit", view.Topic, flag.Topic, key.Topic, usage.Topic, approval.Topic, notify.Topic}
+	me := who(r.Context()).ID
 	hints := make([]<-chan string, 0, len(topics))
 	for _, topic := range topics {
 		ch, stop := a.db.Subscribe(topic)
@@ -205,6 +208,9 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 	}, hints, func() (bool, error) {
 		for _, note := range pending {
 			topic, id, _ := strings.Cut(note, " ")
+			if topic == notify.Topic && id != me {
+				continue // of somebody else's inbox
+			}
 			if err := s.sendJSON("hint", "", hint{Topic: topic, ID: id}); err != nil {
 				return true, err
 			}

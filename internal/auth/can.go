@@ -70,7 +70,7 @@ func ruleFor(verb string) (rule, bool) {
 		}, true
 	case "run.hold":
 		return rule{id: "infrastructure-holds-runs", everything: admins, alternative: "Ask somebody who looks after the portal."}, true
-	case "approval.write":
+	case "approval.write", "notice.write":
 		return rule{id: "administrators-set-approvals", everything: []string{Administrator}, alternative: "Tell an administrator what to change."}, true
 	case "forge.write":
 		return rule{

@@ -35,6 +35,7 @@ func matrix() map[string]map[string]string {
 		"run.retry":         {"viewer": "", "developer": "oa", "maintainer": "", "infrastructure": all, "administrator": all},
 		"run.undo":          {"viewer": "", "developer": "oa", "maintainer": "", "infrastructure": all, "administrator": all},
 		"run.hold":          {"viewer": "", "developer": "", "maintainer": "", "infrastructure": all, "administrator": all},
+		"notice.write":      {"viewer": "", "developer": "", "maintainer": "", "infrastructure": "", "administrator": all},
 		"approval.write":    {"viewer": "", "developer": "", "maintainer": "", "infrastructure": "", "administrator": all},
 		"run.approve":       {"viewer": "oxn", "developer": "oxn", "maintainer": "oxn", "infrastructure": "oxn", "administrator": "oxn"},
 		"forge.write":       {"viewer": "", "developer": all, "maintainer": "", "infrastructure": all, "administrator": all},

@@ -41,6 +41,7 @@ func Verbs() []Verb {
 		{"run.undo", "undo a run", []string{TypeRun}},
 		{"run.approve", "approve or reject a run", []string{TypeRun}},
 		{"run.hold", "hold runs, and let them go on", []string{TypePortal}},
+		{"notice.write", "set channels of notices and see what was delivered", []string{TypePortal}},
 		{"approval.write", "change who has to approve what", []string{TypePortal}},
 		{"run.report", "report the progress of a run", []string{TypeRun, TypePortal}},
 		{"forge.read", "see repositories and pull requests", []string{TypeRepository, TypePullRequest, TypePortal}},

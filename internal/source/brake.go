@@ -291,5 +291,10 @@ func (s *Sources) hold(ctx context.Context, tx *store.Tx, w *Sweep, reason strin
 		}
 	}
 	w.State, w.Reason = held, reason
+	if s.onHeld != nil {
+		if err := s.onHeld(ctx, tx, *w); err != nil {
+			return err
+		}
+	}
 	return s.record(ctx, tx, "sweep.hold", w.Source, w.Caller, "sweep", w.ID, "reason", reason, "entities", w.Entities)
 }

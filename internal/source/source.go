@@ -45,9 +45,15 @@ type Sources struct {
 	mu sync.Mutex
 	// seen is when each source's sign of life was last written down.
 	seen map[string]time.Time
+	// onHeld is told of a held sweep in its transaction; nil for nobody.
+	onHeld func(ctx context.Context, tx *store.Tx, w Sweep) error
 	// ticking lets one Tick work at a time.
 	ticking sync.Mutex
 }
+
+// OnHeld says who is told, in the transaction that holds a sweep. It is called
+// before anything works.
+func (s *Sources) OnHeld(f func(ctx context.Context, tx *store.Tx, w Sweep) error) { s.onHeld = f }
 
 // New returns the sources kept in db.
 func New(db *store.DB, c *catalog.Catalog, log *audit.Log, now func() time.Time) *Sources {

@@ -16,6 +16,8 @@ export const keysOfTopic: Record<string, string[]> = {
   pull_request: ['pull_request', 'repository', 'home'],
   instance: ['instance', 'check'],
   audit: ['audit', 'home'],
+  approval: ['run', 'home'],
+  notice: ['notice'],
 };
 
 /**

@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useRouterState } from '@tanstack/react-router';
 import { useEffect, useRef } from 'react';
 import { api } from '~/api/client';
-import { homeQuery, meQuery, runningNowQuery } from '~/api/queries';
+import { meQuery, runningNowQuery } from '~/api/queries';
 import type { Run } from '~/api/types';
 import { t } from '~/strings';
 import { IconBell, IconPlayerPlay } from '~/ui/icons';
@@ -80,14 +80,14 @@ async function sayHowItEnded(id: string): Promise<void> {
   });
 }
 
-/** How many things wait for this person. */
+/** How many notices this person has not read. */
 export function Inbox() {
-  const waiting = useQuery({
-    ...homeQuery,
-    select: (home) => home.waiting.pullRequests.length + home.waiting.runs.length,
+  const unread = useQuery({
+    queryKey: ['notice', 'unread'],
+    queryFn: async ({ signal }) => (await api.get('/v1/notices', { query: { limit: 1 }, signal })).unread,
   });
-  const n = waiting.data ?? 0;
-  const label = t.shell.inbox(n);
+  const n = unread.data ?? 0;
+  const label = t.shell.unread(n);
   return (
     <Tooltip label={label} withinPortal={false}>
       <Indicator label={n > 99 ? '99+' : n} size={16} disabled={n === 0} offset={5} color="red.6">
@@ -97,8 +97,7 @@ export function Inbox() {
           size="lg"
           aria-label={label}
           component={Link}
-          to="/"
-          hash="waiting"
+          to="/notices"
         >
           <IconBell size={18} />
         </ActionIcon>

@@ -37,6 +37,7 @@ export const shell = {
   runningNow: (n: number) => `${n} running now`,
   nothingRunning: 'Nothing is running',
   inbox: (n: number) => (n === 1 ? '1 thing waits for you' : `${n} things wait for you`),
+  unread: (n: number) => (n === 1 ? '1 unread notice' : `${n} unread notices`),
   accountMenu: (name: string) => `Account of ${name}`,
   account: 'Account',
   theme: 'Theme',
