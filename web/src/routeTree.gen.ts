@@ -41,6 +41,8 @@ import { Route as FlagsSegmentsRouteImport } from './pages/flags.segments'
 import { Route as FlagsStaleRouteImport } from './pages/flags.stale'
 import { Route as FlagsUnknownRouteImport } from './pages/flags.unknown'
 import { Route as ForgeIndexRouteImport } from './pages/forge.index'
+import { Route as NoticesIndexRouteImport } from './pages/notices.index'
+import { Route as NoticesChannelsRouteImport } from './pages/notices.channels'
 import { Route as PeopleIndexRouteImport } from './pages/people.index'
 import { Route as PeopleIdRouteImport } from './pages/people.$id'
 import { Route as RunsIndexRouteImport } from './pages/runs.index'
@@ -216,6 +218,16 @@ const ForgeIndexRoute = ForgeIndexRouteImport.update({
   path: '/forge/',
   getParentRoute: () => rootRouteImport,
 } as any)
+const NoticesIndexRoute = NoticesIndexRouteImport.update({
+  id: '/notices/',
+  path: '/notices/',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const NoticesChannelsRoute = NoticesChannelsRouteImport.update({
+  id: '/notices/channels',
+  path: '/notices/channels',
+  getParentRoute: () => rootRouteImport,
+} as any)
 const PeopleIndexRoute = PeopleIndexRouteImport.update({
   id: '/people/',
   path: '/people/',
@@ -314,6 +326,7 @@ export interface FileRoutesByFullPath {
   '/flags/segments': typeof FlagsSegmentsRoute
   '/flags/stale': typeof FlagsStaleRoute
   '/flags/unknown': typeof FlagsUnknownRoute
+  '/notices/channels': typeof NoticesChannelsRoute
   '/people/$id': typeof PeopleIdRoute
   '/runs/$id': typeof RunsIdRoute
   '/sweeps/$sweep': typeof SweepsSweepRoute
@@ -323,6 +336,7 @@ export interface FileRoutesByFullPath {
   '/create/': typeof CreateIndexRoute
   '/flags/': typeof FlagsIndexRoute
   '/forge/': typeof ForgeIndexRoute
+  '/notices/': typeof NoticesIndexRoute
   '/people/': typeof PeopleIndexRoute
   '/runs/': typeof RunsIndexRoute
   '/catalog/$blueprint/new': typeof CatalogBlueprintNewRoute
@@ -362,6 +376,7 @@ export interface FileRoutesByTo {
   '/flags/segments': typeof FlagsSegmentsRoute
   '/flags/stale': typeof FlagsStaleRoute
   '/flags/unknown': typeof FlagsUnknownRoute
+  '/notices/channels': typeof NoticesChannelsRoute
   '/people/$id': typeof PeopleIdRoute
   '/runs/$id': typeof RunsIdRoute
   '/sweeps/$sweep': typeof SweepsSweepRoute
@@ -371,6 +386,7 @@ export interface FileRoutesByTo {
   '/create': typeof CreateIndexRoute
   '/flags': typeof FlagsIndexRoute
   '/forge': typeof ForgeIndexRoute
+  '/notices': typeof NoticesIndexRoute
   '/people': typeof PeopleIndexRoute
   '/runs': typeof RunsIndexRoute
   '/catalog/$blueprint/new': typeof CatalogBlueprintNewRoute
@@ -411,6 +427,7 @@ export interface FileRoutesById {
   '/flags/segments': typeof FlagsSegmentsRoute
   '/flags/stale': typeof FlagsStaleRoute
   '/flags/unknown': typeof FlagsUnknownRoute
+  '/notices/channels': typeof NoticesChannelsRoute
   '/people/$id': typeof PeopleIdRoute
   '/runs/$id': typeof RunsIdRoute
   '/sweeps/$sweep': typeof SweepsSweepRoute
@@ -420,6 +437,7 @@ export interface FileRoutesById {
   '/create/': typeof CreateIndexRoute
   '/flags/': typeof FlagsIndexRoute
   '/forge/': typeof ForgeIndexRoute
+  '/notices/': typeof NoticesIndexRoute
   '/people/': typeof PeopleIndexRoute
   '/runs/': typeof RunsIndexRoute
   '/catalog/$blueprint_/new': typeof CatalogBlueprintNewRoute
@@ -461,6 +479,7 @@ export interface FileRouteTypes {
     | '/flags/segments'
     | '/flags/stale'
     | '/flags/unknown'
+    | '/notices/channels'
     | '/people/$id'
     | '/runs/$id'
     | '/sweeps/$sweep'
@@ -470,6 +489,7 @@ export interface FileRouteTypes {
     | '/create/'
     | '/flags/'
     | '/forge/'
+    | '/notices/'
     | '/people/'
     | '/runs/'
     | '/catalog/$blueprint/new'
@@ -509,6 +529,7 @@ export interface FileRouteTypes {
     | '/flags/segments'
     | '/flags/stale'
     | '/flags/unknown'
+    | '/notices/channels'
     | '/people/$id'
     | '/runs/$id'
     | '/sweeps/$sweep'
@@ -518,6 +539,7 @@ export interface FileRouteTypes {
     | '/create'
     | '/flags'
     | '/forge'
+    | '/notices'
     | '/people'
     | '/runs'
     | '/catalog/$blueprint/new'
@@ -557,6 +579,7 @@ export interface FileRouteTypes {
     | '/flags/segments'
     | '/flags/stale'
     | '/flags/unknown'
+    | '/notices/channels'
     | '/people/$id'
     | '/runs/$id'
     | '/sweeps/$sweep'
@@ -566,6 +589,7 @@ export interface FileRouteTypes {
     | '/create/'
     | '/flags/'
     | '/forge/'
+    | '/notices/'
     | '/people/'
     | '/runs/'
     | '/catalog/$blueprint_/new'
@@ -606,6 +630,7 @@ export interface RootRouteChildren {
   FlagsSegmentsRoute: typeof FlagsSegmentsRoute
   FlagsStaleRoute: typeof FlagsStaleRoute
   FlagsUnknownRoute: typeof FlagsUnknownRoute
+  NoticesChannelsRoute: typeof NoticesChannelsRoute
   PeopleIdRoute: typeof PeopleIdRoute
   RunsIdRoute: typeof RunsIdRoute
   SweepsSweepRoute: typeof SweepsSweepRoute
@@ -615,6 +640,7 @@ export interface RootRouteChildren {
   CreateIndexRoute: typeof CreateIndexRoute
   FlagsIndexRoute: typeof FlagsIndexRoute
   ForgeIndexRoute: typeof ForgeIndexRoute
+  NoticesIndexRoute: typeof NoticesIndexRoute
   PeopleIndexRoute: typeof PeopleIndexRoute
   RunsIndexRoute: typeof RunsIndexRoute
   CatalogBlueprintNewRoute: typeof CatalogBlueprintNewRoute
@@ -854,6 +880,20 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof ForgeIndexRouteImport
       parentRoute: typeof rootRouteImport
     }
+    '/notices/': {
+      id: '/notices/'
+      path: '/notices'
+      fullPath: '/notices/'
+      preLoaderRoute: typeof NoticesIndexRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/notices/channels': {
+      id: '/notices/channels'
+      path: '/notices/channels'
+      fullPath: '/notices/channels'
+      preLoaderRoute: typeof NoticesChannelsRouteImport
+      parentRoute: typeof rootRouteImport
+    }
     '/people/': {
       id: '/people/'
       path: '/people'
@@ -982,6 +1022,7 @@ const rootRouteChildren: RootRouteChildren = {
   FlagsSegmentsRoute: FlagsSegmentsRoute,
   FlagsStaleRoute: FlagsStaleRoute,
   FlagsUnknownRoute: FlagsUnknownRoute,
+  NoticesChannelsRoute: NoticesChannelsRoute,
   PeopleIdRoute: PeopleIdRoute,
   RunsIdRoute: RunsIdRoute,
   SweepsSweepRoute: SweepsSweepRoute,
@@ -991,6 +1032,7 @@ const rootRouteChildren: RootRouteChildren = {
   CreateIndexRoute: CreateIndexRoute,
   FlagsIndexRoute: FlagsIndexRoute,
   ForgeIndexRoute: ForgeIndexRoute,
+  NoticesIndexRoute: NoticesIndexRoute,
   PeopleIndexRoute: PeopleIndexRoute,
   RunsIndexRoute: RunsIndexRoute,
   CatalogBlueprintNewRoute: CatalogBlueprintNewRoute,

@@ -96,6 +96,16 @@ export async function flow(t) {
     const denied = await dana.context.request.post(`/v1/runs/${run}/approval`, { data: { approve: true }, headers: { Origin: dana.origin } });
     equal(denied.status(), 403, 'status of approving it oneself');
   });
+  await steps.step('those who can decide are told: the bell counts, the notice leads to the request', async () => {
+    const { page } = ido;
+    await page.getByRole('link', { name: '1 unread notice' }).click(); // it came while the page was open
+    await page.getByText('Approve: Note on a system').waitFor();
+    await page.getByText('How you are told').waitFor();
+    await accessible(page, 'notices');
+    await page.getByRole('link', { name: 'Open', exact: true }).click();
+    await page.getByRole('heading', { name: 'Your decision' }).waitFor();
+    await page.getByRole('link', { name: '0 unread notices' }).waitFor();
+  });
   await steps.step('the first approves in the inbox: it still waits', async () => {
     const { page } = ido;
     await page.goto('/approvals');
@@ -127,5 +137,19 @@ export async function flow(t) {
     await page.goto('/approvals?view=mine');
     await page.getByRole('link', { name: 'Note on a system' }).first().waitFor();
     await page.getByText('2 of 2').first().waitFor();
+    await page.goto('/notices');
+    await page.getByText('Approved: Note on a system').waitFor();
+  });
+  await steps.step('an administrator sets a channel up and sees the delivery log', async () => {
+    const { page } = maya;
+    await page.goto('/notices/channels');
+    await page.getByRole('button', { name: 'Add a channel' }).first().click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Name').fill('Ops');
+    await dialog.getByLabel('Address').fill('https://127.0.0.1:1/secret-part');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('127.0.0.1:1').waitFor();
+    check(!(await page.content()).includes('secret-part'), 'the address of a channel is shown');
+    await accessible(page, 'channels');
   });
 }

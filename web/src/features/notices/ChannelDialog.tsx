@@ -1,4 +1,14 @@
-import { Button, Group, MultiSelect, NativeSelect, PasswordInput, Stack, Switch, TagsInput, TextInput } from '@mantine/core';
+import {
+  Button,
+  Group,
+  MultiSelect,
+  NativeSelect,
+  PasswordInput,
+  Stack,
+  Switch,
+  TagsInput,
+  TextInput,
+} from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api } from '~/api/client';
@@ -15,7 +25,13 @@ export function ChannelDialog({ channel, onClose }: { channel?: Channel; onClose
   const queryClient = useQueryClient();
   const [body, setBody] = useState<ChannelBody>(
     channel
-      ? { name: channel.name, type: channel.type, enabled: channel.enabled, kinds: channel.kinds, teams: channel.teams }
+      ? {
+          name: channel.name,
+          type: channel.type,
+          enabled: channel.enabled,
+          kinds: channel.kinds,
+          teams: channel.teams,
+        }
       : fresh,
   );
   const change = (part: Partial<ChannelBody>) => setBody((before) => ({ ...before, ...part }));

@@ -37,7 +37,7 @@ function Form({ known }: { known: Known }) {
           save.mutate();
         }}
       >
-        {!known.mail && <Note>{tn.preferences.noMail}</Note>}
+        {!known.mail && <Note tone="info">{tn.preferences.noMail}</Note>}
         <Table.ScrollContainer minWidth={420}>
           <Table verticalSpacing="xs">
             <Table.Thead>
@@ -69,8 +69,13 @@ function Form({ known }: { known: Known }) {
                         aria-label={`${tn.preferences.mail}: ${name}`}
                         size="xs"
                         value={value.mail?.[kind] ?? mail}
-                        onChange={(event) => change({ mail: { ...value.mail, [kind]: event.currentTarget.value } })}
-                        data={Object.entries(tn.preferences.ways).map(([way, label]) => ({ value: way, label }))}
+                        onChange={(event) =>
+                          change({ mail: { ...value.mail, [kind]: event.currentTarget.value } })
+                        }
+                        data={Object.entries(tn.preferences.ways).map(([way, label]) => ({
+                          value: way,
+                          label,
+                        }))}
                       />
                     </Table.Td>
                   </Table.Tr>

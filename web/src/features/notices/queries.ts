@@ -31,7 +31,10 @@ export const deliveriesQuery = (state: '' | 'waiting' | 'sent' | 'failed') =>
   infiniteQueryOptions({
     queryKey: ['notice', 'deliveries', state],
     queryFn: ({ pageParam, signal }) =>
-      api.get('/v1/notice-deliveries', { query: { state: state || undefined, from: pageParam, limit: 50 }, signal }),
+      api.get('/v1/notice-deliveries', {
+        query: { state: state || undefined, from: pageParam, limit: 50 },
+        signal,
+      }),
     initialPageParam: '',
     getNextPageParam: (page) => page.next || undefined,
   });

@@ -91,14 +91,7 @@ export function Inbox() {
   return (
     <Tooltip label={label} withinPortal={false}>
       <Indicator label={n > 99 ? '99+' : n} size={16} disabled={n === 0} offset={5} color="red.6">
-        <ActionIcon
-          variant="subtle"
-          color="gray"
-          size="lg"
-          aria-label={label}
-          component={Link}
-          to="/notices"
-        >
+        <ActionIcon variant="subtle" color="gray" size="lg" aria-label={label} component={Link} to="/notices">
           <IconBell size={18} />
         </ActionIcon>
       </Indicator>
