@@ -1,13 +1,7 @@
 import { createFileRoute } from '@tanstack/react-router';
 import { ApprovalPage } from '~/features/approvals/ApprovalPage';
-import { approvalQuery } from '~/features/approvals/queries';
 
-export const Route = createFileRoute('/approvals/$id')({
-  loader: ({ context, params }) => {
-    void context.queryClient.prefetchQuery(approvalQuery(params.id));
-  },
-  component: Page,
-});
+export const Route = createFileRoute('/approvals/$id')({ component: Page });
 
 function Page() {
   const { id } = Route.useParams();

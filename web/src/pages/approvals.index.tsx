@@ -1,17 +1,12 @@
 import { createFileRoute } from '@tanstack/react-router';
 import { ApprovalsPage } from '~/features/approvals/ApprovalsPage';
-import { approvalsQuery, views, type View } from '~/features/approvals/queries';
 
-type Search = { view?: View };
+type Search = { view?: 'mine' | 'decided' };
 
 export const Route = createFileRoute('/approvals/')({
-  validateSearch: (raw: Record<string, unknown>): Search => ({
-    view: views.find((one) => one === raw.view),
+  validateSearch: ({ view }: Record<string, unknown>): Search => ({
+    view: view === 'mine' || view === 'decided' ? view : undefined,
   }),
-  loaderDeps: ({ search }) => search,
-  loader: ({ context, deps }) => {
-    void context.queryClient.prefetchInfiniteQuery(approvalsQuery(deps.view ?? 'waiting'));
-  },
   component: Page,
 });
 
