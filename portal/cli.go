@@ -35,7 +35,7 @@ func clientCommands(c console) []*cobra.Command {
 	commands := []*cobra.Command{
 		shared.loginCommand(), shared.logoutCommand(), shared.whoamiCommand(),
 		shared.createCommand(), shared.deployCommand(), shared.revertCommand(), shared.actionCommand(),
-		shared.runCommand(), shared.approvalsCommand(), shared.catalogCommand(), shared.repoCommand(),
+		shared.runCommand(), shared.approvalsCommand(), shared.catalogCommand(), shared.flagCommand(), shared.repoCommand(),
 	}
 	for _, command := range commands {
 		command.GroupID = developerGroup

@@ -8,6 +8,7 @@ import (
 	"sphera/action"
 	"sphera/internal/fault"
 	"sphera/internal/flag"
+	"sphera/internal/flag/cleanup"
 	"sphera/internal/flag/code"
 	"sphera/internal/forge"
 )
@@ -96,7 +97,7 @@ func (d Deps) cleanUp(ctx context.Context, service string, in cleanUpInput) (cle
 	if c.before, err = d.Forge.Archive(ctx, service, c.head); err != nil {
 		return c, fmt.Errorf("read the repository %s: %w", service, err)
 	}
-	c.after = code.Remove(c.before, service, in.Flag, value)
+	c.after = withoutFlag(c.before, service, in.Flag, value)
 	if c.elsewhere, err = d.left(ctx, c); err != nil {
 		return c, err
 	}
@@ -104,6 +105,35 @@ func (d Deps) cleanUp(ctx context.Context, service string, in cleanUpInput) (cle
 		return c, action.Invalid("flag", fmt.Sprintf("is not asked for in a way that a program can take out; %d places name it", len(c.elsewhere)), "a call of the golden path's flags in Go or JavaScript")
 	}
 	return c, nil
+}
+
+// withoutFlag takes out the calls of the golden path's templates and those of
+// OpenFeature's SDKs, and returns the files that change.
+func withoutFlag(files []forge.File, service, key string, value []byte) []forge.File {
+	changed := map[string]forge.File{}
+	for _, f := range code.Remove(files, service, key, value) {
+		changed[f.Path] = f
+	}
+	var out []forge.File
+	for _, f := range files {
+		f, did := first(changed, f)
+		if !f.Binary && !f.Truncated && cleanup.IsSource(f.Path) {
+			if r := cleanup.Remove(f.Path, string(f.Content), key, value); len(r.Replaced) > 0 {
+				f.Content, f.Size, did = []byte(r.Content), int64(len(r.Content)), true
+			}
+		}
+		if did {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func first(changed map[string]forge.File, f forge.File) (forge.File, bool) {
+	if n, ok := changed[f.Path]; ok {
+		return n, true
+	}
+	return f, false
 }
 
 // choose finds the value that stays.
