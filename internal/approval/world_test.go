@@ -15,6 +15,7 @@ import (
 	"sphera/internal/audit"
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
+	"sphera/internal/catalog/catalogtest"
 	"sphera/internal/notify"
 	"sphera/internal/run"
 	"sphera/internal/store"
@@ -75,7 +76,7 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	log := audit.New(w.now)
 	quiet := slog.New(slog.DiscardHandler)
 	w.auth = auth.New(db, log, w.now)
-	w.catalog = catalog.New(db, log, w.now)
+	w.catalog = catalog.New(db, log, w.now).Guard(catalogtest.Anybody())
 	w.engine = run.New(db, log, quiet, run.Options{Now: w.now, Backoff: time.Millisecond, Exclusive: db.Dialect == store.SQLite})
 	var err error
 	w.Service, err = approval.New(approval.Deps{
