@@ -14,18 +14,22 @@ import (
 // in changes one project in a transaction: locked, read, and told of. With an
 // environment only the set there is new.
 func (f *Flags) in(ctx context.Context, project, environment string, change func(tx *store.Tx, p *whole) error) error {
-	err := f.d.DB.Tx(ctx, func(tx *store.Tx) error {
+	kinds, err := f.environments(ctx)
+	if err != nil {
+		return err
+	}
+	return f.d.DB.Tx(ctx, func(tx *store.Tx) error {
 		p, err := f.lockProject(ctx, tx, project, environment)
 		if err != nil {
 			return err
 		}
+		p.kinds = kinds
 		if err := change(tx, p); err != nil {
 			return err
 		}
 		changed(tx, project, environment)
 		return nil
 	})
-	return err
 }
 
 // tell appends an event that appears on the service's timeline.
@@ -213,6 +217,9 @@ func (f *Flags) update(ctx context.Context, tx *store.Tx, p *whole, s *stored, i
 	if err := f.dependents(p, s, before); err != nil {
 		return err
 	}
+	if err := f.newValues(p, s, before); err != nil {
+		return err
+	}
 	if err := f.addVersion(ctx, tx, s, versionRow{verb: verb, reason: reason, diff: words, before: before, after: in, by: by}); err != nil {
 		return err
 	}
@@ -257,7 +264,8 @@ func (f *Flags) Archive(ctx context.Context, project, key string, version int64,
 	return f.archive(ctx, project, key, &version, reason, by, true)
 }
 
-// Restore puts an archived flag back, as it was.
+// Restore puts an archived flag back as it was, but off in production: what it
+// gave there long ago is a step that somebody has to take again.
 func (f *Flags) Restore(ctx context.Context, project, key, reason string, by Who) (Flag, error) {
 	return f.archive(ctx, project, key, nil, reason, by, false)
 }
@@ -286,8 +294,8 @@ func (f *Flags) archive(ctx context.Context, project, key string, version *int64
 			}
 			at := f.d.Now()
 			s.ArchivedAt = &at
-		} else {
-			s.ArchivedAt = nil
+		} else if err := f.restored(ctx, tx, p, s, reason, by); err != nil {
+			return err
 		}
 		if err := f.addVersion(ctx, tx, s, versionRow{verb: verb, reason: reason, diff: []string{verb + "d"}, before: s.Settings, after: s.Settings, by: by}); err != nil {
 			return err

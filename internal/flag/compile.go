@@ -25,8 +25,10 @@ type whole struct {
 	revisions map[string]int64
 	flags     []stored
 	segments  []Segment
-	// teams look after the flag that is being changed.
+	// teams look after the flag that is being changed; kinds are the
+	// organisation's environments.
 	teams []string
+	kinds []EnvironmentInfo
 }
 
 func (p *whole) flag(key string) *stored {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"sphera/internal/fault"
 	"sphera/internal/store"
@@ -177,88 +176,6 @@ type Notice struct {
 	Title, Text                string
 	Teams                      []string
 	Urgent                     bool
-}
-
-// needsSecond says why another person has to agree; empty when nobody has to.
-// A kill switch has to work at once.
-func (f *Flags) needsSecond(p *whole, s *stored, e EnvironmentInfo, before, after Setting) string {
-	if e.Kind != production || p.settings.MaxStep >= Whole {
-		return ""
-	}
-	now := f.d.Now()
-	if s.Kind == KillSwitch && same(before.patched(Patch{On: &after.On}), after) {
-		return ""
-	}
-	if by := raise(before, after, now); by > p.settings.MaxStep {
-		return fmt.Sprintf("This raises a share in %s by %s at once; more than %s needs a second person.", e.ID, percent(by), percent(p.settings.MaxStep))
-	}
-	return ""
-}
-
-// raise is by how much the share of any but the off variation grows, for
-// everybody or for those of one rule, now or by a schedule or ramp.
-func raise(before, after Setting, now time.Time) int {
-	most := 0
-	base := shareMap(before.everybody(now))
-	grow := func(old map[string]int, now []Weight) {
-		if now == nil {
-			now = []Weight{{Variation: "by an imported rule", Weight: Whole}}
-		}
-		for _, w := range now {
-			if w.Variation != after.Off {
-				most = max(most, w.Weight-old[w.Variation])
-			}
-		}
-	}
-	states := []Setting{after.at(now)}
-	for s := after.at(now); len(s.Schedule) > 0; {
-		s = s.apply(s.Schedule[0])
-		s.Schedule = s.Schedule[1:]
-		states = append(states, s)
-	}
-	for _, s := range states {
-		if !s.On {
-			continue
-		}
-		for _, at := range s.Serve.moments(now) {
-			grow(base, s.Serve.shares(s.Default, at))
-		}
-		for _, r := range s.Rules {
-			old := base
-			if i := slices.IndexFunc(before.Rules, func(o Rule) bool { return o.ID == r.ID && same(o.Conditions, r.Conditions) }); i >= 0 && before.On {
-				old = shareMap(before.Rules[i].Serve.shares(before.Default, now))
-				if same(before.Rules[i].Serve, r.Serve) {
-					continue
-				}
-			}
-			for _, at := range r.Serve.moments(now) {
-				grow(old, r.Serve.shares(s.Default, at))
-			}
-		}
-	}
-	return most
-}
-
-// moments are when the shares of a serve are to be looked at.
-func (v Serve) moments(now time.Time) []time.Time {
-	out := []time.Time{now}
-	if v.Ramp != nil {
-		for _, step := range v.Ramp.Steps {
-			out = append(out, step.At)
-		}
-	}
-	return out
-}
-
-func shareMap(list []Weight) map[string]int {
-	out := map[string]int{}
-	for _, w := range list {
-		out[w.Variation] += w.Weight
-	}
-	if list == nil {
-		out["by an imported rule"] = Whole
-	}
-	return out
 }
 
 // Revert takes one change back as a new change.

@@ -40,9 +40,8 @@ func (p *whole) using(segment string) []string {
 	return out
 }
 
-// PutSegment makes or changes a segment. A segment in use in production is
-// changed under the same limit as a rule: it needs a second person, which for
-// segments means that the rules which use it are changed instead.
+// PutSegment makes or changes a segment. What rules in production give it by
+// more than a step at once does not change unseen: see segmentLimit.
 func (f *Flags) PutSegment(ctx context.Context, project string, in NewSegment, by Who) (Segment, error) {
 	if !flagKeyPattern.MatchString(in.Key) {
 		return Segment{}, fault.Field("key", "is not a segment's key", keyRule)
@@ -55,6 +54,11 @@ func (f *Flags) PutSegment(ctx context.Context, project string, in NewSegment, b
 		version := int64(0)
 		if old := p.segment(in.Key); old != nil {
 			version = old.Version
+			if !same(old.Conditions, in.Conditions) || old.Any != in.Any {
+				if err := f.segmentLimit(p, in.Key); err != nil {
+					return err
+				}
+			}
 		} else if len(p.segments) >= maxSegments {
 			return fault.New(fault.Unprocessable, "The project %s has %d segments, which is as many as a project can have.", project, maxSegments)
 		}
