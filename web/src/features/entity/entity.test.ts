@@ -24,7 +24,7 @@ describe('tabsFor', () => {
   it('has deployments, checks and a repository only for what runs', () => {
     expect(tabsFor(entity('Component', { type: 'service' }))).toContain('deployments');
     expect(tabsFor(entity('Component', { type: 'library' }))).not.toContain('deployments');
-    expect(tabsFor(entity('System'))).toEqual(['overview', 'graph', 'runs', 'history', 'activity']);
+    expect(tabsFor(entity('System'))).toEqual(['overview', 'graph', 'runs', 'history', 'activity', 'access']);
   });
 
   it('reads a tab from the address only when there is one', () => {
