@@ -479,6 +479,81 @@ func (e NewStatusState) Valid() bool {
 	}
 }
 
+// Defines values for NoticeChannelType.
+const (
+	NoticeChannelTypeSlack   NoticeChannelType = "slack"
+	NoticeChannelTypeWebhook NoticeChannelType = "webhook"
+)
+
+// Valid indicates whether the value is a known member of the NoticeChannelType enum.
+func (e NoticeChannelType) Valid() bool {
+	switch e {
+	case NoticeChannelTypeSlack:
+		return true
+	case NoticeChannelTypeWebhook:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NoticeChannelBodyType.
+const (
+	NoticeChannelBodyTypeSlack   NoticeChannelBodyType = "slack"
+	NoticeChannelBodyTypeWebhook NoticeChannelBodyType = "webhook"
+)
+
+// Valid indicates whether the value is a known member of the NoticeChannelBodyType enum.
+func (e NoticeChannelBodyType) Valid() bool {
+	switch e {
+	case NoticeChannelBodyTypeSlack:
+		return true
+	case NoticeChannelBodyTypeWebhook:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NoticeDeliveryState.
+const (
+	NoticeDeliveryStateFailed  NoticeDeliveryState = "failed"
+	NoticeDeliveryStateSent    NoticeDeliveryState = "sent"
+	NoticeDeliveryStateWaiting NoticeDeliveryState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the NoticeDeliveryState enum.
+func (e NoticeDeliveryState) Valid() bool {
+	switch e {
+	case NoticeDeliveryStateFailed:
+		return true
+	case NoticeDeliveryStateSent:
+		return true
+	case NoticeDeliveryStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NoticePreferencesEvery.
+const (
+	Daily  NoticePreferencesEvery = "daily"
+	Hourly NoticePreferencesEvery = "hourly"
+)
+
+// Valid indicates whether the value is a known member of the NoticePreferencesEvery enum.
+func (e NoticePreferencesEvery) Valid() bool {
+	switch e {
+	case Daily:
+		return true
+	case Hourly:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PullRequestState.
 const (
 	PullRequestStateClosed PullRequestState = "closed"
@@ -1172,6 +1247,27 @@ func (e ImportCatalogParamsFormat) Valid() bool {
 	case ImportCatalogParamsFormatCsv:
 		return true
 	case ImportCatalogParamsFormatPort:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListNoticeDeliveriesParamsState.
+const (
+	ListNoticeDeliveriesParamsStateFailed  ListNoticeDeliveriesParamsState = "failed"
+	ListNoticeDeliveriesParamsStateSent    ListNoticeDeliveriesParamsState = "sent"
+	ListNoticeDeliveriesParamsStateWaiting ListNoticeDeliveriesParamsState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the ListNoticeDeliveriesParamsState enum.
+func (e ListNoticeDeliveriesParamsState) Valid() bool {
+	switch e {
+	case ListNoticeDeliveriesParamsStateFailed:
+		return true
+	case ListNoticeDeliveriesParamsStateSent:
+		return true
+	case ListNoticeDeliveriesParamsStateWaiting:
 		return true
 	default:
 		return false
@@ -4244,6 +4340,147 @@ type NodeRunsAnswer struct {
 	Ok bool `json:"ok"`
 }
 
+// Notice defines model for Notice.
+type Notice struct {
+	At     time.Time `json:"at"`
+	ID     string    `json:"id"`
+	Kind   string    `json:"kind"`
+	Read   bool      `json:"read"`
+	Text   string    `json:"text"`
+	Title  string    `json:"title"`
+	Urgent bool      `json:"urgent"`
+	URL    *string   `json:"url,omitempty"`
+}
+
+// NoticeChannel defines model for NoticeChannel.
+type NoticeChannel struct {
+	CreatedAt time.Time         `json:"createdAt"`
+	Enabled   bool              `json:"enabled"`
+	Host      string            `json:"host"`
+	ID        string            `json:"id"`
+	Kinds     []string          `json:"kinds"`
+	Name      string            `json:"name"`
+	Teams     []string          `json:"teams"`
+	Type      NoticeChannelType `json:"type"`
+	UpdatedAt time.Time         `json:"updatedAt"`
+}
+
+// NoticeChannelType defines model for NoticeChannel.Type.
+type NoticeChannelType string
+
+// NoticeChannelAnswer defines model for NoticeChannelAnswer.
+type NoticeChannelAnswer struct {
+	Channel NoticeChannel `json:"channel"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// NoticeChannelBody defines model for NoticeChannelBody.
+type NoticeChannelBody struct {
+	Enabled bool `json:"enabled"`
+
+	// Key What messages of type webhook are signed with; the one there is stays when absent
+	Key   *string               `json:"key,omitempty"`
+	Kinds *[]string             `json:"kinds,omitempty"`
+	Name  string                `json:"name"`
+	Teams *[]string             `json:"teams,omitempty"`
+	Type  NoticeChannelBodyType `json:"type"`
+
+	// URL Kept sealed; the one there is stays when absent
+	URL *string `json:"url,omitempty"`
+}
+
+// NoticeChannelBodyType defines model for NoticeChannelBody.Type.
+type NoticeChannelBodyType string
+
+// NoticeChannelsAnswer defines model for NoticeChannelsAnswer.
+type NoticeChannelsAnswer struct {
+	Channels []NoticeChannel `json:"channels"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// NoticeDeliveriesAnswer defines model for NoticeDeliveriesAnswer.
+type NoticeDeliveriesAnswer struct {
+	Deliveries []NoticeDelivery `json:"deliveries"`
+	Next       *string          `json:"next,omitempty"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// NoticeDelivery defines model for NoticeDelivery.
+type NoticeDelivery struct {
+	At       time.Time           `json:"at"`
+	Attempts int64               `json:"attempts"`
+	Channel  string              `json:"channel"`
+	EndedAt  *time.Time          `json:"endedAt,omitempty"`
+	ID       string              `json:"id"`
+	Kind     string              `json:"kind"`
+	NextAt   *time.Time          `json:"nextAt,omitempty"`
+	State    NoticeDeliveryState `json:"state"`
+	Status   string              `json:"status"`
+	Title    string              `json:"title"`
+	To       string              `json:"to"`
+}
+
+// NoticeDeliveryState defines model for NoticeDelivery.State.
+type NoticeDeliveryState string
+
+// NoticeKind defines model for NoticeKind.
+type NoticeKind struct {
+	Kind string `json:"kind"`
+	Mail string `json:"mail"`
+}
+
+// NoticePreferences defines model for NoticePreferences.
+type NoticePreferences struct {
+	Every     *NoticePreferencesEvery `json:"every,omitempty"`
+	Hour      int64                   `json:"hour"`
+	Inbox     *map[string]string      `json:"inbox,omitempty"`
+	Mail      *map[string]string      `json:"mail,omitempty"`
+	QuietFrom *string                 `json:"quietFrom,omitempty"`
+	QuietTo   *string                 `json:"quietTo,omitempty"`
+	TimeZone  *string                 `json:"timeZone,omitempty"`
+}
+
+// NoticePreferencesEvery defines model for NoticePreferences.Every.
+type NoticePreferencesEvery string
+
+// NoticePreferencesAnswer defines model for NoticePreferencesAnswer.
+type NoticePreferencesAnswer struct {
+	// Kinds What can be set, with its default
+	Kinds []NoticeKind `json:"kinds"`
+
+	// Mail Whether the portal sends mail
+	Mail bool `json:"mail"`
+
+	// Ok Always true
+	Ok          bool              `json:"ok"`
+	Preferences NoticePreferences `json:"preferences"`
+}
+
+// NoticeTestAnswer defines model for NoticeTestAnswer.
+type NoticeTestAnswer struct {
+	// Ok Always true
+	Ok bool `json:"ok"`
+
+	// Status What came of it
+	Status string `json:"status"`
+}
+
+// NoticesAnswer defines model for NoticesAnswer.
+type NoticesAnswer struct {
+	Next    *string  `json:"next,omitempty"`
+	Notices []Notice `json:"notices"`
+
+	// Ok Always true
+	Ok     bool  `json:"ok"`
+	Unread int64 `json:"unread"`
+}
+
 // ObjectChange defines model for ObjectChange.
 type ObjectChange struct {
 	Environment string `json:"environment"`
@@ -4783,6 +5020,12 @@ type PutFlagInputBodyKind string
 
 // PutFlagInputBodyType boolean when absent
 type PutFlagInputBodyType string
+
+// ReadNotices defines model for ReadNotices.
+type ReadNotices struct {
+	// Ids All when absent
+	Ids *[]string `json:"ids,omitempty"`
+}
 
 // RenameInput defines model for RenameInput.
 type RenameInput struct {
@@ -6111,6 +6354,22 @@ type ListActionsParams struct {
 // CreateActionJSONBody defines parameters for CreateAction.
 type CreateActionJSONBody map[string]interface{}
 
+// PlanCleanUpFlagJSONBody defines parameters for PlanCleanUpFlag.
+type PlanCleanUpFlagJSONBody struct {
+	// Entity The identifier of the Component acted on
+	Entity string `json:"entity"`
+	Input  struct {
+		// Flag The flag's key.
+		Flag string `json:"flag"`
+
+		// Keep Its value takes the place of the flag; the one that everybody gets when left empty.
+		Keep *string `json:"keep,omitempty"`
+
+		// Project The project that the flag is in; the service's own when left empty.
+		Project *string `json:"project,omitempty"`
+	} `json:"input"`
+}
+
 // PlanCreateServiceJSONBody defines parameters for PlanCreateService.
 type PlanCreateServiceJSONBody struct {
 	Input struct {
@@ -6931,6 +7190,29 @@ type ListMigrationsParams struct {
 	Blueprint *string   `form:"blueprint,omitempty" json:"blueprint,omitempty"`
 }
 
+// ListNoticeDeliveriesParams defines parameters for ListNoticeDeliveries.
+type ListNoticeDeliveriesParams struct {
+	// From The next of the page before
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// Limit Entries per page
+	Limit *int64                           `form:"limit,omitempty" json:"limit,omitempty"`
+	State *ListNoticeDeliveriesParamsState `form:"state,omitempty" json:"state,omitempty"`
+}
+
+// ListNoticeDeliveriesParamsState defines parameters for ListNoticeDeliveries.
+type ListNoticeDeliveriesParamsState string
+
+// ListNoticesParams defines parameters for ListNotices.
+type ListNoticesParams struct {
+	// From The next of the page before
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// Limit Entries per page
+	Limit  *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+	Unread *bool  `form:"unread,omitempty" json:"unread,omitempty"`
+}
+
 // PatchOrganizationJSONBody defines parameters for PatchOrganization.
 type PatchOrganizationJSONBody map[string]interface{}
 
@@ -7237,6 +7519,9 @@ type CheckPoliciesJSONRequestBody = Draft
 // CreateActionJSONRequestBody defines body for CreateAction for application/json ContentType.
 type CreateActionJSONRequestBody CreateActionJSONBody
 
+// PlanCleanUpFlagJSONRequestBody defines body for PlanCleanUpFlag for application/json ContentType.
+type PlanCleanUpFlagJSONRequestBody PlanCleanUpFlagJSONBody
+
 // PlanCreateServiceJSONRequestBody defines body for PlanCreateService for application/json ContentType.
 type PlanCreateServiceJSONRequestBody PlanCreateServiceJSONBody
 
@@ -7485,6 +7770,18 @@ type RunJqJSONRequestBody = JqInput
 
 // CreateMigrationJSONRequestBody defines body for CreateMigration for application/json ContentType.
 type CreateMigrationJSONRequestBody = MigrationInput
+
+// CreateNoticeChannelJSONRequestBody defines body for CreateNoticeChannel for application/json ContentType.
+type CreateNoticeChannelJSONRequestBody = NoticeChannelBody
+
+// PutNoticeChannelJSONRequestBody defines body for PutNoticeChannel for application/json ContentType.
+type PutNoticeChannelJSONRequestBody = NoticeChannelBody
+
+// PutNoticePreferencesJSONRequestBody defines body for PutNoticePreferences for application/json ContentType.
+type PutNoticePreferencesJSONRequestBody = NoticePreferences
+
+// ReadNoticesJSONRequestBody defines body for ReadNotices for application/json ContentType.
+type ReadNoticesJSONRequestBody = ReadNotices
 
 // PatchOrganizationJSONRequestBody defines body for PatchOrganization for application/json ContentType.
 type PatchOrganizationJSONRequestBody PatchOrganizationJSONBody
@@ -10013,6 +10310,24 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/actions (the `CreateAction` operationId).
 	CreateAction(ctx context.Context, body CreateActionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PlanCleanUpFlagWithBody Plan: Clean up a flag
+	//
+	// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/actions/clean_up_flag/plans (the `PlanCleanUpFlag` operationId).
+	PlanCleanUpFlagWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlanCleanUpFlag Plan: Clean up a flag
+	//
+	// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/actions/clean_up_flag/plans (the `PlanCleanUpFlag` operationId).
+	PlanCleanUpFlag(ctx context.Context, body PlanCleanUpFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// PlanCreateServiceWithBody Plan: Create a microservice
 	//
 	// From nothing to a service that answers in dev: repository, CI entry, manifests for every environment, catalog entries, secret slots and flag project.
@@ -11730,6 +12045,97 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/migrations/{id}/cancel (the `CancelMigration` operationId).
 	CancelMigration(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListNoticeChannels List notice channels
+	//
+	// Corresponds with GET /v1/notice-channels (the `ListNoticeChannels` operationId).
+	ListNoticeChannels(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateNoticeChannelWithBody Create notice channel
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/notice-channels (the `CreateNoticeChannel` operationId).
+	CreateNoticeChannelWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateNoticeChannel Create notice channel
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/notice-channels (the `CreateNoticeChannel` operationId).
+	CreateNoticeChannel(ctx context.Context, body CreateNoticeChannelJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteNoticeChannel Delete notice channel
+	//
+	// Corresponds with DELETE /v1/notice-channels/{id} (the `DeleteNoticeChannel` operationId).
+	DeleteNoticeChannel(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutNoticeChannelWithBody Put notice channel
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/notice-channels/{id} (the `PutNoticeChannel` operationId).
+	PutNoticeChannelWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutNoticeChannel Put notice channel
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/notice-channels/{id} (the `PutNoticeChannel` operationId).
+	PutNoticeChannel(ctx context.Context, id string, body PutNoticeChannelJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TestNoticeChannel Test notice channel
+	//
+	// Corresponds with POST /v1/notice-channels/{id}/test (the `TestNoticeChannel` operationId).
+	TestNoticeChannel(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListNoticeDeliveries List notice deliveries
+	//
+	// Corresponds with GET /v1/notice-deliveries (the `ListNoticeDeliveries` operationId).
+	ListNoticeDeliveries(ctx context.Context, params *ListNoticeDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryNoticeDelivery Retry notice delivery
+	//
+	// Corresponds with POST /v1/notice-deliveries/{id}/retry (the `RetryNoticeDelivery` operationId).
+	RetryNoticeDelivery(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListNotices List notices
+	//
+	// Corresponds with GET /v1/notices (the `ListNotices` operationId).
+	ListNotices(ctx context.Context, params *ListNoticesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetNoticePreferences Get notice preferences
+	//
+	// Corresponds with GET /v1/notices/preferences (the `GetNoticePreferences` operationId).
+	GetNoticePreferences(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutNoticePreferencesWithBody Put notice preferences
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/notices/preferences (the `PutNoticePreferences` operationId).
+	PutNoticePreferencesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutNoticePreferences Put notice preferences
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/notices/preferences (the `PutNoticePreferences` operationId).
+	PutNoticePreferences(ctx context.Context, body PutNoticePreferencesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadNoticesWithBody Read notices
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/notices/read (the `ReadNotices` operationId).
+	ReadNoticesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadNotices Read notices
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/notices/read (the `ReadNotices` operationId).
+	ReadNotices(ctx context.Context, body ReadNoticesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// Openapi Openapi
 	//
 	// This document, OpenAPI 3.1.
@@ -13241,6 +13647,44 @@ func (c *Client) CreateActionWithBody(ctx context.Context, contentType string, b
 // Corresponds with POST /v1/actions (the `CreateAction` operationId).
 func (c *Client) CreateAction(ctx context.Context, body CreateActionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateActionRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlanCleanUpFlagWithBody Plan: Clean up a flag
+//
+// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/actions/clean_up_flag/plans (the `PlanCleanUpFlag` operationId).
+func (c *Client) PlanCleanUpFlagWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlanCleanUpFlagRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlanCleanUpFlag Plan: Clean up a flag
+//
+// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/actions/clean_up_flag/plans (the `PlanCleanUpFlag` operationId).
+func (c *Client) PlanCleanUpFlag(ctx context.Context, body PlanCleanUpFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlanCleanUpFlagRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -17678,6 +18122,247 @@ func (c *Client) CancelMigration(ctx context.Context, id string, reqEditors ...R
 	return c.Client.Do(req)
 }
 
+// ListNoticeChannels List notice channels
+//
+// Corresponds with GET /v1/notice-channels (the `ListNoticeChannels` operationId).
+func (c *Client) ListNoticeChannels(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListNoticeChannelsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateNoticeChannelWithBody Create notice channel
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/notice-channels (the `CreateNoticeChannel` operationId).
+func (c *Client) CreateNoticeChannelWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateNoticeChannelRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateNoticeChannel Create notice channel
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/notice-channels (the `CreateNoticeChannel` operationId).
+func (c *Client) CreateNoticeChannel(ctx context.Context, body CreateNoticeChannelJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateNoticeChannelRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteNoticeChannel Delete notice channel
+//
+// Corresponds with DELETE /v1/notice-channels/{id} (the `DeleteNoticeChannel` operationId).
+func (c *Client) DeleteNoticeChannel(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteNoticeChannelRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutNoticeChannelWithBody Put notice channel
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/notice-channels/{id} (the `PutNoticeChannel` operationId).
+func (c *Client) PutNoticeChannelWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutNoticeChannelRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutNoticeChannel Put notice channel
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/notice-channels/{id} (the `PutNoticeChannel` operationId).
+func (c *Client) PutNoticeChannel(ctx context.Context, id string, body PutNoticeChannelJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutNoticeChannelRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TestNoticeChannel Test notice channel
+//
+// Corresponds with POST /v1/notice-channels/{id}/test (the `TestNoticeChannel` operationId).
+func (c *Client) TestNoticeChannel(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestNoticeChannelRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListNoticeDeliveries List notice deliveries
+//
+// Corresponds with GET /v1/notice-deliveries (the `ListNoticeDeliveries` operationId).
+func (c *Client) ListNoticeDeliveries(ctx context.Context, params *ListNoticeDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListNoticeDeliveriesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryNoticeDelivery Retry notice delivery
+//
+// Corresponds with POST /v1/notice-deliveries/{id}/retry (the `RetryNoticeDelivery` operationId).
+func (c *Client) RetryNoticeDelivery(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryNoticeDeliveryRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListNotices List notices
+//
+// Corresponds with GET /v1/notices (the `ListNotices` operationId).
+func (c *Client) ListNotices(ctx context.Context, params *ListNoticesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListNoticesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetNoticePreferences Get notice preferences
+//
+// Corresponds with GET /v1/notices/preferences (the `GetNoticePreferences` operationId).
+func (c *Client) GetNoticePreferences(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetNoticePreferencesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutNoticePreferencesWithBody Put notice preferences
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/notices/preferences (the `PutNoticePreferences` operationId).
+func (c *Client) PutNoticePreferencesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutNoticePreferencesRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutNoticePreferences Put notice preferences
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/notices/preferences (the `PutNoticePreferences` operationId).
+func (c *Client) PutNoticePreferences(ctx context.Context, body PutNoticePreferencesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutNoticePreferencesRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadNoticesWithBody Read notices
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/notices/read (the `ReadNotices` operationId).
+func (c *Client) ReadNoticesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadNoticesRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadNotices Read notices
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/notices/read (the `ReadNotices` operationId).
+func (c *Client) ReadNotices(ctx context.Context, body ReadNoticesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadNoticesRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // Openapi Openapi
 //
 // This document, OpenAPI 3.1.
@@ -21650,6 +22335,46 @@ func NewCreateActionRequestWithBody(server string, contentType string, body io.R
 	}
 
 	operationPath := fmt.Sprintf("/v1/actions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPlanCleanUpFlagRequest calls the generic PlanCleanUpFlag builder with application/json body
+func NewPlanCleanUpFlagRequest(server string, body PlanCleanUpFlagJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPlanCleanUpFlagRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPlanCleanUpFlagRequestWithBody constructs an http.Request for the PlanCleanUpFlag method, with any body, and a specified content type
+func NewPlanCleanUpFlagRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/actions/clean_up_flag/plans")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -32192,6 +32917,485 @@ func NewCancelMigrationRequest(server string, id string) (*http.Request, error) 
 	return req, nil
 }
 
+// NewListNoticeChannelsRequest constructs an http.Request for the ListNoticeChannels method
+func NewListNoticeChannelsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/notice-channels")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateNoticeChannelRequest calls the generic CreateNoticeChannel builder with application/json body
+func NewCreateNoticeChannelRequest(server string, body CreateNoticeChannelJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateNoticeChannelRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateNoticeChannelRequestWithBody constructs an http.Request for the CreateNoticeChannel method, with any body, and a specified content type
+func NewCreateNoticeChannelRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/notice-channels")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteNoticeChannelRequest constructs an http.Request for the DeleteNoticeChannel method
+func NewDeleteNoticeChannelRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/notice-channels/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutNoticeChannelRequest calls the generic PutNoticeChannel builder with application/json body
+func NewPutNoticeChannelRequest(server string, id string, body PutNoticeChannelJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutNoticeChannelRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewPutNoticeChannelRequestWithBody constructs an http.Request for the PutNoticeChannel method, with any body, and a specified content type
+func NewPutNoticeChannelRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/notice-channels/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewTestNoticeChannelRequest constructs an http.Request for the TestNoticeChannel method
+func NewTestNoticeChannelRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/notice-channels/%s/test", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListNoticeDeliveriesRequest constructs an http.Request for the ListNoticeDeliveries method
+func NewListNoticeDeliveriesRequest(server string, params *ListNoticeDeliveriesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/notice-deliveries")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRetryNoticeDeliveryRequest constructs an http.Request for the RetryNoticeDelivery method
+func NewRetryNoticeDeliveryRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/notice-deliveries/%s/retry", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListNoticesRequest constructs an http.Request for the ListNotices method
+func NewListNoticesRequest(server string, params *ListNoticesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/notices")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Unread != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "unread", *params.Unread, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetNoticePreferencesRequest constructs an http.Request for the GetNoticePreferences method
+func NewGetNoticePreferencesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/notices/preferences")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutNoticePreferencesRequest calls the generic PutNoticePreferences builder with application/json body
+func NewPutNoticePreferencesRequest(server string, body PutNoticePreferencesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutNoticePreferencesRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPutNoticePreferencesRequestWithBody constructs an http.Request for the PutNoticePreferences method, with any body, and a specified content type
+func NewPutNoticePreferencesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/notices/preferences")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReadNoticesRequest calls the generic ReadNotices builder with application/json body
+func NewReadNoticesRequest(server string, body ReadNoticesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReadNoticesRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewReadNoticesRequestWithBody constructs an http.Request for the ReadNotices method, with any body, and a specified content type
+func NewReadNoticesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/notices/read")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewOpenapiRequest constructs an http.Request for the Openapi method
 func NewOpenapiRequest(server string) (*http.Request, error) {
 	var err error
@@ -38685,6 +39889,24 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/actions (the `CreateAction` operationId).
 	CreateActionWithResponse(ctx context.Context, body CreateActionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateActionResponse, error)
 
+	// PlanCleanUpFlagWithBodyWithResponse Plan: Clean up a flag
+	//
+	// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/actions/clean_up_flag/plans (the `PlanCleanUpFlag` operationId).
+	PlanCleanUpFlagWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlanCleanUpFlagResponse, error)
+
+	// PlanCleanUpFlagWithResponse Plan: Clean up a flag
+	//
+	// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/actions/clean_up_flag/plans (the `PlanCleanUpFlag` operationId).
+	PlanCleanUpFlagWithResponse(ctx context.Context, body PlanCleanUpFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*PlanCleanUpFlagResponse, error)
+
 	// PlanCreateServiceWithBodyWithResponse Plan: Create a microservice
 	//
 	// From nothing to a service that answers in dev: repository, CI entry, manifests for every environment, catalog entries, secret slots and flag project.
@@ -40611,6 +41833,111 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/migrations/{id}/cancel (the `CancelMigration` operationId).
 	CancelMigrationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*CancelMigrationResponse, error)
+
+	// ListNoticeChannelsWithResponse List notice channels
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/notice-channels (the `ListNoticeChannels` operationId).
+	ListNoticeChannelsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListNoticeChannelsResponse, error)
+
+	// CreateNoticeChannelWithBodyWithResponse Create notice channel
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/notice-channels (the `CreateNoticeChannel` operationId).
+	CreateNoticeChannelWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateNoticeChannelResponse, error)
+
+	// CreateNoticeChannelWithResponse Create notice channel
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/notice-channels (the `CreateNoticeChannel` operationId).
+	CreateNoticeChannelWithResponse(ctx context.Context, body CreateNoticeChannelJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateNoticeChannelResponse, error)
+
+	// DeleteNoticeChannelWithResponse Delete notice channel
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/notice-channels/{id} (the `DeleteNoticeChannel` operationId).
+	DeleteNoticeChannelWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteNoticeChannelResponse, error)
+
+	// PutNoticeChannelWithBodyWithResponse Put notice channel
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/notice-channels/{id} (the `PutNoticeChannel` operationId).
+	PutNoticeChannelWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutNoticeChannelResponse, error)
+
+	// PutNoticeChannelWithResponse Put notice channel
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/notice-channels/{id} (the `PutNoticeChannel` operationId).
+	PutNoticeChannelWithResponse(ctx context.Context, id string, body PutNoticeChannelJSONRequestBody, reqEditors ...RequestEditorFn) (*PutNoticeChannelResponse, error)
+
+	// TestNoticeChannelWithResponse Test notice channel
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/notice-channels/{id}/test (the `TestNoticeChannel` operationId).
+	TestNoticeChannelWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*TestNoticeChannelResponse, error)
+
+	// ListNoticeDeliveriesWithResponse List notice deliveries
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/notice-deliveries (the `ListNoticeDeliveries` operationId).
+	ListNoticeDeliveriesWithResponse(ctx context.Context, params *ListNoticeDeliveriesParams, reqEditors ...RequestEditorFn) (*ListNoticeDeliveriesResponse, error)
+
+	// RetryNoticeDeliveryWithResponse Retry notice delivery
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/notice-deliveries/{id}/retry (the `RetryNoticeDelivery` operationId).
+	RetryNoticeDeliveryWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RetryNoticeDeliveryResponse, error)
+
+	// ListNoticesWithResponse List notices
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/notices (the `ListNotices` operationId).
+	ListNoticesWithResponse(ctx context.Context, params *ListNoticesParams, reqEditors ...RequestEditorFn) (*ListNoticesResponse, error)
+
+	// GetNoticePreferencesWithResponse Get notice preferences
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/notices/preferences (the `GetNoticePreferences` operationId).
+	GetNoticePreferencesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetNoticePreferencesResponse, error)
+
+	// PutNoticePreferencesWithBodyWithResponse Put notice preferences
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/notices/preferences (the `PutNoticePreferences` operationId).
+	PutNoticePreferencesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutNoticePreferencesResponse, error)
+
+	// PutNoticePreferencesWithResponse Put notice preferences
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/notices/preferences (the `PutNoticePreferences` operationId).
+	PutNoticePreferencesWithResponse(ctx context.Context, body PutNoticePreferencesJSONRequestBody, reqEditors ...RequestEditorFn) (*PutNoticePreferencesResponse, error)
+
+	// ReadNoticesWithBodyWithResponse Read notices
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/notices/read (the `ReadNotices` operationId).
+	ReadNoticesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReadNoticesResponse, error)
+
+	// ReadNoticesWithResponse Read notices
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/notices/read (the `ReadNotices` operationId).
+	ReadNoticesWithResponse(ctx context.Context, body ReadNoticesJSONRequestBody, reqEditors ...RequestEditorFn) (*ReadNoticesResponse, error)
 
 	// OpenapiWithResponse Openapi
 	//
@@ -42800,6 +44127,47 @@ func (r CreateActionResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CreateActionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PlanCleanUpFlagResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *PlanAnswer
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PlanCleanUpFlagResponse) GetJSON201() *PlanAnswer {
+	return r.JSON201
+}
+
+// GetBody returns the raw response body bytes
+func (r PlanCleanUpFlagResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PlanCleanUpFlagResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PlanCleanUpFlagResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PlanCleanUpFlagResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -51774,6 +53142,534 @@ func (r CancelMigrationResponse) ContentType() string {
 	return ""
 }
 
+type ListNoticeChannelsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NoticeChannelsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListNoticeChannelsResponse) GetJSON200() *NoticeChannelsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListNoticeChannelsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListNoticeChannelsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListNoticeChannelsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListNoticeChannelsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListNoticeChannelsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateNoticeChannelResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NoticeChannelAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateNoticeChannelResponse) GetJSON201() *NoticeChannelAnswer {
+	return r.JSON201
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r CreateNoticeChannelResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateNoticeChannelResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateNoticeChannelResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateNoticeChannelResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateNoticeChannelResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteNoticeChannelResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Answer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteNoticeChannelResponse) GetJSON200() *Answer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r DeleteNoticeChannelResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteNoticeChannelResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteNoticeChannelResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteNoticeChannelResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteNoticeChannelResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutNoticeChannelResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NoticeChannelAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutNoticeChannelResponse) GetJSON200() *NoticeChannelAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PutNoticeChannelResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutNoticeChannelResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutNoticeChannelResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutNoticeChannelResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutNoticeChannelResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TestNoticeChannelResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NoticeTestAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TestNoticeChannelResponse) GetJSON200() *NoticeTestAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r TestNoticeChannelResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TestNoticeChannelResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TestNoticeChannelResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TestNoticeChannelResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TestNoticeChannelResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListNoticeDeliveriesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NoticeDeliveriesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListNoticeDeliveriesResponse) GetJSON200() *NoticeDeliveriesAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListNoticeDeliveriesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListNoticeDeliveriesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListNoticeDeliveriesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListNoticeDeliveriesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListNoticeDeliveriesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RetryNoticeDeliveryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Answer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RetryNoticeDeliveryResponse) GetJSON200() *Answer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RetryNoticeDeliveryResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RetryNoticeDeliveryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RetryNoticeDeliveryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RetryNoticeDeliveryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RetryNoticeDeliveryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListNoticesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NoticesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListNoticesResponse) GetJSON200() *NoticesAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ListNoticesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListNoticesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListNoticesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListNoticesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListNoticesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetNoticePreferencesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NoticePreferencesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetNoticePreferencesResponse) GetJSON200() *NoticePreferencesAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetNoticePreferencesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetNoticePreferencesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetNoticePreferencesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetNoticePreferencesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetNoticePreferencesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutNoticePreferencesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NoticePreferencesAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutNoticePreferencesResponse) GetJSON200() *NoticePreferencesAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PutNoticePreferencesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutNoticePreferencesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutNoticePreferencesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutNoticePreferencesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutNoticePreferencesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadNoticesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Answer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReadNoticesResponse) GetJSON200() *Answer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r ReadNoticesResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadNoticesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadNoticesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadNoticesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadNoticesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type OpenapiResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -58683,6 +60579,36 @@ func (c *ClientWithResponses) CreateActionWithResponse(ctx context.Context, body
 	return ParseCreateActionResponse(rsp)
 }
 
+// PlanCleanUpFlagWithBodyWithResponse Plan: Clean up a flag
+//
+// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/actions/clean_up_flag/plans (the `PlanCleanUpFlag` operationId).
+func (c *ClientWithResponses) PlanCleanUpFlagWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlanCleanUpFlagResponse, error) {
+	rsp, err := c.PlanCleanUpFlagWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlanCleanUpFlagResponse(rsp)
+}
+
+// PlanCleanUpFlagWithResponse Plan: Clean up a flag
+//
+// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/actions/clean_up_flag/plans (the `PlanCleanUpFlag` operationId).
+func (c *ClientWithResponses) PlanCleanUpFlagWithResponse(ctx context.Context, body PlanCleanUpFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*PlanCleanUpFlagResponse, error) {
+	rsp, err := c.PlanCleanUpFlag(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlanCleanUpFlagResponse(rsp)
+}
+
 // PlanCreateServiceWithBodyWithResponse Plan: Create a microservice
 //
 // From nothing to a service that answers in dev: repository, CI entry, manifests for every environment, catalog entries, secret slots and flag project.
@@ -62236,6 +64162,201 @@ func (c *ClientWithResponses) CancelMigrationWithResponse(ctx context.Context, i
 	return ParseCancelMigrationResponse(rsp)
 }
 
+// ListNoticeChannelsWithResponse List notice channels
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/notice-channels (the `ListNoticeChannels` operationId).
+func (c *ClientWithResponses) ListNoticeChannelsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListNoticeChannelsResponse, error) {
+	rsp, err := c.ListNoticeChannels(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListNoticeChannelsResponse(rsp)
+}
+
+// CreateNoticeChannelWithBodyWithResponse Create notice channel
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/notice-channels (the `CreateNoticeChannel` operationId).
+func (c *ClientWithResponses) CreateNoticeChannelWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateNoticeChannelResponse, error) {
+	rsp, err := c.CreateNoticeChannelWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateNoticeChannelResponse(rsp)
+}
+
+// CreateNoticeChannelWithResponse Create notice channel
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/notice-channels (the `CreateNoticeChannel` operationId).
+func (c *ClientWithResponses) CreateNoticeChannelWithResponse(ctx context.Context, body CreateNoticeChannelJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateNoticeChannelResponse, error) {
+	rsp, err := c.CreateNoticeChannel(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateNoticeChannelResponse(rsp)
+}
+
+// DeleteNoticeChannelWithResponse Delete notice channel
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/notice-channels/{id} (the `DeleteNoticeChannel` operationId).
+func (c *ClientWithResponses) DeleteNoticeChannelWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteNoticeChannelResponse, error) {
+	rsp, err := c.DeleteNoticeChannel(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteNoticeChannelResponse(rsp)
+}
+
+// PutNoticeChannelWithBodyWithResponse Put notice channel
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/notice-channels/{id} (the `PutNoticeChannel` operationId).
+func (c *ClientWithResponses) PutNoticeChannelWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutNoticeChannelResponse, error) {
+	rsp, err := c.PutNoticeChannelWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutNoticeChannelResponse(rsp)
+}
+
+// PutNoticeChannelWithResponse Put notice channel
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/notice-channels/{id} (the `PutNoticeChannel` operationId).
+func (c *ClientWithResponses) PutNoticeChannelWithResponse(ctx context.Context, id string, body PutNoticeChannelJSONRequestBody, reqEditors ...RequestEditorFn) (*PutNoticeChannelResponse, error) {
+	rsp, err := c.PutNoticeChannel(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutNoticeChannelResponse(rsp)
+}
+
+// TestNoticeChannelWithResponse Test notice channel
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/notice-channels/{id}/test (the `TestNoticeChannel` operationId).
+func (c *ClientWithResponses) TestNoticeChannelWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*TestNoticeChannelResponse, error) {
+	rsp, err := c.TestNoticeChannel(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTestNoticeChannelResponse(rsp)
+}
+
+// ListNoticeDeliveriesWithResponse List notice deliveries
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/notice-deliveries (the `ListNoticeDeliveries` operationId).
+func (c *ClientWithResponses) ListNoticeDeliveriesWithResponse(ctx context.Context, params *ListNoticeDeliveriesParams, reqEditors ...RequestEditorFn) (*ListNoticeDeliveriesResponse, error) {
+	rsp, err := c.ListNoticeDeliveries(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListNoticeDeliveriesResponse(rsp)
+}
+
+// RetryNoticeDeliveryWithResponse Retry notice delivery
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/notice-deliveries/{id}/retry (the `RetryNoticeDelivery` operationId).
+func (c *ClientWithResponses) RetryNoticeDeliveryWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RetryNoticeDeliveryResponse, error) {
+	rsp, err := c.RetryNoticeDelivery(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetryNoticeDeliveryResponse(rsp)
+}
+
+// ListNoticesWithResponse List notices
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/notices (the `ListNotices` operationId).
+func (c *ClientWithResponses) ListNoticesWithResponse(ctx context.Context, params *ListNoticesParams, reqEditors ...RequestEditorFn) (*ListNoticesResponse, error) {
+	rsp, err := c.ListNotices(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListNoticesResponse(rsp)
+}
+
+// GetNoticePreferencesWithResponse Get notice preferences
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/notices/preferences (the `GetNoticePreferences` operationId).
+func (c *ClientWithResponses) GetNoticePreferencesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetNoticePreferencesResponse, error) {
+	rsp, err := c.GetNoticePreferences(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetNoticePreferencesResponse(rsp)
+}
+
+// PutNoticePreferencesWithBodyWithResponse Put notice preferences
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/notices/preferences (the `PutNoticePreferences` operationId).
+func (c *ClientWithResponses) PutNoticePreferencesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutNoticePreferencesResponse, error) {
+	rsp, err := c.PutNoticePreferencesWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutNoticePreferencesResponse(rsp)
+}
+
+// PutNoticePreferencesWithResponse Put notice preferences
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/notices/preferences (the `PutNoticePreferences` operationId).
+func (c *ClientWithResponses) PutNoticePreferencesWithResponse(ctx context.Context, body PutNoticePreferencesJSONRequestBody, reqEditors ...RequestEditorFn) (*PutNoticePreferencesResponse, error) {
+	rsp, err := c.PutNoticePreferences(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutNoticePreferencesResponse(rsp)
+}
+
+// ReadNoticesWithBodyWithResponse Read notices
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/notices/read (the `ReadNotices` operationId).
+func (c *ClientWithResponses) ReadNoticesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReadNoticesResponse, error) {
+	rsp, err := c.ReadNoticesWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadNoticesResponse(rsp)
+}
+
+// ReadNoticesWithResponse Read notices
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/notices/read (the `ReadNotices` operationId).
+func (c *ClientWithResponses) ReadNoticesWithResponse(ctx context.Context, body ReadNoticesJSONRequestBody, reqEditors ...RequestEditorFn) (*ReadNoticesResponse, error) {
+	rsp, err := c.ReadNotices(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadNoticesResponse(rsp)
+}
+
 // OpenapiWithResponse Openapi
 //
 // This document, OpenAPI 3.1.
@@ -65287,6 +67408,32 @@ func ParseCreateActionResponse(rsp *http.Response) (*CreateActionResponse, error
 			return nil, err
 		}
 		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePlanCleanUpFlagResponse parses an HTTP response from a PlanCleanUpFlagWithResponse call
+func ParsePlanCleanUpFlagResponse(rsp *http.Response) (*PlanCleanUpFlagResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PlanCleanUpFlagResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest PlanAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
 
 	}
 
@@ -71424,6 +73571,369 @@ func ParseCancelMigrationResponse(rsp *http.Response) (*CancelMigrationResponse,
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest MigrationAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListNoticeChannelsResponse parses an HTTP response from a ListNoticeChannelsWithResponse call
+func ParseListNoticeChannelsResponse(rsp *http.Response) (*ListNoticeChannelsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListNoticeChannelsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NoticeChannelsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateNoticeChannelResponse parses an HTTP response from a CreateNoticeChannelWithResponse call
+func ParseCreateNoticeChannelResponse(rsp *http.Response) (*CreateNoticeChannelResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateNoticeChannelResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NoticeChannelAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteNoticeChannelResponse parses an HTTP response from a DeleteNoticeChannelWithResponse call
+func ParseDeleteNoticeChannelResponse(rsp *http.Response) (*DeleteNoticeChannelResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteNoticeChannelResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Answer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutNoticeChannelResponse parses an HTTP response from a PutNoticeChannelWithResponse call
+func ParsePutNoticeChannelResponse(rsp *http.Response) (*PutNoticeChannelResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutNoticeChannelResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NoticeChannelAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTestNoticeChannelResponse parses an HTTP response from a TestNoticeChannelWithResponse call
+func ParseTestNoticeChannelResponse(rsp *http.Response) (*TestNoticeChannelResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TestNoticeChannelResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NoticeTestAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListNoticeDeliveriesResponse parses an HTTP response from a ListNoticeDeliveriesWithResponse call
+func ParseListNoticeDeliveriesResponse(rsp *http.Response) (*ListNoticeDeliveriesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListNoticeDeliveriesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NoticeDeliveriesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRetryNoticeDeliveryResponse parses an HTTP response from a RetryNoticeDeliveryWithResponse call
+func ParseRetryNoticeDeliveryResponse(rsp *http.Response) (*RetryNoticeDeliveryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RetryNoticeDeliveryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Answer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListNoticesResponse parses an HTTP response from a ListNoticesWithResponse call
+func ParseListNoticesResponse(rsp *http.Response) (*ListNoticesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListNoticesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NoticesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetNoticePreferencesResponse parses an HTTP response from a GetNoticePreferencesWithResponse call
+func ParseGetNoticePreferencesResponse(rsp *http.Response) (*GetNoticePreferencesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetNoticePreferencesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NoticePreferencesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutNoticePreferencesResponse parses an HTTP response from a PutNoticePreferencesWithResponse call
+func ParsePutNoticePreferencesResponse(rsp *http.Response) (*PutNoticePreferencesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutNoticePreferencesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NoticePreferencesAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadNoticesResponse parses an HTTP response from a ReadNoticesWithResponse call
+func ParseReadNoticesResponse(rsp *http.Response) (*ReadNoticesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadNoticesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Answer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

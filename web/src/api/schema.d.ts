@@ -278,6 +278,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/actions/clean_up_flag/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan: Clean up a flag
+         * @description Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+         */
+        post: operations["planCleanUpFlag"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/actions/create_service/plans": {
         parameters: {
             query?: never;
@@ -9489,6 +9509,50 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    planCleanUpFlag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The identifier of the Component acted on */
+                    entity: string;
+                    input: {
+                        /**
+                         * Flag
+                         * @description The flag's key.
+                         */
+                        flag: string;
+                        /**
+                         * Variation that stays
+                         * @description Its value takes the place of the flag; the one that everybody gets when left empty.
+                         */
+                        keep?: string;
+                        /**
+                         * Flag project
+                         * @description The project that the flag is in; the service's own when left empty.
+                         */
+                        project?: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAnswer"];
                 };
             };
         };
