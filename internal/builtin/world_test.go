@@ -92,7 +92,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	})
 	actions, err := builtin.All(builtin.Deps{
 		FlagStore: w.flagStore,
-		Forge: w.forge, Catalog: w.catalog, Runtime: w.runtime, Flags: w.flags, Secrets: w.secrets, Contracts: w.contracts, Insights: w.insights,
+		Forge:     w.forge, Catalog: w.catalog, Runtime: w.runtime, Flags: w.flags, Secrets: w.secrets, Contracts: w.contracts, Insights: w.insights,
 		Environments: environments, Now: now, PublicURL: func() string { return "http://portal.test" },
 		Teams:        func(context.Context) ([]string, error) { return []string{"checkout", "platform"}, nil },
 		CIRepository: "ci-config", GitOpsRepository: "gitops",
