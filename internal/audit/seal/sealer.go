@@ -157,7 +157,7 @@ func (s *Sealer) Seal(ctx context.Context) (int, error) {
 		if err != nil {
 			return err
 		}
-		if n = len(events); n == 0 && seen.low == h.low {
+		if n = len(events); n == 0 && g.low(h.seq, seen) == h.low {
 			return nil
 		}
 		return s.append(ctx, tx, h, g, seen, events)
