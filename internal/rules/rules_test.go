@@ -16,8 +16,9 @@ import (
 // numbers leave room between them.
 func levels() map[string]int {
 	return map[string]int{
-		"internal/fault": 0,
-		"internal/store": 10, "internal/outgoing": 10, "internal/catalog/property": 10, "internal/catalog/jq": 10, "internal/flag/eval": 10,
+		"internal/fault":   0,
+		"internal/keyfile": 5,
+		"internal/store":   10, "internal/outgoing": 10, "internal/catalog/property": 10, "internal/catalog/jq": 10, "internal/flag/eval": 10,
 		"internal/audit": 20, "internal/audit/seal": 22, "internal/catalog/query": 20, "internal/catalog/scorecard": 20, "internal/catalog/textindex": 20,
 		"internal/audit/ocsf": 23, "internal/audit/sink": 24,
 		"internal/policy": 25,

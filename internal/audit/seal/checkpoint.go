@@ -3,18 +3,16 @@ package seal
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strings"
 	"time"
 
+	"sphera/internal/keyfile"
 	"sphera/internal/store"
 )
 
@@ -27,53 +25,9 @@ type Key struct{ private ed25519.PrivateKey }
 // OpenKey uses the key given as text (base64 of 32 bytes), or the one in the
 // folder, which is made when it is not there.
 func OpenKey(dir, text string) (*Key, error) {
-	if text != "" {
-		return newKey(text)
-	}
-	root, err := os.OpenRoot(dir)
+	seed, err := keyfile.Open(dir, KeyFile, "the audit key", text)
 	if err != nil {
-		return nil, fmt.Errorf("open the folder of the audit key: %w", err)
-	}
-	defer root.Close()
-	raw, err := root.ReadFile(KeyFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		raw, err = makeKey(root)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the audit key: %w", err)
-	}
-	info, err := root.Stat(KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("inspect the audit key: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("the audit key %s/%s can be read by others (mode %04o); run: chmod 600 %s/%s", dir, KeyFile, info.Mode().Perm(), dir, KeyFile)
-	}
-	return newKey(string(raw))
-}
-
-// makeKey writes a new key under another name and links it into place, so that
-// two processes which start together end with one and the same key.
-func makeKey(root *os.Root) ([]byte, error) {
-	seed := make([]byte, ed25519.SeedSize)
-	rand.Read(seed) // never fails: the program stops instead
-	temp := fmt.Sprintf("%s.%d", KeyFile, os.Getpid())
-	if err := root.WriteFile(temp, []byte(base64.StdEncoding.EncodeToString(seed)+"\n"), 0o600); err != nil {
 		return nil, err
-	}
-	if err := root.Link(temp, KeyFile); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, errors.Join(err, root.Remove(temp))
-	}
-	if err := root.Remove(temp); err != nil {
-		return nil, err
-	}
-	return root.ReadFile(KeyFile)
-}
-
-func newKey(text string) (*Key, error) {
-	seed, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
-	if err != nil || len(seed) != ed25519.SeedSize {
-		return nil, fmt.Errorf("the audit key is not base64 of %d bytes; make one with: head -c %d /dev/urandom | base64", ed25519.SeedSize, ed25519.SeedSize)
 	}
 	return &Key{private: ed25519.NewKeyFromSeed(seed)}, nil
 }
