@@ -82,6 +82,10 @@ func (c *Catalog) PutMixed(ctx context.Context, list []NewEntity, w Write) ([]It
 }
 
 func newPut(n NewEntity, item *Item, i int) (*put, error) {
+	if n.Blueprint == resultBlueprint {
+		return nil, fault.Refuse("rule-results-are-worked-out", "Results of rules follow from entities and scorecards; nobody writes them.",
+			"Change the entity, or the rule of its scorecard.", "role infrastructure")
+	}
 	if n.Identifier == "" && n.IdentifierQuery == nil {
 		id, err := uuid.NewV7()
 		if err != nil {

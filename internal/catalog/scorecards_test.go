@@ -154,6 +154,9 @@ func TestScorecardsAndRulesAreEntities(t *testing.T) {
 		if _, err := c.Entity(ctx, "_rule_result", "svc:ready:r2:nobody"); !fault.Is(err, fault.NotFound) {
 			t.Errorf("a result of nothing: %v", err)
 		}
+		if _, _, err := c.PutEntity(ctx, "_rule_result", catalog.NewEntity{Identifier: "mine"}, catalog.Write{Upsert: true, By: "dana"}); !fault.Is(err, fault.Forbidden) {
+			t.Errorf("a result that somebody writes: %v", err)
+		}
 		if _, err := c.Search(ctx, catalog.Query{Blueprint: "_rule_result", From: "x"}); !fault.Is(err, fault.Unprocessable) {
 			t.Errorf("a place that is none: %v", err)
 		}

@@ -80,13 +80,16 @@ export function CatalogList({ blueprint, search, onSearch }: Props) {
         description={blueprint.description}
         crumbs={[{ label: t.catalog.title, link: { to: '/catalog' } }, { label: title }]}
         actions={
-          <ButtonLink
-            leftSection={<IconPlus size={16} aria-hidden />}
-            to="/catalog/$blueprint/new"
-            params={{ blueprint: bp }}
-          >
-            {tc.form.newButton(title)}
-          </ButtonLink>
+          // Results of rules are worked out; nobody writes them.
+          bp === '_rule_result' ? undefined : (
+            <ButtonLink
+              leftSection={<IconPlus size={16} aria-hidden />}
+              to="/catalog/$blueprint/new"
+              params={{ blueprint: bp }}
+            >
+              {tc.form.newButton(title)}
+            </ButtonLink>
+          )
         }
       />
       <ListToolbar

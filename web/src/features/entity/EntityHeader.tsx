@@ -75,14 +75,18 @@ function Actions({ entity }: { entity: Entity }) {
             <ActionItem key={action.identifier} action={action} entity={entity} />
           ))}
           {listed.length > 0 && <Menu.Divider />}
-          <MenuLink
-            leftSection={<IconPencil size={16} aria-hidden />}
-            to="/e/$blueprint/$id/edit"
-            params={{ blueprint: entity.blueprint, id: entity.identifier }}
-          >
-            {tc.form.edit}
-          </MenuLink>
-          <RemoveItem entity={entity} />
+          {entity.blueprint !== '_rule_result' && (
+            <>
+              <MenuLink
+                leftSection={<IconPencil size={16} aria-hidden />}
+                to="/e/$blueprint/$id/edit"
+                params={{ blueprint: entity.blueprint, id: entity.identifier }}
+              >
+                {tc.form.edit}
+              </MenuLink>
+              <RemoveItem entity={entity} />
+            </>
+          )}
         </Menu.Dropdown>
       </Menu>
     </>
