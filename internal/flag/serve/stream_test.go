@@ -161,11 +161,13 @@ func TestStreamTokens(t *testing.T) {
 	}
 	open := f.follow(path)
 	open.opened()
-	f.clock.add(20 * time.Minute)
+	// A token is good for 15 to 30 minutes: until the next quarter of an hour
+	// has ended, whatever the time is now.
+	f.clock.add(14 * time.Minute)
 	if got := status(path); got != 200 {
 		t.Errorf("within its life: %d", got)
 	}
-	f.clock.add(20 * time.Minute)
+	f.clock.add(17 * time.Minute)
 	if got := status(path); got != 401 {
 		t.Errorf("after its life: %d", got)
 	}
