@@ -178,6 +178,7 @@ func (a *app) listen(ctx context.Context, c *config, p *parts, front *door, with
 	working = as(working, "work")
 	group.Go(func() error { return notCanceled(p.runs.Work(working)) })
 	group.Go(func() error { return notCanceled(p.runtime.Supervise(working)) })
+	group.Go(func() error { return handler.Watch(working) })
 	group.Go(func() error { return p.tidy(working) })
 	group.Go(func() error { return p.derive(working) })
 	group.Go(func() error { return p.migrations.Work(working) })

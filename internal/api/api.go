@@ -110,6 +110,9 @@ type Options struct {
 	Ready func() error
 	// Heartbeat is the pause between signs of life on a stream; 15 s when 0.
 	Heartbeat time.Duration
+	// Finishing is how long a request may go on after its credential has ended;
+	// 5 s when 0.
+	Finishing time.Duration
 }
 
 // API answers every request to the portal.
@@ -143,6 +146,7 @@ type API struct {
 	sinks     *sink.Sinks
 	auditKey  *seal.Key
 	exporters exporters
+	visits    visits
 
 	mux     *table
 	huma    huma.API
@@ -164,10 +168,13 @@ func New(d Deps, o Options) (*API, error) {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 15 * time.Second
 	}
+	if o.Finishing == 0 {
+		o.Finishing = finishing
+	}
 	a := &API{
 		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, sources: d.Sources, runtime: d.Runtime, automation: d.Automation, signin: d.SignIn, directory: d.Directories,
 		contracts: d.Contracts, insights: d.Insights, views: d.Views, policies: d.Policies, flags: d.Flags, flagKeys: d.FlagKeys, flagUses: d.FlagUsage, log: d.Log, now: d.Now, o: o,
-		sinks: d.Sinks, auditKey: d.AuditKey,
+		sinks: d.Sinks, auditKey: d.AuditKey, visits: visits{open: map[*visit]struct{}{}},
 	}
 	a.approvals, a.notices, a.courier = d.Approvals, d.Notices, d.Courier
 	a.port = portapi.New(portapi.Deps{

@@ -266,6 +266,7 @@ func (a *API) guard(rt route, body reflect.Type, next http.Handler) http.Handler
 		if rt.verb != anyone {
 			p, err := a.principal(r)
 			if err == nil {
+				a.identify(r.Context(), p, a.authenticates(r))
 				r = r.WithContext(auth.WithPrincipal(r.Context(), p))
 				if err = onlyLooks(p, rt); err == nil {
 					err = a.permit(r, p, rt)

@@ -183,6 +183,7 @@ func start(t *testing.T, db *store.DB, o Options, providers ...oidc.Config) *har
 	h.server = httptest.NewUnstartedServer(h.api)
 	h.server.Config.MaxHeaderBytes = 16 << 10
 	h.server.Start()
+	h.background(h.api.Watch)
 	t.Cleanup(func() {
 		h.api.StopStreams()
 		h.server.Close()

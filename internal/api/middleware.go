@@ -38,11 +38,17 @@ func (a *API) middleware() http.Handler {
 		r = r.WithContext(ctx)
 		w.Header().Set("X-Request-Id", id)
 		a.secure(w.Header())
+		r, v := a.visited(ow, r)
 		defer func() {
-			if p := recover(); p != nil {
+			p, cut := recover(), a.leave(v)
+			if p != nil && !cut {
 				a.panicked(ow, r, p)
 			}
 			a.observe(ow, r, id, a.now().Sub(start))
+			if cut {
+				a.log.InfoContext(r.Context(), "a request was cut off", "user", v.user.ID, "requestId", id)
+				panic(http.ErrAbortHandler) // half an answer is not taken for the whole
+			}
 		}()
 		a.deadlines(ow, r)
 		routed.ServeHTTP(ow, r)

@@ -249,8 +249,14 @@ func (a *API) git() http.Handler {
 			return r.Context(), forge.Person{}, false, nil
 		}
 		p, err := a.auth.CheckPassword(r.Context(), email, password, a.clientIP(r))
+		if err == nil {
+			a.identify(r.Context(), p, func(ctx context.Context) error { return a.auth.Still(ctx, p, password) })
+		}
 		return auth.WithPrincipal(r.Context(), p), personOf(p), err == nil, err
 	}, func(ctx context.Context, _ forge.Person, repo, verb string) error {
+		if err := visitOf(ctx).good(ctx); err != nil {
+			return err
+		}
 		return a.may(ctx, who(ctx), verb, auth.Object{Kind: "repository", ID: repo})
 	})
 }

@@ -126,6 +126,7 @@ func (a *API) proxy(w http.ResponseWriter, r *http.Request) {
 		a.proxySignIn(w, r, err)
 		return
 	}
+	a.identify(r.Context(), p, a.authenticates(r))
 	r = r.WithContext(auth.WithPrincipal(r.Context(), p))
 	a.runtime.Proxy(r.PathValue("service"), r.PathValue("env")).ServeHTTP(w, r)
 }

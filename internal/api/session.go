@@ -70,6 +70,15 @@ func (a *API) principal(r *http.Request) (auth.Principal, error) {
 	return a.auth.Authenticate(r.Context(), credential)
 }
 
+// authenticates asks again what principal has asked.
+func (a *API) authenticates(r *http.Request) func(ctx context.Context) error {
+	credential := a.credential(r)
+	return func(ctx context.Context) error {
+		_, err := a.auth.Authenticate(ctx, credential)
+		return err
+	}
+}
+
 // setCookie adds a cookie to the answer of a typed handler.
 func setCookie(ctx context.Context, c *http.Cookie) {
 	if w, ok := ctx.Value(writerKey{}).(http.ResponseWriter); ok {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"sphera/internal/approval"
-	"sphera/internal/auth"
 	"sphera/internal/catalog"
 	"sphera/internal/flag"
 	"sphera/internal/flag/key"
@@ -18,12 +17,7 @@ import (
 	"sphera/internal/view"
 )
 
-const (
-	streamWrite = 10 * time.Second
-	// reauthenticate is how often a stream asks whether its user is still
-	// signed in, besides the note that says so at once.
-	reauthenticate = 45 * time.Second
-)
+const streamWrite = 10 * time.Second
 
 // stream writes server-sent events to one client.
 type stream struct {
@@ -40,6 +34,7 @@ func (a *API) openStream(w http.ResponseWriter, r *http.Request) *stream {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
 	a.ignore(r, s.rc.SetReadDeadline(time.Time{}))
+	visitOf(r.Context()).streams()
 	return s
 }
 
@@ -87,15 +82,12 @@ func (s *stream) sendChanged(event string, v any, shown *string) error {
 // The subscriptions were made before, so nothing is missed in between. Since
 // the answer has begun, errors end the stream and are logged.
 func (s *stream) follow(concerns func(note string) bool, notes []<-chan string, look func() (done bool, err error)) error {
-	out, stopOut := s.a.db.Subscribe(auth.Topic)
-	defer stopOut()
 	if err := s.write("retry: 1000\n\n"); err != nil {
 		return nil
 	}
 	heartbeat := time.NewTicker(s.a.o.Heartbeat)
 	defer heartbeat.Stop()
 	merged := merge(s.r, notes)
-	checked := s.a.now()
 	for first := true; ; first = false {
 		wake := first
 		if !first {
@@ -107,17 +99,7 @@ func (s *stream) follow(concerns func(note string) bool, notes []<-chan string, 
 				return nil
 			case note := <-merged:
 				wake = drain(merged, concerns, concerns(note))
-			case user := <-out:
-				if (user == "" || user == who(s.r.Context()).ID) && !s.stillSignedIn() {
-					return nil
-				}
 			case <-heartbeat.C:
-				if s.a.now().Sub(checked) >= reauthenticate {
-					if !s.stillSignedIn() {
-						return nil
-					}
-					checked = s.a.now()
-				}
 				wake = true // a note can be lost
 				if err := s.write(": alive\n\n"); err != nil {
 					return nil
@@ -136,11 +118,6 @@ func (s *stream) follow(concerns func(note string) bool, notes []<-chan string, 
 			return nil
 		}
 	}
-}
-
-func (s *stream) stillSignedIn() bool {
-	_, err := s.a.principal(s.r)
-	return err == nil
 }
 
 // merge passes the notes of several subscriptions on through one channel.

@@ -141,6 +141,17 @@ func (s *Service) CheckPassword(ctx context.Context, email, password, ip string)
 	return Principal{User: user, Via: ViaPassword, Kind: KindUser}, nil
 }
 
+// Still says whether what CheckPassword found still holds. A password is not
+// hashed again: a new one ends nothing that was begun with the old one.
+func (s *Service) Still(ctx context.Context, p Principal, password string) error {
+	if p.Via != ViaPassword {
+		_, err := s.CheckPassword(ctx, p.Email, password, "")
+		return err
+	}
+	_, err := s.activeUser(ctx, p.ID)
+	return err
+}
+
 // verify is the one place that checks passwords: limits first, then the same
 // work whether or not the account exists.
 func (s *Service) verify(ctx context.Context, email, password, ip string) (User, error) {

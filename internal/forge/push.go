@@ -41,6 +41,10 @@ func (h *gitHandler) push(ctx context.Context, w http.ResponseWriter, r *http.Re
 		// An empty list is git asking whether it may push at all.
 		return nil
 	}
+	// Taking the push can have lasted long: what was allowed then may not be now.
+	if err := h.may(ctx, req.by, req.repo.name, "forge.write"); err != nil {
+		return err
+	}
 	answer, err := h.b.receive(ctx, req, wants, spool)
 	if err != nil {
 		return err
