@@ -171,7 +171,7 @@ func (a *API) sessions(ctx context.Context, _ *struct{}) (*sessionsAnswer, error
 }
 
 func (a *API) revokeSession(ctx context.Context, in *idPath) (*Done, error) {
-	return &Done{}, a.auth.RevokeSession(ctx, who(ctx).ID, in.ID)
+	return &Done{}, a.auth.RevokeSession(ctx, who(ctx).ID, in.ID, who(ctx).ID)
 }
 
 // PageInput is the query of every list.

@@ -105,7 +105,7 @@ type personSessionPath struct {
 }
 
 func (a *API) endPersonsSession(ctx context.Context, in *personSessionPath) (*Done, error) {
-	return &Done{}, a.auth.RevokeSession(ctx, in.ID, in.Session)
+	return &Done{}, a.auth.RevokeSession(ctx, in.ID, in.Session, who(ctx).ID)
 }
 
 func (a *API) endPersonsSessions(ctx context.Context, in *idPath) (*Done, error) {

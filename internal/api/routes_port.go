@@ -55,7 +55,7 @@ func (a *API) portRequest(r *http.Request, pr portapi.Route) *portapi.Request {
 	}
 	p := who(r.Context())
 	return &portapi.Request{
-		Path: path, Query: r.URL.Query(), Header: r.Header, Caller: p, UserAgent: r.UserAgent(),
+		Path: path, Query: r.URL.Query(), Header: r.Header, Caller: p, UserAgent: r.UserAgent(), Address: a.clientIP(r),
 		May: func(ctx context.Context, verb string, o auth.Object) error { return a.may(ctx, p, verb, o) },
 	}
 }

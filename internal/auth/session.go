@@ -344,13 +344,13 @@ func (s *Service) Sessions(ctx context.Context, userID string) ([]Session, error
 	return list, nil
 }
 
-// RevokeSession ends one session of the user.
-func (s *Service) RevokeSession(ctx context.Context, userID, id string) error {
-	return s.remove(ctx, "auth_sessions", "session", userID, id)
+// RevokeSession ends one session of the user. by is who does it.
+func (s *Service) RevokeSession(ctx context.Context, userID, id, by string) error {
+	return s.remove(ctx, "auth_sessions", "session", userID, id, by)
 }
 
 // remove deletes a session or a token by id, of this user only.
-func (s *Service) remove(ctx context.Context, table, kind, userID, id string) error {
+func (s *Service) remove(ctx context.Context, table, kind, userID, id, by string) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
 		result, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE id = $1 AND user_id = $2", id, userID)
 		if err != nil {
@@ -362,7 +362,7 @@ func (s *Service) remove(ctx context.Context, table, kind, userID, id string) er
 			return fault.New(fault.NotFound, "There is no such %s.", kind)
 		}
 		tx.Notify(Topic, userID)
-		return s.event(ctx, tx, userID, kind+".delete", kind+"/"+id)
+		return s.event(ctx, tx, by, kind+".delete", kind+"/"+id, "user", userID)
 	})
 }
 

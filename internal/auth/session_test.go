@@ -66,7 +66,7 @@ func TestS18_LogoutRevokeAndForeignSessions(t *testing.T) {
 		if err := w.Logout(t.Context(), one); err != nil || w.signedIn(one) || !w.signedIn(two) {
 			t.Fatalf("logout of one session: %v", err)
 		}
-		if err := w.RevokeSession(t.Context(), bob.ID, p.SessionID); !fault.Is(err, fault.NotFound) {
+		if err := w.RevokeSession(t.Context(), bob.ID, p.SessionID, bob.ID); !fault.Is(err, fault.NotFound) {
 			t.Fatalf("somebody else's session: %v", err)
 		}
 		sessions, err := w.Sessions(t.Context(), w.ada.ID)
@@ -75,7 +75,7 @@ func TestS18_LogoutRevokeAndForeignSessions(t *testing.T) {
 		}
 		notes, stop := w.db.Subscribe(auth.Topic)
 		defer stop()
-		if err := w.RevokeSession(t.Context(), w.ada.ID, p.SessionID); err != nil || w.signedIn(two) {
+		if err := w.RevokeSession(t.Context(), w.ada.ID, p.SessionID, w.ada.ID); err != nil || w.signedIn(two) {
 			t.Fatalf("revoke: %v", err)
 		}
 		waitFor(t, notes, w.ada.ID)

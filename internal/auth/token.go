@@ -167,7 +167,7 @@ func (s *Service) Tokens(ctx context.Context, userID string) ([]Token, error) {
 
 // DeleteToken ends one token of the user.
 func (s *Service) DeleteToken(ctx context.Context, userID, id string) error {
-	return s.remove(ctx, "auth_tokens", "token", userID, id)
+	return s.remove(ctx, "auth_tokens", "token", userID, id, userID)
 }
 
 func (s *Service) byToken(ctx context.Context, plain string) (Principal, error) {

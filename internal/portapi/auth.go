@@ -91,7 +91,14 @@ func (s *Service) accessToken(ctx context.Context, r *Request) (int, any, error)
 		return 0, nil, fault.New(fault.Unprocessable, "A client proves itself with clientId and clientSecret.").
 			With("/clientId", "or clientSecret is missing", "the id and the secret of an app")
 	}
+	back, err := s.Auth.Attempt(ctx, r.Address)
+	if err != nil {
+		return 0, nil, err
+	}
 	token, ttl, err := s.Auth.AccessToken(ctx, in.ClientID, in.ClientSecret)
+	if err == nil {
+		back()
+	}
 	return 0, AccessTokenAnswer{AccessToken: token, ExpiresIn: int(ttl / time.Second), TokenType: "Bearer"}, err
 }
 

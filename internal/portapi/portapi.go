@@ -96,6 +96,8 @@ type Request struct {
 	Caller auth.Principal
 	// UserAgent is what Port calls the datasource of a write.
 	UserAgent string
+	// Address is where the request comes from.
+	Address string
 	// May asks whether the caller may do verb on o, for routes that know the
 	// object only from the body. A refused change is audited.
 	May func(ctx context.Context, verb string, o auth.Object) error

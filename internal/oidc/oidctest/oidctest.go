@@ -38,7 +38,7 @@ type Provider struct {
 // ends.
 func Start(t testing.TB, redirect string) *Provider {
 	t.Helper()
-	cmd := exec.CommandContext(context.Background(), program(t), "-client", ClientID+":"+ClientSecret, "-redirect", redirect)
+	cmd := exec.CommandContext(context.Background(), Tool(t, "oidc"), "-client", ClientID+":"+ClientSecret, "-redirect", redirect)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -60,10 +60,11 @@ func Start(t testing.TB, redirect string) *Provider {
 	return &Provider{Issuer: strings.TrimSpace(line), t: t}
 }
 
-// program builds the provider unless the same one was built before.
-func program(t testing.TB) string {
+// Tool builds the program of tools/NAME, unless the same one was built before,
+// and returns its path.
+func Tool(t testing.TB, name string) string {
 	t.Helper()
-	source := source(t)
+	source := source(t, name)
 	sum := sha256.New()
 	for _, name := range []string{"go.mod", "go.sum", "main.go"} {
 		raw, err := os.ReadFile(filepath.Join(source, name))
@@ -76,19 +77,19 @@ func program(t testing.TB) string {
 	if err != nil {
 		cache = os.TempDir()
 	}
-	path := filepath.Join(cache, "sphera-tests", "oidc-"+hex.EncodeToString(sum.Sum(nil)[:8]))
+	path := filepath.Join(cache, "sphera-tests", name+"-"+hex.EncodeToString(sum.Sum(nil)[:8]))
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("building the OpenID provider of tools/oidc (once, about 10 s)")
+	t.Logf("building tools/%s (once, about 10 s)", name)
 	temp := path + "." + filepath.Base(t.TempDir())
 	build := exec.CommandContext(context.Background(), "go", "build", "-o", temp, ".")
 	build.Dir = source
 	if text, err := build.CombinedOutput(); err != nil {
-		t.Skipf("tools/oidc cannot be built here (%v): %s", err, text)
+		t.Skipf("tools/%s cannot be built here (%v): %s", name, err, text)
 	}
 	if err := os.Rename(temp, path); err != nil {
 		t.Fatal(err)
@@ -96,19 +97,19 @@ func program(t testing.TB) string {
 	return path
 }
 
-// source is the folder of tools/oidc, above the folder in which a test runs.
-func source(t testing.TB) string {
+// source is the folder of tools/NAME, above the folder in which a test runs.
+func source(t testing.TB, name string) string {
 	t.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if found := filepath.Join(dir, "tools", "oidc"); exists(filepath.Join(found, "go.mod")) {
+		if found := filepath.Join(dir, "tools", name); exists(filepath.Join(found, "go.mod")) {
 			return found
 		}
 	}
-	t.Fatal("tools/oidc is not there")
+	t.Fatalf("tools/%s is not there", name)
 	return ""
 }
 
