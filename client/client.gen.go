@@ -2366,24 +2366,6 @@ type ClaimedRunsAnswer struct {
 	Runs []Claimed `json:"runs"`
 }
 
-// CleanUpFlagAnswer defines model for CleanUpFlagAnswer.
-type CleanUpFlagAnswer struct {
-	// Ok Always true
-	Ok           bool          `json:"ok"`
-	Repositories []FlagCleanUp `json:"repositories"`
-}
-
-// CleanUpFlagInputBody defines model for CleanUpFlagInputBody.
-type CleanUpFlagInputBody struct {
-	DryRun *bool `json:"dryRun,omitempty"`
-
-	// Keep The variation that stays in the code
-	Keep string `json:"keep"`
-
-	// Repositories Where to look; those that are known to name the flag, and the service's, when absent
-	Repositories *[]string `json:"repositories,omitempty"`
-}
-
 // ClientCount defines model for ClientCount.
 type ClientCount struct {
 	Client string `json:"client"`
@@ -3026,21 +3008,6 @@ type FlagChange struct {
 	Version        int64       `json:"version"`
 }
 
-// FlagCleanUp defines model for FlagCleanUp.
-type FlagCleanUp struct {
-	Left       []FlagCleanUpPlace `json:"left"`
-	Number     *int64             `json:"number,omitempty"`
-	Replaced   []FlagCleanUpPlace `json:"replaced"`
-	Repository string             `json:"repository"`
-}
-
-// FlagCleanUpPlace defines model for FlagCleanUpPlace.
-type FlagCleanUpPlace struct {
-	Line int64  `json:"line"`
-	Path string `json:"path"`
-	Text string `json:"text"`
-}
-
 // FlagCondition defines model for FlagCondition.
 type FlagCondition struct {
 	// Attribute A path such as account.plan
@@ -3145,6 +3112,7 @@ type FlagEvidence struct {
 	Project     string          `json:"project"`
 	Reasons     []string        `json:"reasons"`
 	References  []FlagReference `json:"references"`
+	Service     string          `json:"service"`
 	Since       time.Time       `json:"since"`
 	Subscribers int64           `json:"subscribers"`
 	Title       string          `json:"title"`
@@ -7687,9 +7655,6 @@ type PutFlagJSONRequestBody = PutFlagInputBody
 // ArchiveFlagJSONRequestBody defines body for ArchiveFlag for application/json ContentType.
 type ArchiveFlagJSONRequestBody = ArchiveInputBody
 
-// CleanUpFlagJSONRequestBody defines body for CleanUpFlag for application/json ContentType.
-type CleanUpFlagJSONRequestBody = CleanUpFlagInputBody
-
 // CloneFlagJSONRequestBody defines body for CloneFlag for application/json ContentType.
 type CloneFlagJSONRequestBody = CloneInputBody
 
@@ -10312,7 +10277,7 @@ type ClientInterface interface {
 
 	// PlanCleanUpFlagWithBody Plan: Clean up a flag
 	//
-	// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+	// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that asks for it, and lists the places where people have to look.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10321,7 +10286,7 @@ type ClientInterface interface {
 
 	// PlanCleanUpFlag Plan: Clean up a flag
 	//
-	// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+	// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that asks for it, and lists the places where people have to look.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -11462,20 +11427,6 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/archive (the `ArchiveFlag` operationId).
 	ArchiveFlag(ctx context.Context, project string, key string, body ArchiveFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// CleanUpFlagWithBody Clean up flag
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clean-up (the `CleanUpFlag` operationId).
-	CleanUpFlagWithBody(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// CleanUpFlag Clean up flag
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clean-up (the `CleanUpFlag` operationId).
-	CleanUpFlag(ctx context.Context, project string, key string, body CleanUpFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CloneFlagWithBody Clone flag
 	//
@@ -13659,7 +13610,7 @@ func (c *Client) CreateAction(ctx context.Context, body CreateActionJSONRequestB
 
 // PlanCleanUpFlagWithBody Plan: Clean up a flag
 //
-// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that asks for it, and lists the places where people have to look.
 //
 // Takes any type of body and a specified content type.
 //
@@ -13678,7 +13629,7 @@ func (c *Client) PlanCleanUpFlagWithBody(ctx context.Context, contentType string
 
 // PlanCleanUpFlag Plan: Clean up a flag
 //
-// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that asks for it, and lists the places where people have to look.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -16590,40 +16541,6 @@ func (c *Client) ArchiveFlagWithBody(ctx context.Context, project string, key st
 // Corresponds with POST /v1/flag-projects/{project}/flags/{key}/archive (the `ArchiveFlag` operationId).
 func (c *Client) ArchiveFlag(ctx context.Context, project string, key string, body ArchiveFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewArchiveFlagRequest(c.Server, project, key, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// CleanUpFlagWithBody Clean up flag
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clean-up (the `CleanUpFlag` operationId).
-func (c *Client) CleanUpFlagWithBody(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCleanUpFlagRequestWithBody(c.Server, project, key, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// CleanUpFlag Clean up flag
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clean-up (the `CleanUpFlag` operationId).
-func (c *Client) CleanUpFlag(ctx context.Context, project string, key string, body CleanUpFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCleanUpFlagRequest(c.Server, project, key, body)
 	if err != nil {
 		return nil, err
 	}
@@ -29590,60 +29507,6 @@ func NewArchiveFlagRequestWithBody(server string, project string, key string, co
 	return req, nil
 }
 
-// NewCleanUpFlagRequest calls the generic CleanUpFlag builder with application/json body
-func NewCleanUpFlagRequest(server string, project string, key string, body CleanUpFlagJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewCleanUpFlagRequestWithBody(server, project, key, "application/json", bodyReader)
-}
-
-// NewCleanUpFlagRequestWithBody constructs an http.Request for the CleanUpFlag method, with any body, and a specified content type
-func NewCleanUpFlagRequestWithBody(server string, project string, key string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	var pathParam1 string
-
-	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/flag-projects/%s/flags/%s/clean-up", pathParam0, pathParam1)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
-}
-
 // NewCloneFlagRequest calls the generic CloneFlag builder with application/json body
 func NewCloneFlagRequest(server string, project string, key string, body CloneFlagJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -39891,7 +39754,7 @@ type ClientWithResponsesInterface interface {
 
 	// PlanCleanUpFlagWithBodyWithResponse Plan: Clean up a flag
 	//
-	// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+	// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that asks for it, and lists the places where people have to look.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -39900,7 +39763,7 @@ type ClientWithResponsesInterface interface {
 
 	// PlanCleanUpFlagWithResponse Plan: Clean up a flag
 	//
-	// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+	// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that asks for it, and lists the places where people have to look.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -41175,20 +41038,6 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/archive (the `ArchiveFlag` operationId).
 	ArchiveFlagWithResponse(ctx context.Context, project string, key string, body ArchiveFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*ArchiveFlagResponse, error)
-
-	// CleanUpFlagWithBodyWithResponse Clean up flag
-	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clean-up (the `CleanUpFlag` operationId).
-	CleanUpFlagWithBodyWithResponse(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CleanUpFlagResponse, error)
-
-	// CleanUpFlagWithResponse Clean up flag
-	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clean-up (the `CleanUpFlag` operationId).
-	CleanUpFlagWithResponse(ctx context.Context, project string, key string, body CleanUpFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*CleanUpFlagResponse, error)
 
 	// CloneFlagWithBodyWithResponse Clone flag
 	//
@@ -49968,54 +49817,6 @@ func (r ArchiveFlagResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ArchiveFlagResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-type CleanUpFlagResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *CleanUpFlagAnswer
-	// JSONDefault the response for an HTTP default `application/json` response
-	JSONDefault *Failure
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r CleanUpFlagResponse) GetJSON200() *CleanUpFlagAnswer {
-	return r.JSON200
-}
-
-// GetJSONDefault returns the response for an HTTP default `application/json` response
-func (r CleanUpFlagResponse) GetJSONDefault() *Failure {
-	return r.JSONDefault
-}
-
-// GetBody returns the raw response body bytes
-func (r CleanUpFlagResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r CleanUpFlagResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r CleanUpFlagResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r CleanUpFlagResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -60581,7 +60382,7 @@ func (c *ClientWithResponses) CreateActionWithResponse(ctx context.Context, body
 
 // PlanCleanUpFlagWithBodyWithResponse Plan: Clean up a flag
 //
-// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that asks for it, and lists the places where people have to look.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -60596,7 +60397,7 @@ func (c *ClientWithResponses) PlanCleanUpFlagWithBodyWithResponse(ctx context.Co
 
 // PlanCleanUpFlagWithResponse Plan: Clean up a flag
 //
-// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+// Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that asks for it, and lists the places where people have to look.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -62938,32 +62739,6 @@ func (c *ClientWithResponses) ArchiveFlagWithResponse(ctx context.Context, proje
 		return nil, err
 	}
 	return ParseArchiveFlagResponse(rsp)
-}
-
-// CleanUpFlagWithBodyWithResponse Clean up flag
-//
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clean-up (the `CleanUpFlag` operationId).
-func (c *ClientWithResponses) CleanUpFlagWithBodyWithResponse(ctx context.Context, project string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CleanUpFlagResponse, error) {
-	rsp, err := c.CleanUpFlagWithBody(ctx, project, key, contentType, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCleanUpFlagResponse(rsp)
-}
-
-// CleanUpFlagWithResponse Clean up flag
-//
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/flag-projects/{project}/flags/{key}/clean-up (the `CleanUpFlag` operationId).
-func (c *ClientWithResponses) CleanUpFlagWithResponse(ctx context.Context, project string, key string, body CleanUpFlagJSONRequestBody, reqEditors ...RequestEditorFn) (*CleanUpFlagResponse, error) {
-	rsp, err := c.CleanUpFlag(ctx, project, key, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCleanUpFlagResponse(rsp)
 }
 
 // CloneFlagWithBodyWithResponse Clone flag
@@ -71393,39 +71168,6 @@ func ParseArchiveFlagResponse(rsp *http.Response) (*ArchiveFlagResponse, error) 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest FlagAnswer
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
-		var dest Failure
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSONDefault = &dest
-
-	}
-
-	return response, nil
-}
-
-// ParseCleanUpFlagResponse parses an HTTP response from a CleanUpFlagWithResponse call
-func ParseCleanUpFlagResponse(rsp *http.Response) (*CleanUpFlagResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &CleanUpFlagResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest CleanUpFlagAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

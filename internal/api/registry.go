@@ -14,7 +14,6 @@ import (
 	"sphera/internal/catalog"
 	"sphera/internal/change"
 	"sphera/internal/flag"
-	"sphera/internal/flag/cleanup"
 	"sphera/internal/forge"
 	"sphera/internal/hook"
 	"sphera/internal/integration"
@@ -82,8 +81,6 @@ func newRegistry() *registry {
 			reflect.TypeFor[flag.Target]():          "FlagTarget",
 			reflect.TypeFor[flag.Prerequisite]():    "FlagPrerequisite",
 			reflect.TypeFor[flag.Scheduled]():       "FlagScheduled",
-			reflect.TypeFor[cleanedRepository]():    "FlagCleanUp",
-			reflect.TypeFor[cleanup.Place]():        "FlagCleanUpPlace",
 			reflect.TypeFor[flag.Setting]():         "FlagSetting",
 			reflect.TypeFor[flag.Environment]():     "FlagEnvironment",
 			reflect.TypeFor[flag.Segment]():         "FlagSegment",

@@ -43,7 +43,6 @@ func (a *API) flagRoutes() []route {
 		{post, aFlag + "/clone", "cloneFlag", "flag.read", nil, small, domain, created, do(a.cloneFlag)},
 		{post, aFlag + "/archive", "archiveFlag", "flag.write", one, small, domain, 0, do(a.archiveFlag)},
 		{post, aFlag + "/restore", "restoreFlag", "flag.write", one, small, domain, 0, do(a.restoreFlag)},
-		{post, aFlag + "/clean-up", "cleanUpFlag", "flag.write", one, small, domain, 0, do(a.cleanUpFlag)},
 
 		{post, projects + "/{project}/evaluate", "evaluateFlags", "flag.read", nil, normal, asks, 0, do(a.evaluateFlags)},
 		{get, projects + "/{project}/export", "exportFlags", "flag.read", nil, 0, none, 0, raw(exportDoc, a.exportFlags)},

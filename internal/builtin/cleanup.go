@@ -3,12 +3,12 @@ package builtin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sphera/action"
 	"sphera/internal/fault"
 	"sphera/internal/flag"
-	"sphera/internal/flag/cleanup"
 	"sphera/internal/flag/code"
 	"sphera/internal/forge"
 )
@@ -31,7 +31,7 @@ type cleanUp struct {
 func cleanUpFlag(d Deps, s *stepSet) (*action.Action, error) {
 	return action.New(action.Definition[cleanUpInput]{
 		Identifier: "clean_up_flag", Title: "Clean up a flag", Icon: "tool", Group: "Feature flags", Blueprint: componentBlueprint,
-		Description: "Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.",
+		Description: "Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that asks for it, and lists the places where people have to look.",
 		Roles:       []string{"developer", "infrastructure", "administrator"}, StepTypes: s.all(),
 		Plan: func(ctx context.Context, req action.Request, in cleanUpInput) (*action.Plan, error) {
 			c, err := d.cleanUp(ctx, req.Entity, in)
@@ -58,7 +58,8 @@ func (c cleanUp) title() string { return "Take the flag " + c.one.Key + " out of
 func (c cleanUp) body(portal string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "The flag `%s` ([its page](%s/flags/%s/%s)) is replaced by the value of its variation `%s`.\n\n", c.one.Key, portal, c.one.Project, c.one.Key, c.variation)
-	b.WriteString("Before merging, look whether all versions that ask for the flag are gone; the portal does not see what in-process clients evaluate unless they report it. Archive the flag after this is deployed everywhere.\n")
+	b.WriteString("Please look for branches that can no longer be reached, for variables and imports that nobody needs now, and for tests of the other variations. ")
+	b.WriteString("Archive the flag when this is deployed everywhere: versions that are older still ask for it.\n")
 	if len(c.elsewhere) > 0 {
 		b.WriteString("\nPlaces that name the flag and are not changed here:\n\n")
 		for _, r := range c.elsewhere {
@@ -97,43 +98,22 @@ func (d Deps) cleanUp(ctx context.Context, service string, in cleanUpInput) (cle
 	if c.before, err = d.Forge.Archive(ctx, service, c.head); err != nil {
 		return c, fmt.Errorf("read the repository %s: %w", service, err)
 	}
-	c.after = withoutFlag(c.before, service, in.Flag, value)
+	c.after = code.Remove(c.before, service, in.Flag, value)
 	if c.elsewhere, err = d.left(ctx, c); err != nil {
 		return c, err
 	}
 	if len(c.after) == 0 {
-		return c, action.Invalid("flag", fmt.Sprintf("is not asked for in a way that a program can take out; %d places name it", len(c.elsewhere)), "a call of the golden path's flags in Go or JavaScript")
+		return c, action.Invalid("flag", c.nothing(), "calls of OpenFeature's SDKs or of the golden path's flags")
 	}
 	return c, nil
 }
 
-// withoutFlag takes out the calls of the golden path's templates and those of
-// OpenFeature's SDKs, and returns the files that change.
-func withoutFlag(files []forge.File, service, key string, value []byte) []forge.File {
-	changed := map[string]forge.File{}
-	for _, f := range code.Remove(files, service, key, value) {
-		changed[f.Path] = f
+func (c cleanUp) nothing() string {
+	if len(c.elsewhere) == 0 {
+		return "is not named by the code on main"
 	}
-	var out []forge.File
-	for _, f := range files {
-		f, did := first(changed, f)
-		if !f.Binary && !f.Truncated && cleanup.IsSource(f.Path) {
-			if r := cleanup.Remove(f.Path, string(f.Content), key, value); len(r.Replaced) > 0 {
-				f.Content, f.Size, did = []byte(r.Content), int64(len(r.Content)), true
-			}
-		}
-		if did {
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
-func first(changed map[string]forge.File, f forge.File) (forge.File, bool) {
-	if n, ok := changed[f.Path]; ok {
-		return n, true
-	}
-	return f, false
+	first := c.elsewhere[0]
+	return fmt.Sprintf("is not asked for in a way that a program can take out; see %s: %s:%d", first.Repository, first.Path, first.Line)
 }
 
 // choose finds the value that stays.
@@ -206,13 +186,17 @@ func (d Deps) cleanedUp(ctx context.Context, req action.Request, in cleanUpInput
 	if err != nil {
 		return nil, fmt.Errorf("read the repository %s: %w", req.Entity, err)
 	}
+	files = slices.DeleteFunc(files, func(f forge.File) bool { return !code.IsSource(f.Path) })
 	places := code.Keys{in.Flag: true}.Find(req.Entity, files)[in.Flag]
 	check := action.Check{
-		Identifier: "code", Title: "No code of " + req.Entity + " names the flag", OK: len(places) == 0, Found: fmt.Sprintf("%d places on main", len(places)),
+		Identifier: "code", Title: "No code of " + req.Entity + " names the flag", OK: len(places) == 0, Found: "no place on main",
 		Expected: "none, after the pull request is merged", URL: "/forge/" + req.Entity,
 	}
-	if len(places) > 0 {
-		check.Found += fmt.Sprintf(", the first is %s:%d", places[0].Path, places[0].Line)
+	if n := len(places); n > 0 {
+		check.Found = fmt.Sprintf("%s:%d on main", places[0].Path, places[0].Line)
+		if n > 1 {
+			check.Found += fmt.Sprintf(" and %d more", n-1)
+		}
 	}
 	return []action.Check{check}, nil
 }

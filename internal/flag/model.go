@@ -370,6 +370,7 @@ type Reference struct {
 // removed: in-process clients may evaluate it unseen.
 type Evidence struct {
 	Project     string      `json:"project"`
+	Service     string      `json:"service"`
 	Flag        string      `json:"flag"`
 	Title       string      `json:"title"`
 	Kind        string      `json:"kind"`

@@ -93,7 +93,7 @@ func (f *Flags) Stale(ctx context.Context, project string) ([]Evidence, error) {
 
 func (f *Flags) evidence(ctx context.Context, one Flag, days int) (Evidence, error) {
 	now := f.d.Now()
-	e := Evidence{Project: one.Project, Flag: one.Key, Title: one.Title, Kind: one.Kind, Owner: one.Owner, Reasons: f.reasons(one, days), Evaluated: []Evaluated{}, Cautions: []string{}}
+	e := Evidence{Project: one.Project, Service: one.Service, Flag: one.Key, Title: one.Title, Kind: one.Kind, Owner: one.Owner, Reasons: f.reasons(one, days), Evaluated: []Evaluated{}, Cautions: []string{}}
 	e.Variation, e.Since = Everywhere(one, now)
 	if e.Variation == "" {
 		e.Since = one.CreatedAt

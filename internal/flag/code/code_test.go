@@ -1,7 +1,6 @@
 package code_test
 
 import (
-	"encoding/json"
 	"slices"
 	"testing"
 
@@ -44,49 +43,4 @@ func TestFind(t *testing.T) {
 	if len(found["unused"]) > 0 {
 		t.Errorf("unused: %v", found["unused"])
 	}
-}
-
-func TestRemove(t *testing.T) {
-	got := map[string]string{}
-	for _, f := range code.Remove(files(), "checkout", "checkout.greeting", json.RawMessage(`"Good \"day\""`)) {
-		got[f.Path] = string(f.Content)
-	}
-	const wantGo = `package main
-
-func (s *server) greeting(w http.ResponseWriter, r *http.Request) {
-	word := "Good \"day\""
-	if s.flags.on(r.Context(), "checkout.new-cart", false, nil) {
-		fast()
-	}
-	other := s.flags.text(r.Context(), serviceName+".greetings", "x", nil)
-}
-`
-	const wantJS = "const word = (key) =>\n  \"Good \\\"day\\\"\";\nif (await flags.on('checkout.new-cart', false)) fast();\n// checkout.greeting is described in the handbook\n"
-	if len(got) != 2 || got["server.go"] != wantGo || got["src/app.js"] != wantJS {
-		t.Errorf("greeting:\n%s\n%s", got["server.go"], got["src/app.js"])
-	}
-	clear(got)
-	for _, f := range code.Remove(files(), "checkout", "checkout.new-cart", json.RawMessage(`true`)) {
-		got[f.Path] = string(f.Content)
-	}
-	if len(got) != 2 || !json.Valid([]byte(`"x"`)) || !contains(got["server.go"], "if true {") || !contains(got["src/app.js"], "if (true) fast();") {
-		t.Errorf("new-cart:\n%s\n%s", got["server.go"], got["src/app.js"])
-	}
-	if left := code.Remove(files(), "checkout", "elsewhere", json.RawMessage(`true`)); len(left) > 0 {
-		t.Errorf("another flag: %v", left)
-	}
-	// What cannot be read is left alone.
-	odd := []forge.File{{Path: "a.go", Content: []byte("package a\nvar x = flags.text(ctx, \"f\" /* why */, 1)\nvar y = flags.text(ctx, \"f\"\n")}}
-	if left := code.Remove(odd, "checkout", "f", json.RawMessage(`true`)); len(left) > 0 {
-		t.Errorf("odd: %s", left[0].Content)
-	}
-}
-
-func contains(s, part string) bool {
-	for i := 0; i+len(part) <= len(s); i++ {
-		if s[i:i+len(part)] == part {
-			return true
-		}
-	}
-	return false
 }

@@ -14,33 +14,50 @@ import (
 	"sphera/internal/forge"
 )
 
-// call is how the templates ask for a flag, in Go and in JavaScript:
-// s.flags.text(ctx, key, otherwise, about) and flags.text(key, otherwise, about).
-var call = regexp.MustCompile(`(?:\bawait\s+)?\b(?:[A-Za-z_$][\w$]*\.)*flags\.[A-Za-z]+\(`)
+var (
+	// call is the name of a function that evaluates a flag, up to its
+	// parenthesis: what the golden path's templates call (flags.text), and
+	// OpenFeature's SDKs (BooleanValue, getStringValue, get_boolean_value,
+	// useNumberFlagValue, GetBooleanValueAsync).
+	call = regexp.MustCompile(`(?:\bflags\.[A-Za-z]+|\b(?:[gG]et_?|use|[fF]etch_?)?(?i:boolean|bool|string|number|float|int|integer|double)(?:_?[fF]lag)?(?:_?[vV]alue)?(?:Async)?)\(`)
+	// pair is the left side of an assignment of a value and an error.
+	pair = regexp.MustCompile(`,\s*[A-Za-z_][A-Za-z0-9_]*\s*:?=\s*$`)
+	// label is what names an argument in Python, Kotlin, C# and Swift.
+	label = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\s*[:=]\s*`)
+)
 
-// Remove replaces the calls that ask for a flag by its value, in every file
-// that the templates' languages are in. What it cannot read it leaves alone.
+// languageOf is what a file is written in, by its ending; empty when calls in it
+// are not understood.
+func languageOf(name string) string {
+	switch ending := path.Ext(name); ending {
+	case ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".vue", ".svelte":
+		return "js"
+	case ".go", ".py", ".java", ".kt", ".cs", ".rb", ".php", ".swift":
+		return ending[1:]
+	default:
+		return ""
+	}
+}
+
+// IsSource tells files of code from others, by name.
+func IsSource(name string) bool { return languageOf(name) != "" && !skipped(name) }
+
+// Remove replaces the calls that ask for a flag by its value and returns the
+// files that change. What it does not understand it leaves alone, and a Go
+// file that would no longer parse.
 func Remove(files []forge.File, repository, key string, value json.RawMessage) []forge.File {
 	var out []forge.File
 	for _, f := range files {
-		var language string
-		switch path.Ext(f.Path) {
-		case ".go":
-			language = "go"
-		case ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx":
-			language = "js"
-		default:
+		if f.Binary || f.Truncated || len(f.Content) > maxFile || !IsSource(f.Path) {
 			continue
 		}
-		if f.Binary || len(f.Content) > maxFile || skipped(f.Path) {
+		r := remover{language: languageOf(f.Path), repository: repository, key: key}
+		var ok bool
+		if r.with, ok = literal(r.language, value); !ok {
 			continue
 		}
-		with, ok := literal(language, value)
-		if !ok {
-			continue
-		}
-		text, n := replace(string(f.Content), language, repository, key, with)
-		if n == 0 || language == "go" && !parses(f.Path, text) {
+		text, n := r.replace(string(f.Content))
+		if n == 0 || r.language == "go" && !parses(f.Path, text) {
 			continue
 		}
 		f.Content, f.Size = []byte(text), int64(len(text))
@@ -52,7 +69,7 @@ func Remove(files []forge.File, repository, key string, value json.RawMessage) [
 // literal is a value as it is written in a language.
 func literal(language string, value json.RawMessage) (string, bool) {
 	var v any
-	if json.Unmarshal(value, &v) != nil {
+	if json.Unmarshal(value, &v) != nil || v == nil {
 		return "", false
 	}
 	switch x := v.(type) {
@@ -60,9 +77,17 @@ func literal(language string, value json.RawMessage) (string, bool) {
 		if language == "go" {
 			return strconv.Quote(x), true
 		}
-	case bool, float64:
+		if language != "js" && strings.ContainsAny(x, "\\$#\"") {
+			return "", false // means something else in a text of these languages
+		}
+	case bool:
+		if language == "py" {
+			return map[bool]string{true: "True", false: "False"}[x], true
+		}
+	case float64:
+		return string(value), true // as it is written, whatever its size
 	default:
-		if language == "go" {
+		if language != "js" {
 			return "", false
 		}
 	}
@@ -84,44 +109,53 @@ func parses(name, text string) bool {
 	return err == nil
 }
 
+// remover takes one flag out of files of one language.
+type remover struct{ language, repository, key, with string }
+
 // replace puts the value in the place of every call that names the flag.
-func replace(text, language, repository, key, with string) (string, int) {
+func (r remover) replace(text string) (string, int) {
 	var b strings.Builder
 	n, from := 0, 0
-	for from < len(text) {
+	for done := 0; ; {
 		at := call.FindStringIndex(text[from:])
 		if at == nil {
-			break
+			b.WriteString(text[done:])
+			return b.String(), n
 		}
-		start, open := from+at[0], from+at[1]
+		open := from + at[1]
+		from = open
 		args, end, ok := arguments(text, open)
-		if !ok || !slices.ContainsFunc(args, func(a string) bool { return names(a, language, repository, key) }) {
-			b.WriteString(text[from:open])
-			from = open
+		if !ok || !slices.ContainsFunc(args, r.named) || comment(lineBefore(text, open)) {
 			continue
 		}
-		b.WriteString(text[from:start])
-		b.WriteString(with)
-		from = end
+		start := receiver(text, open-1)
+		if start < done {
+			continue
+		}
+		b.WriteString(text[done:start])
+		b.WriteString(r.with)
+		if r.language == "go" && pair.MatchString(lineBefore(text, start)) {
+			b.WriteString(", error(nil)")
+		}
+		from, done = end, end
 		n++
 	}
-	b.WriteString(text[from:])
-	return b.String(), n
 }
 
-// names tells whether an argument is the flag's key.
-func names(argument, language, repository, key string) bool {
+// named tells whether an argument is the flag's key.
+func (r remover) named(argument string) bool {
 	argument = strings.TrimSpace(argument)
+	argument = argument[len(label.FindString(argument)):]
 	for _, quote := range []string{`"`, "'", "`"} {
-		if argument == quote+key+quote {
+		if argument == quote+r.key+quote {
 			return true
 		}
 	}
-	rest, ok := strings.CutPrefix(key, repository+".")
+	rest, ok := strings.CutPrefix(r.key, r.repository+".")
 	if !ok {
 		return false
 	}
-	if language == "go" {
+	if r.language == "go" {
 		return strings.ReplaceAll(argument, " ", "") == fmt.Sprintf(`serviceName+".%s"`, rest)
 	}
 	return argument == "`${name}."+rest+"`" || strings.ReplaceAll(argument, " ", "") == `name+".`+rest+`"`
@@ -130,8 +164,9 @@ func names(argument, language, repository, key string) bool {
 // arguments reads the arguments of a call whose parenthesis was opened just
 // before at, and where the call ends.
 func arguments(text string, at int) (args []string, end int, ok bool) {
+	const most = 4000
 	depth, start := 0, at
-	for i := at; i < len(text); i++ {
+	for i := at; i < len(text) && i-at < most; i++ {
 		switch c := text[i]; c {
 		case '"', '\'', '`':
 			if i = endOfText(text, i); i < 0 {
@@ -175,4 +210,55 @@ func endOfText(text string, i int) int {
 		}
 	}
 	return -1
+}
+
+// receiver walks back over "await this.flags.client()." before a call.
+func receiver(source string, open int) int {
+	i := open
+	for i > 0 {
+		c := source[i-1]
+		if c == ')' && (source[i] == '.' || source[i] == '?') {
+			if j := opening(source, i-1); j >= 0 {
+				i = j
+				continue
+			}
+			break
+		}
+		if c == ':' && (i < 2 || source[i-2] != ':') && source[i] != ':' {
+			break // a label or a type, not a path
+		}
+		if c == '?' && source[i] != '.' || c != '?' && c != ':' && c != '.' && c != '$' && c != '_' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			break
+		}
+		i--
+	}
+	if head := strings.TrimRight(source[:i], " \t"); strings.HasSuffix(head, "await") && len(head) < i {
+		i = len(head) - len("await")
+	}
+	return i
+}
+
+// opening is the parenthesis that the one at end closes; -1 when there is none.
+func opening(source string, end int) int {
+	depth := 0
+	for j := end; j >= 0; j-- {
+		switch source[j] {
+		case ')':
+			depth++
+		case '(':
+			if depth--; depth == 0 {
+				return j
+			}
+		}
+	}
+	return -1
+}
+
+func comment(line string) bool {
+	line = strings.TrimSpace(line)
+	return strings.HasPrefix(line, "//") || strings.HasPrefix(line, "*") || strings.HasPrefix(line, "#")
+}
+
+func lineBefore(source string, at int) string {
+	return source[strings.LastIndexByte(source[:at], '\n')+1 : at]
 }

@@ -289,7 +289,7 @@ export interface paths {
         put?: never;
         /**
          * Plan: Clean up a flag
-         * @description Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that the golden path's templates make, and lists the places where people have to look.
+         * @description Take a flag out of the service's code: a pull request puts the value that stays in the place of every call that asks for it, and lists the places where people have to look.
          */
         post: operations["planCleanUpFlag"];
         delete?: never;
@@ -1951,23 +1951,6 @@ export interface paths {
         put?: never;
         /** Archive flag */
         post: operations["archiveFlag"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/flag-projects/{project}/flags/{key}/clean-up": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Clean up flag */
-        post: operations["cleanUpFlag"];
         delete?: never;
         options?: never;
         head?: never;
@@ -5627,18 +5610,6 @@ export interface components {
             ok: boolean;
             runs: components["schemas"]["Claimed"][];
         };
-        CleanUpFlagAnswer: {
-            /** @description Always true */
-            ok: boolean;
-            repositories: components["schemas"]["FlagCleanUp"][];
-        };
-        CleanUpFlagInputBody: {
-            dryRun?: boolean;
-            /** @description The variation that stays in the code */
-            keep: string;
-            /** @description Where to look; those that are known to name the flag, and the service's, when absent */
-            repositories?: string[];
-        };
         ClientCount: {
             client: string;
             /** Format: int64 */
@@ -6176,19 +6147,6 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
-        FlagCleanUp: {
-            left: components["schemas"]["FlagCleanUpPlace"][];
-            /** Format: int64 */
-            number?: number;
-            replaced: components["schemas"]["FlagCleanUpPlace"][];
-            repository: string;
-        };
-        FlagCleanUpPlace: {
-            /** Format: int64 */
-            line: number;
-            path: string;
-            text: string;
-        };
         FlagCondition: {
             /** @description A path such as account.plan */
             attribute?: string;
@@ -6283,6 +6241,7 @@ export interface components {
             project: string;
             reasons: string[];
             references: components["schemas"]["FlagReference"][];
+            service: string;
             /** Format: date-time */
             since: string;
             /** Format: int64 */
@@ -13853,42 +13812,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FlagAnswer"];
-                };
-            };
-            /** @description Failure */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-        };
-    };
-    cleanUpFlag: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project: string;
-                key: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CleanUpFlagInputBody"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CleanUpFlagAnswer"];
                 };
             };
             /** @description Failure */

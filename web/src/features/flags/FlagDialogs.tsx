@@ -11,7 +11,6 @@ import { Dialog } from '~/ui/Dialog';
 import { Note } from '~/ui/Note';
 import { Skeletons } from '~/ui/States';
 import { toastDone, toastError } from '~/ui/toast';
-import { CleanUpDialog } from './CleanUpDialog';
 import { isProduction } from './EnvToggle';
 import type { FlagDialog } from './FlagPage';
 import { ProjectDialog } from './ProjectDialog';
@@ -34,8 +33,6 @@ export function FlagDialogs({ dialog, ...props }: Props & { dialog: FlagDialog }
       return <Archive {...props} />;
     case 'restore':
       return <Restore {...props} />;
-    case 'cleanUp':
-      return <CleanUpDialog project={props.flag.project} flagKey={props.flag.key} onClose={props.onClose} />;
     case 'project':
       return <ProjectDialog project={props.flag.project} onClose={props.onClose} />;
     case 'promote':

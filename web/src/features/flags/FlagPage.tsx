@@ -15,9 +15,11 @@ import {
   IconSettings,
 } from '~/ui/icons';
 import { LeaveGuard } from '~/ui/LeaveGuard';
+import { MenuLink } from '~/ui/links';
 import { Note } from '~/ui/Note';
 import { PageHeader } from '~/ui/PageHeader';
 import { ErrorState, Skeletons, StaleNote } from '~/ui/States';
+import { cleanUpAction, cleanUpOf } from './cleanUp';
 import { EnvCards } from './EnvCards';
 import css from './flags.module.css';
 import { parseFlagTab, flagTabs, type FlagTab } from './flagTabs';
@@ -38,7 +40,7 @@ const JsonTab = lazy(() => import('./JsonTab').then((m) => ({ default: m.JsonTab
 const SettingsTab = lazy(() => import('./SettingsTab').then((m) => ({ default: m.SettingsTab })));
 
 export type FlagSearch = { env?: string; tab?: FlagTab };
-export type FlagDialog = 'clone' | 'archive' | 'restore' | 'promote' | 'project' | 'cleanUp';
+export type FlagDialog = 'clone' | 'archive' | 'restore' | 'promote' | 'project';
 
 type Props = {
   project: string;
@@ -175,7 +177,9 @@ function Actions({ flag, onDialog }: { flag: Flag; onDialog: (dialog: FlagDialog
       <Menu.Dropdown>
         {item('promote', tf.page.promote, <IconArrowRight size={16} />)}
         {item('clone', tf.page.clone, <IconCopy size={16} />)}
-        {item('cleanUp', tf.page.cleanUp, <IconGitPullRequest size={16} />)}
+        <MenuLink {...cleanUpAction} search={cleanUpOf(flag)} leftSection={<IconGitPullRequest size={16} />}>
+          {tf.page.cleanUp}
+        </MenuLink>
         {item('project', tf.page.project, <IconSettings size={16} />)}
         <Menu.Divider />
         {flag.archivedAt

@@ -1,20 +1,19 @@
-import { Button, Group, Text } from '@mantine/core';
+import { Group, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { lazy, Suspense, useState } from 'react';
 import { plural } from '~/lib/format';
 import { tf } from '~/strings/flags';
 import { Pill, When } from '~/ui/bits';
 import { IconFlag, IconGitPullRequest } from '~/ui/icons';
+import { ButtonLink } from '~/ui/links';
 import { Note } from '~/ui/Note';
 import { Section } from '~/ui/Section';
 import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
+import { cleanUpAction, cleanUpOfStale } from './cleanUp';
 import css from './flags.module.css';
 import { FlagsFrame } from './FlagsFrame';
 import { staleQuery } from './queries';
 import type { Evidence } from './types';
-
-const CleanUpDialog = lazy(() => import('./CleanUpDialog').then((m) => ({ default: m.CleanUpDialog })));
 
 const e = tf.stale;
 const shownReferences = 6;
@@ -22,7 +21,6 @@ const shownReferences = 6;
 /** Flags that seem to have done their work, with the evidence and never a verdict. */
 export function StalePage() {
   const query = useQuery(staleQuery);
-  const [cleaning, setCleaning] = useState<Evidence>();
   return (
     <FlagsFrame title={e.title} description={e.description}>
       <Note tone="info">{e.caution}</Note>
@@ -42,27 +40,13 @@ export function StalePage() {
         </div>
       )}
       {query.data?.map((evidence) => (
-        <EvidenceCard
-          key={`${evidence.project}/${evidence.flag}`}
-          evidence={evidence}
-          onCleanUp={() => setCleaning(evidence)}
-        />
+        <EvidenceCard key={`${evidence.project}/${evidence.flag}`} evidence={evidence} />
       ))}
-      {cleaning && (
-        <Suspense>
-          <CleanUpDialog
-            project={cleaning.project}
-            flagKey={cleaning.flag}
-            keep={cleaning.variation}
-            onClose={() => setCleaning(undefined)}
-          />
-        </Suspense>
-      )}
     </FlagsFrame>
   );
 }
 
-function EvidenceCard({ evidence, onCleanUp }: { evidence: Evidence; onCleanUp: () => void }) {
+function EvidenceCard({ evidence }: { evidence: Evidence }) {
   const { references, evaluated } = evidence;
   return (
     <Section
@@ -76,15 +60,16 @@ function EvidenceCard({ evidence, onCleanUp }: { evidence: Evidence; onCleanUp: 
       action={
         <Group gap="xs">
           <Pill tone="mute">{tf.list.kinds[evidence.kind] ?? evidence.kind}</Pill>
-          <Button
+          <ButtonLink
+            {...cleanUpAction}
+            search={cleanUpOfStale(evidence)}
             size="compact-sm"
             variant="default"
             leftSection={<IconGitPullRequest size={14} aria-hidden />}
             aria-label={`${e.cleanUp}: ${evidence.flag}`}
-            onClick={onCleanUp}
           >
             {e.cleanUp}
-          </Button>
+          </ButtonLink>
         </Group>
       }
     >

@@ -88,7 +88,7 @@ export const stale = {
   notKnown: 'never, as far as is known',
   subscribers: (n: number) => (n === 1 ? '1 client holds the rules' : `${n} clients hold the rules`),
   openFlag: 'Open the flag',
-  cleanUp: 'Start a clean-up',
+  cleanUp: 'Take it out of the code',
   caution:
     'No evaluations is no proof that a flag is unused: clients that evaluate themselves need not report. Look at the code, too.',
 };
