@@ -35,6 +35,9 @@ gen: web/node_modules/.installed ## make the OpenAPI document and the API client
 bench: bin/sphera ## measure what docs/performance.md states
 	@scripts/bench.sh
 
+soak: ## keep 10,000 flag clients on a server for SPHERA_SOAK (10m)
+	SPHERA_SOAK=$${SPHERA_SOAK:-10m} go test -run '^TestSoak$$' -v -count=1 -timeout 0 ./internal/flag/serve
+
 crash: ## kill the portal at every boundary of every step, on both databases
 	@scripts/with-postgres.sh scripts/crash.sh
 
@@ -60,4 +63,4 @@ web/node_modules/.installed: web/package.json web/package-lock.json
 	cd tools/lint && go build -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@touch $@
 
-.PHONY: help run build test lint fmt gen bench crash e2e clean
+.PHONY: help run build test lint fmt gen bench soak crash e2e clean

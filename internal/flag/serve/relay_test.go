@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -267,4 +268,31 @@ func save(t testing.TB, s *serve.Server) {
 	if err := s.Work(ctx); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Sets that were replaced before their counts were taken do not pile up, and
+// what was counted on them is not lost.
+func TestReplacedSetsDoNotPileUp(t *testing.T) {
+	f := start(t)
+	color(f)
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	const changes = 500
+	for i := range changes {
+		f.s.Put(snapshot(t, int64(2+i), hundredFlags()))
+	}
+	if grown := heap() - before; grown > 40<<20 {
+		t.Errorf("%d changes left %d MiB", changes, grown>>20)
+	}
+	for _, row := range f.s.Collect().Rows {
+		if row.Counts["color"]["red|STATIC"] == 1 {
+			return
+		}
+	}
+	t.Error("the evaluation of a replaced set was not counted")
 }

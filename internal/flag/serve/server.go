@@ -69,6 +69,7 @@ const (
 	maxCatchingUp   = 1_000
 	clockBucket     = 10 // seconds in which flags that read the clock may answer 304
 	streamTokenLife = 30 * time.Minute
+	maxRetired      = 256 // replaced sets that are kept until their counts are taken
 )
 
 // setKey names a set of flags.
@@ -191,6 +192,9 @@ func (s *Server) Remove(project, environment string) {
 func (s *Server) swapped(e *entry, old *loaded) {
 	e.seq.Store(s.seq.Add(1))
 	if old != nil {
+		if len(s.retired) >= maxRetired { // nobody is about to count on the older ones that are clean
+			s.retired = slices.DeleteFunc(s.retired, func(l *loaded) bool { return !l.dirty.Load() })
+		}
 		s.retired = append(s.retired, old)
 	}
 	e.notes.Add(1)

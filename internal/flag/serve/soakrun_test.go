@@ -34,7 +34,7 @@ func newSoak(t testing.TB, clients, deaf int, floor bool) *soak {
 		s.crowded.kill()
 		s.server.kill()
 	})
-	s.wait(clients, 3*time.Minute)
+	s.wait(clients, clients, 3*time.Minute)
 	return s
 }
 
@@ -59,12 +59,16 @@ func (s *soak) report() report {
 }
 
 // wait waits until so many clients follow.
-func (s *soak) wait(clients int, limit time.Duration) {
+func (s *soak) wait(from, to int, limit time.Duration) {
 	s.t.Helper()
 	until := time.Now().Add(limit)
-	for s.state("").Subscribers < clients {
+	for {
+		n := s.state("").Subscribers
+		if from <= n && n <= to {
+			return
+		}
 		if time.Now().After(until) {
-			s.t.Fatalf("%d clients are there, not %d", s.state("").Subscribers, clients)
+			s.t.Fatalf("%d clients are there, not from %d to %d", n, from, to)
 		}
 		<-time.After(20 * time.Millisecond)
 	}
@@ -169,4 +173,89 @@ func BenchmarkTenThousandClients(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// TestSoak keeps 10,000 clients on a server for as long as SPHERA_SOAK says,
+// e.g. 10m: one in twenty never reads and is cut (L18); the server is killed
+// and everybody comes back (L19); then a change every few seconds is fetched by
+// all, and memory, goroutines and files stay what they are (L27).
+func TestSoak(t *testing.T) {
+	duration, err := time.ParseDuration(os.Getenv("SPHERA_SOAK"))
+	if err != nil {
+		t.Skip("it takes as long as SPHERA_SOAK says, e.g. 10m")
+	}
+	clients := soakClients(t)
+	deaf := clients / 20
+	s := newSoak(t, clients, deaf, false)
+	t.Logf("%d clients are there; the server has %.0f MiB, %d goroutines, %d files", clients, s.server.memory(), s.state("").Goroutines, s.server.files())
+
+	// L18: changes until the buffers of the deaf are full, then none.
+	began := time.Now()
+	for s.state("").Subscribers == clients && time.Since(began) < 5*time.Minute {
+		for range 100 {
+			s.state("change")
+		}
+	}
+	peak := s.server.memory()
+	full := time.Now()
+	s.wait(clients-deaf, clients-deaf, 30*time.Second)
+	t.Logf("the first of %d who never read was cut after %.0f s of changes, the last %.1f s later; the server had %.0f MiB", deaf, full.Sub(began).Seconds(), time.Since(full).Seconds(), peak)
+	clients -= deaf
+	told, _ := s.changes(5, 2*time.Second)
+	if lost := missed(told, clients); lost > 0 {
+		t.Errorf("%.0f notices of %d did not arrive with those who read", lost, 5*clients)
+	}
+
+	// L19: it is killed twice.
+	s.crowded.say("fetch", nil)
+	for range 2 {
+		s.server.kill()
+		down := time.Now()
+		<-time.After(5 * time.Second)
+		s.startServer()
+		up := time.Now()
+		s.wait(clients, clients, time.Minute)
+		t.Logf("killed for %.1f s; all %d were back %.1f s after it listened again", up.Sub(down).Seconds(), clients, time.Since(up).Seconds())
+		if r := s.report(); len(r.Told) != 0 {
+			t.Errorf("the restart looked like %d changes", len(r.Told))
+		}
+	}
+
+	// L19 and L27: a change every four seconds.
+	s.changes(10, 4*time.Second)
+	var all []times
+	var hours, memory []float64
+	began = time.Now()
+	first := s.server.memory()
+	for time.Since(began) < duration {
+		told, seen := s.changes(5, 4*time.Second)
+		all = append(all, seen...)
+		if lost := missed(told, clients) + missed(seen, clients); lost > 0 {
+			t.Errorf("%.0f of %d were lost", lost, 10*clients)
+		}
+		hours, memory = append(hours, time.Since(began).Hours()), append(memory, s.server.memory())
+	}
+	end := s.state("collect")
+	t.Logf("%d changes fetched by %d clients each, a change until all flags are fetched: typically p50 %.0f ms, p99 %.0f ms, worst p99 %.0f ms, longest %.0f ms",
+		len(all), clients, typical(all, p50), typical(all, p99), worst(all, p99), worst(all, longest))
+	t.Logf("memory from %.0f to %.0f MiB (at most %.0f), slope %+.1f MiB an hour; %d goroutines, %d files", first, memory[len(memory)-1], slices.Max(memory), slope(hours, memory), end.Goroutines, s.server.files())
+	if end.Goroutines > 3*clients {
+		t.Errorf("there are %d goroutines", end.Goroutines)
+	}
+}
+
+// slope is that of the line through the points.
+func slope(x, y []float64) float64 {
+	var mx, my, xy, xx float64
+	n := float64(len(x))
+	for i := range x {
+		mx, my = mx+x[i]/n, my+y[i]/n
+	}
+	for i := range x {
+		xy, xx = xy+(x[i]-mx)*(y[i]-my), xx+(x[i]-mx)*(x[i]-mx)
+	}
+	if xx == 0 {
+		return 0
+	}
+	return xy / xx
 }
