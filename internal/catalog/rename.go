@@ -116,7 +116,8 @@ func (r renaming) check(b Blueprint) error {
 	for name := range b.AggregationProperties {
 		taken[name] = true
 	}
-	there, field := false, "newPropertyName"
+	var there bool
+	field := "newPropertyName"
 	switch r.what {
 	case "relation":
 		_, there = b.Relations[r.old]
@@ -168,7 +169,9 @@ func (r renaming) data(ctx context.Context, tx *store.Tx) error {
 			}
 			changes = append(changes, change{column, "UPDATE entities SET " + column + " = " + set + " WHERE blueprint = $1 AND " + has, []any{r.blueprint}})
 		}
-		changes = append(changes, change{"counters", "UPDATE facet_counts SET property = $1 WHERE blueprint = $2 AND property = $3", []any{r.name, r.blueprint, r.old}})
+		if err := renameFacet(ctx, tx, r.blueprint, r.old, r.name); err != nil {
+			return err
+		}
 	}
 	from, to := `"`+r.field(r.old)+`"`, `"`+r.field(r.name)+`"`
 	where := "REPLACE(CAST(provenance AS TEXT), $1, $2)"
@@ -255,7 +258,7 @@ func renameConditions(doc any, key, old, name string) bool {
 // renameIn follows the rename in one blueprint, and saves it where it changed.
 func (c *Catalog) renameIn(ctx context.Context, tx *store.Tx, r renaming, id, by string) error {
 	s := r.m.blueprints[id]
-	before, err := s.Blueprint.document()
+	before, err := s.document()
 	if err != nil {
 		return err
 	}
@@ -450,10 +453,11 @@ func (c *Catalog) renameBlueprint(ctx context.Context, tx *store.Tx, id string, 
 	if _, err := tx.ExecContext(ctx, "UPDATE blueprints SET identifier = $1 WHERE identifier = $2", b.Identifier, id); err != nil {
 		return fmt.Errorf("rename blueprint %s: %w", id, err)
 	}
-	for _, table := range []string{"facet_counts", "derive_backfill"} {
-		if _, err := tx.ExecContext(ctx, "UPDATE "+table+" SET blueprint = $1 WHERE blueprint = $2", b.Identifier, id); err != nil {
-			return fmt.Errorf("rename blueprint %s in %s: %w", id, table, err)
-		}
+	if err := renameFacets(ctx, tx, id, b.Identifier); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE derive_backfill SET blueprint = $1 WHERE blueprint = $2", b.Identifier, id); err != nil {
+		return fmt.Errorf("rename the backfill of %s: %w", id, err)
 	}
 	others, err := readBlueprints(ctx, tx)
 	if err != nil {

@@ -64,11 +64,12 @@ func TestR46_RenameRelationCarriesEverything(t *testing.T) {
 	each(t, func(t *testing.T, c *fixture) {
 		ctx := context.Background()
 		renameFixture(c)
-		r, err := c.RenameRelation(ctx, "svc", "system", "part of", "dana")
+		_, err := c.RenameRelation(ctx, "svc", "system", "part of", "dana")
 		if !fault.Is(err, fault.Unprocessable) {
 			t.Fatalf("a name with a space: %v", err)
 		}
-		if r, err = c.RenameRelation(ctx, "svc", "system", "partOf", "dana"); err != nil {
+		r, err := c.RenameRelation(ctx, "svc", "system", "partOf", "dana")
+		if err != nil {
 			t.Fatal(err)
 		}
 		b := r.Blueprint
@@ -149,5 +150,40 @@ func TestR46_TypeChangeConverts(t *testing.T) {
 		c.derives("x", "a", "n", "12")
 		c.derives("x", "a", "twice", "24")
 		c.derives("x", "b", "n", "null")
+	})
+}
+
+// What lists count and narrow by follows a rename, too.
+func TestR46_RenamesKeepFiltersAndCounts(t *testing.T) {
+	each(t, func(t *testing.T, c *fixture) {
+		ctx := context.Background()
+		renameFixture(c)
+		if _, err := c.RenameProperty(ctx, "system", "tier", "class", "dana"); err != nil {
+			t.Fatal(err)
+		}
+		look := func(blueprint string) {
+			t.Helper()
+			page, err := c.Search(ctx, catalog.Query{Blueprint: blueprint, Facets: []string{"class", "$team"}, Rules: []catalog.Rule{
+				{Property: "class", Operator: "=", Value: "1"}, {Property: "$team", Operator: "=", Value: "shop"},
+			}})
+			if err != nil || len(page.Entities) != 1 || page.Total != 1 {
+				t.Errorf("%s: %+v %v", blueprint, page, err)
+			}
+			for name, value := range map[string]string{"class": "1", "$team": "shop"} {
+				if f := page.Facets[name]; len(f) != 1 || f[0].Count != 1 || compact(t, f[0].Value) != `"`+value+`"` {
+					t.Errorf("%s by %s: %+v", blueprint, name, f)
+				}
+			}
+		}
+		look("system")
+		b, err := c.Blueprint(ctx, "system")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Identifier = "platform"
+		if _, _, err := c.SaveBlueprint(ctx, "system", b, catalog.BlueprintWrite{By: "dana"}); err != nil {
+			t.Fatal(err)
+		}
+		look("platform")
 	})
 }
