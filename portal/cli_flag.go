@@ -18,12 +18,12 @@ import (
 
 // flagOptions are what the commands about flags take.
 type flagOptions struct {
-	environment, reason, by, variation, keep, title, kind, kindOf, owner, description, context, at, from, to, state, text, project string
-	percent                                                                                                                        float64
-	version                                                                                                                        int64
-	propose, dryRun, stale, on, off                                                                                                bool
-	variations, conditions, tags                                                                                                   []string
-	client                                                                                                                         bool
+	environment, reason, by, variation, title, kind, kindOf, owner, description, context, at, from, to, state, text, project string
+	percent                                                                                                                  float64
+	version                                                                                                                  int64
+	propose, dryRun, stale, on, off                                                                                          bool
+	variations, conditions, tags                                                                                             []string
+	client                                                                                                                   bool
 }
 
 func (c *cli) flagCommand() *cobra.Command {
@@ -46,7 +46,7 @@ func (c *cli) flagUse(o *flagOptions, use, short string, args cobra.PositionalAr
 	command := &cobra.Command{Use: use, Short: short, Args: args}
 	command.RunE = c.action(do)
 	f := command.Flags()
-	for _, name := range strings.Fields(takes) {
+	for name := range strings.FieldsSeq(takes) {
 		switch name {
 		case "env":
 			f.StringVar(&o.environment, "env", "", "the environment")

@@ -109,7 +109,7 @@ func notYet(w http.ResponseWriter, r *http.Request) {
 
 func reply(w http.ResponseWriter, status int, body map[string]any) {
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) //nolint:errcheck // nobody is left to tell
+	_ = json.NewEncoder(w).Encode(body) // nobody is left to tell
 }
 
 // openSync opens the listener of flagd's gRPC sync; nil when there is none.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,8 +68,8 @@ func sender(proxies []netip.Prefix) func(*http.Request) string {
 			return from
 		}
 		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-		for i := len(hops) - 1; i >= 0; i-- {
-			hop := strings.TrimSpace(hops[i])
+		for _, hop := range slices.Backward(hops) {
+			hop := strings.TrimSpace(hop)
 			if _, err := netip.ParseAddr(hop); err != nil {
 				return from
 			}

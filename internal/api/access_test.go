@@ -107,7 +107,7 @@ func TestS2_EveryRouteForTwelveSubjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := strings.Split(string(raw), "\n")
-	for _, line := range strings.Split(got, "\n") {
+	for line := range strings.SplitSeq(got, "\n") {
 		if !slices.Contains(want, line) {
 			t.Errorf("not in %s: %s", matrix, line)
 		}

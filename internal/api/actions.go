@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -55,9 +56,7 @@ func (i actionInfo) MarshalJSON() ([]byte, error) {
 	if i.Reason != "" {
 		out["reason"] = i.Reason
 	}
-	for key, value := range i.doc {
-		out[key] = value
-	}
+	maps.Copy(out, i.doc)
 	return json.Marshal(out)
 }
 

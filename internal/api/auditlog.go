@@ -298,7 +298,7 @@ func (a *API) exportAudit(w http.ResponseWriter, r *http.Request) error {
 		}
 		a.ignore(r, rc.SetWriteDeadline(a.now().Add(exportSpeed)))
 		if a.writeEntries(w, ask.format, entries) != nil {
-			return nil // the client went away
+			return nil //nolint:nilerr // the client went away
 		}
 		ask.from = entries[len(entries)-1].Position
 	}

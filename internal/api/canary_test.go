@@ -2,6 +2,7 @@ package api
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -118,7 +119,7 @@ func (h *harness) texts() map[string]string {
 				b.WriteByte('\n')
 			}
 		}
-		if err := rows.Close(); err != nil {
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil { //nolint:sqlclosecheck // many tables in one function
 			h.t.Fatal(err)
 		}
 		out[table] = b.String()

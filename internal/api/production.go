@@ -33,7 +33,7 @@ func (a *API) runOnProduction(ctx context.Context, verb, about string, input any
 		Environments any `json:"environments"`
 	}
 	if json.Unmarshal(raw, &in) != nil {
-		return nil // no object: no environment
+		return nil //nolint:nilerr // no object: no environment
 	}
 	for _, name := range append(names(in.Environment), names(in.Environments)...) {
 		e, err := a.catalog.Entity(ctx, "Environment", name)

@@ -24,7 +24,7 @@ const (
 
 // loginCookie keeps a login that is under way at a provider.
 func (a *API) loginCookie(value string, age time.Duration) *http.Cookie {
-	c := a.cookie(value, age)
+	c := a.cookie(value, age) //nolint:gosec // a.cookie set them
 	c.Name = "sphera_login"
 	if a.o.Secure {
 		c.Name = "__Host-sphera-login"

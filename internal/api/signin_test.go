@@ -58,7 +58,7 @@ func (c *company) request(method, path, body, cookies string) reply {
 // cookieOf is the cookie that an answer sets.
 func cookieOf(r reply, name string) string {
 	for _, line := range r.header.Values("Set-Cookie") {
-		if pair := strings.Split(line, ";")[0]; strings.HasPrefix(pair, name+"=") {
+		if pair, _, _ := strings.Cut(line, ";"); strings.HasPrefix(pair, name+"=") {
 			return pair
 		}
 	}

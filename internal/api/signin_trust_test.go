@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -110,9 +111,7 @@ func (c *company) exchange(token string, more url.Values) reply {
 	form := url.Values{
 		"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "subject_token_type": {"urn:ietf:params:oauth:token-type:id_token"}, "subject_token": {token},
 	}
-	for k, v := range more {
-		form[k] = v
-	}
+	maps.Copy(form, more)
 	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/auth/token-exchange", strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.RemoteAddr = fmt.Sprintf("192.0.2.%d:1", time.Now().UnixNano()%250) // attempts are limited per address

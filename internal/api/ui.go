@@ -90,7 +90,7 @@ func (u *ui) file(w http.ResponseWriter, r *http.Request, name string) bool {
 	h.Set("Content-Length", fmt.Sprint(len(content)))
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
-		w.Write(content) //nolint:errcheck,gosec // embedded files only; the client went away
+		w.Write(content) //nolint:errcheck // embedded files only; the client went away
 	}
 	return true
 }

@@ -157,10 +157,3 @@ func closeGate(ctx context.Context, tx *store.Tx) error {
 	}
 	return nil
 }
-
-func millis(at time.Time, minutes int64) int64 {
-	if minutes <= 0 {
-		return 0
-	}
-	return store.Millis(at.Add(time.Duration(minutes) * time.Minute))
-}

@@ -120,7 +120,8 @@ func (s scanMore) Scan(dest ...any) error { return s.row.Scan(append(dest, s.mor
 // first. It returns where the next page starts.
 func (s *Service) List(ctx context.Context, p auth.User, view, from string, limit int) ([]Request, string, error) {
 	limit = max(1, min(limit, 200))
-	where, order, args := "", "DESC", []any{from}
+	var where string
+	order, args := "DESC", []any{from}
 	switch view {
 	case ForMe:
 		where, order = "q.state = 'open' AND ($1 = '' OR q.id > $1)", "ASC"

@@ -221,7 +221,7 @@ func TestS47_NoPathToExecutedWithFewerApprovers(t *testing.T) {
 		const need = 2
 		seed := uint64(time.Now().UnixNano())
 		t.Logf("seed %d", seed)
-		rnd := rand.New(rand.NewPCG(seed, 47)) //nolint:gosec // a test
+		rnd := rand.New(rand.NewPCG(seed, 47))
 		w.rule(`{"name":"Two","match":{},"groups":[{"need":2,"roles":["infrastructure","administrator"]}],"remindMinutes":30,"expireMinutes":300}`)
 		people := []string{"ada", "bea", "dan", "eva", "fay", "gil", "hao"}
 		pick := func() string { return people[rnd.IntN(len(people))] }
@@ -268,17 +268,17 @@ func TestS47_NoPathToExecutedWithFewerApprovers(t *testing.T) {
 				tampered := false
 				switch rnd.IntN(12) {
 				case 0, 1, 2, 3, 4, 5:
-					_ = w.decide(r.ID, pick(), true) //nolint:errcheck // may be refused
+					_ = w.decide(r.ID, pick(), true) // may be refused
 				case 6:
 					if rnd.IntN(3) == 0 {
-						_ = w.decide(r.ID, pick(), false) //nolint:errcheck // may be refused
+						_ = w.decide(r.ID, pick(), false) // may be refused
 					}
 				case 7:
-					_, _ = w.engine.Retry(t.Context(), w.actor("ada"), r.ID) //nolint:errcheck // may be refused
+					_, _ = w.engine.Retry(t.Context(), w.actor("ada"), r.ID) // may be refused
 				case 8:
 					w.pass(time.Duration(rnd.IntN(40)) * time.Minute)
 				case 9:
-					_, _ = w.Delegate(t.Context(), w.users[pick()], approval.DelegationBody{To: pick() + "@example.com", Until: w.now().Add(time.Hour)}) //nolint:errcheck // may be refused
+					_, _ = w.Delegate(t.Context(), w.users[pick()], approval.DelegationBody{To: pick() + "@example.com", Until: w.now().Add(time.Hour)}) // may be refused
 				case 10:
 					if before.State == run.Waiting {
 						w.exec(oneByte("runs", "input", "id = $1"), r.ID)
@@ -289,7 +289,7 @@ func TestS47_NoPathToExecutedWithFewerApprovers(t *testing.T) {
 					if rnd.IntN(2) == 0 {
 						state = auth.Suspended
 					}
-					_, _ = w.auth.UpdateUser(t.Context(), w.users[pick()].ID, auth.UserChange{Status: &state}, "system") //nolint:errcheck // the last administrator stays
+					_, _ = w.auth.UpdateUser(t.Context(), w.users[pick()].ID, auth.UserChange{Status: &state}, "system") // the last administrator stays
 				}
 				after := w.still(r.ID)
 				check(after)

@@ -201,7 +201,8 @@ func (s *Service) tick(ctx context.Context, tx *store.Tx, one *run.Run, r *reque
 	r.reminders++
 	every := time.Duration(max(1, r.args.Times.Remind)) * time.Minute
 	// Reminders that were missed while nothing ran are not made up for.
-	r.remind = r.remind.Add(every * (now.Sub(r.remind)/every + 1))
+	missed := now.Sub(r.remind) / every
+	r.remind = r.remind.Add(time.Duration(int64(missed+1) * int64(every)))
 	if _, err := tx.ExecContext(ctx, "UPDATE approval_requests SET reminders = $1, remind_at = $2 WHERE id = $3", r.reminders, store.Millis(r.remind), r.id); err != nil {
 		return fmt.Errorf("take note of a reminder: %w", err)
 	}
@@ -299,15 +300,13 @@ func (s *Service) ended(ctx context.Context, tx *store.Tx, r run.Run) error {
 	if r.State != run.Failed || r.Actor.ID == "" || r.Actor.ID == audit.System {
 		return nil
 	}
-	told := false // the decision was told already
 	rows, err := tx.QueryContext(ctx, "SELECT q.state FROM approval_requests q JOIN runs r ON r.id = q.run_id AND r.step = q.idx WHERE q.run_id = $1 AND q.current = 1", r.ID)
 	states, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (text string, err error) { return text, row.Scan(&text) })
 	if err != nil {
 		return fmt.Errorf("read the request of run %s: %w", r.ID, err)
 	}
-	told = slices.ContainsFunc(states, func(state string) bool { return state == Declined || state == Expired })
-	if told {
-		return nil
+	if slices.ContainsFunc(states, func(state string) bool { return state == Declined || state == Expired }) {
+		return nil // the decision was told already
 	}
 	return s.Notices.Send(ctx, tx, notify.Notice{
 		Kind: notify.RunFailed, To: []string{r.Actor.ID}, Title: "Failed: " + r.Title, Text: r.Error, URL: "/runs/" + r.ID,

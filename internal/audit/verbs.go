@@ -49,9 +49,6 @@ func (v Verb) with(c Class, names ...string) Verb {
 	return v
 }
 
-// hiding lists fields of which only the fact is kept.
-func (v Verb) hiding(names ...string) Verb { return v.with(Secret, names...) }
-
 // Verbs lists every verb with its fields: the one place that says what the log
 // may hold. A new verb gets its line in the file of its part.
 func Verbs() map[string]Verb {

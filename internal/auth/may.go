@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"time"
 
@@ -141,9 +142,7 @@ func (s *Service) Question(p Principal, verb string, o Object) policy.Request {
 	given := o.Context
 	if !p.AuthAt.IsZero() {
 		given = make(map[string]any, len(o.Context)+1)
-		for name, value := range o.Context {
-			given[name] = value
-		}
+		maps.Copy(given, o.Context)
 		given["authAge"] = int64(s.now().Sub(p.AuthAt) / time.Second)
 	}
 	return policy.Request{Subject: p.Subject(), Action: verb, Resource: o.Resource(), Context: given}

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -292,9 +293,7 @@ func (s *Service) rights(ctx context.Context, q store.Querier, id string) (map[s
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
 	}
-	for key, value := range r.Doc {
-		out[key] = value
-	}
+	maps.Copy(out, r.Doc)
 	return out, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"sphera/internal/catalog/jq"
@@ -77,9 +78,7 @@ func (s *Service) decide(ctx context.Context, p *Policy, input map[string]any) [
 		results[name] = map[string]any{"entities": entities}
 	}
 	subject := map[string]any{"results": results}
-	for key, value := range input {
-		subject[key] = value
-	}
+	maps.Copy(subject, input)
 	var out []any
 	for _, condition := range p.Conditions {
 		program, err := jq.Compile(condition)

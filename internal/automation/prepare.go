@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -153,7 +154,7 @@ func (s *Service) subject(ctx context.Context, d *Definition, ask Ask) (map[stri
 func (s *Service) offered(_ context.Context, d *Definition, entity map[string]any) error {
 	var condition map[string]any
 	if len(d.Trigger.Condition) == 0 || json.Unmarshal(d.Trigger.Condition, &condition) != nil || condition == nil {
-		return nil
+		return nil //nolint:nilerr // no condition: every entity offers it
 	}
 	delete(condition, "type")
 	q, problems := query.ParseValue(condition)
@@ -285,7 +286,11 @@ func approvingRoles(names []string) []string {
 
 // tell are the addresses besides people's own that learn of a request.
 func (d *Definition) tell() []action.Receiver {
-	var n struct{ Type, Format, URL string }
+	var n struct {
+		Type   string `json:"type"`
+		Format string `json:"format"`
+		URL    string `json:"url"`
+	}
 	if json.Unmarshal(d.ApprovalNotification, &n) != nil || n.Type != "webhook" || n.URL == "" {
 		return nil
 	}
@@ -444,9 +449,7 @@ func (s *Service) render(ctx context.Context, r *record, v any, withSecrets bool
 		}
 	}
 	input := make(map[string]any, len(r.Context)+1)
-	for key, value := range r.Context {
-		input[key] = value
-	}
+	maps.Copy(input, r.Context)
 	input["secrets"] = values
 	out, err := template.Render(ctx, input, jq.Limits{Time: 200e6})
 	if err != nil {

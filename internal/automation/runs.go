@@ -205,7 +205,7 @@ func (r *runRow) status() string {
 	case r.Status != "":
 		return r.Status
 	}
-	switch run.State(r.engine) {
+	switch run.State(r.engine) { //nolint:exhaustive // the others go on
 	case run.Succeeded:
 		return Success
 	case run.Failed, run.Cancelled, run.Undone:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"sphera/action"
@@ -246,9 +247,7 @@ func (v *version) entityJSON(doc string) (map[string]any, error) {
 		properties = map[string]any{}
 	}
 	derived, _ := e["derived"].(map[string]any)
-	for name, value := range derived {
-		properties[name] = value
-	}
+	maps.Copy(properties, derived)
 	delete(e, "derived")
 	e["properties"], e["identifier"], e["blueprint"] = properties, v.identifier, v.blueprint
 	return e, nil
@@ -306,11 +305,11 @@ func (s *Service) trigger(ctx context.Context, tx *store.Tx, a Action, event map
 	p, err := s.prepare(ctx, tx, a, ask, id.String())
 	if err != nil {
 		s.Log.WarnContext(ctx, "an automation was not started", "automation", a.Identifier, "error", err)
-		return nil //nolint:nilerr // the others must go on
+		return nil
 	}
 	if err := s.approve(ctx, a, p, ask); err != nil {
 		s.Log.WarnContext(ctx, "an automation was not started", "automation", a.Identifier, "error", err)
-		return nil //nolint:nilerr // the others must go on
+		return nil
 	}
 	return s.begin(ctx, tx, p, ask)
 }
@@ -362,9 +361,7 @@ func (s *Service) emit(ctx context.Context, tx *store.Tx, r *record, verb string
 			return nil
 		}
 		out := map[string]any{"id": PortID(r.ID), "action": r.Action, "blueprint": r.Blueprint, "entity": r.Entity, "properties": r.Properties, "source": r.Source}
-		for key, value := range state {
-			out[key] = value
-		}
+		maps.Copy(out, state)
 		return out
 	}
 	event := map[string]any{

@@ -28,7 +28,7 @@ func TestGitHubWorkflow(t *testing.T) {
 		switch {
 		case r.Header.Get("Authorization") != "Bearer gh-token":
 			return 401, `{"message":"Bad credentials"}`
-		case r.Method == "POST":
+		case r.Method == http.MethodPost:
 			return 204, ""
 		case strings.HasSuffix(r.URL.Path, "/actions/runs/77"):
 			return 200, `{"id":77,"status":"completed","conclusion":"success","html_url":"https://github.example/77","created_at":"` + at + `"}`
@@ -49,7 +49,7 @@ func TestGitHubWorkflow(t *testing.T) {
 func TestGitLabPipeline(t *testing.T) {
 	w := newWorld(t, storetest.Open(t, storetest.SQLite(t)), true)
 	w.reply = func(r *http.Request, body string) (int, string) {
-		if r.Method == "POST" {
+		if r.Method == http.MethodPost {
 			return 201, `{"id":5,"status":"created","web_url":"https://gitlab.example/5"}`
 		}
 		return 200, `{"id":5,"status":"failed","web_url":"https://gitlab.example/5"}`

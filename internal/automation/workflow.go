@@ -6,16 +6,17 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
 	"sphera/action"
 )
 
-// The secrets that hold the tokens for GitHub and GitLab.
+// The names of the secrets that hold the tokens for GitHub and GitLab.
 const (
-	gitHubSecret = "GITHUB_TOKEN" //nolint:gosec // a name, not the value
-	gitLabSecret = "GITLAB_TOKEN" //nolint:gosec // a name, not the value
+	gitHubSecret = "GITHUB_TOKEN"
+	gitLabSecret = "GITLAB_TOKEN"
 )
 
 func (s *Service) gitHubHeader(ctx context.Context) (http.Header, error) {
@@ -129,8 +130,8 @@ func (s *Service) findGitHub(ctx context.Context, row *runRow, p map[string]any,
 	if _, err := s.api(ctx, http.MethodGet, s.gitHubWorkflow(p)+"/runs?"+query.Encode(), header, nil, &list); err != nil {
 		return nil, err
 	}
-	for i := len(list.Runs) - 1; i >= 0; i-- { // newest first
-		one := list.Runs[i]
+	for _, one := range slices.Backward(list.Runs) { // newest first
+
 		if one.CreatedAt.Before(since) {
 			continue
 		}

@@ -329,7 +329,7 @@ func (c *Catalog) visibleEntity(ctx context.Context, blueprint, identifier strin
 		return nil, nil, err
 	}
 	if !v.All() {
-		fits := false
+		var fits bool
 		if fits, err = sights.one(ctx, c.db.Read(), blueprint, r.id); err == nil && !fits {
 			err = noEntity(blueprint, identifier)
 		}
@@ -343,7 +343,7 @@ func seenOf[T any](ctx context.Context, s *sights, q store.Querier, blueprint st
 	if len(list) == 0 {
 		return list, nil
 	}
-	whole := false
+	var whole bool
 	var err error
 	if blueprint != "" {
 		var v View

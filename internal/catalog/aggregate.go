@@ -286,7 +286,7 @@ func (s *search) values(ctx context.Context, a AggregateSpec, counts map[string]
 		return err
 	}
 	from := "(SELECT e.* FROM entities e WHERE " + b.where() + " LIMIT " + strconv.Itoa(maxAggregated) + ") e"
-	value := ""
+	var value string
 	plain := true
 	switch {
 	case a.Scorecard != "":

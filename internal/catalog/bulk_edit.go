@@ -112,7 +112,7 @@ func (out *BulkEdited) add(p *put) {
 	}
 	change := BulkChange{Identifier: p.at, Before: map[string]any{}, After: map[string]any{}}
 	before, after := p.row.first.old.flat(), p.row.now.flat()
-	for _, field := range p.row.now.draft.changes(p.row.first.old.draft) {
+	for _, field := range p.row.now.changes(p.row.first.old.draft) {
 		change.Before[field], change.After[field] = before[field], after[field]
 	}
 	out.Changes = append(out.Changes, change)

@@ -479,8 +479,8 @@ func (b *batch) wake(ctx context.Context, reader readEdge, ids []int64, cause st
 func backwards(path []string, ids []int64) (string, []any) {
 	var args []any
 	inner := idList(ids)
-	for i := len(path) - 1; i >= 0; i-- {
-		args = append(args, path[i])
+	for _, p := range slices.Backward(path) {
+		args = append(args, p)
 		inner = "SELECT source FROM entity_relations WHERE target IN (" + inner + ") AND relation = $" + strconv.Itoa(len(args))
 	}
 	return inner, args

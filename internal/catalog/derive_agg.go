@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -252,9 +253,7 @@ func (b *batch) countFor(ctx context.Context, a *aggregation, ids []int64, cause
 			continue
 		}
 		derived := make(map[string]any, len(r.now.derived)+1)
-		for name, v := range r.now.derived {
-			derived[name] = v
-		}
+		maps.Copy(derived, r.now.derived)
 		if derived[a.name] = values[id]; values[id] == nil {
 			delete(derived, a.name)
 		}

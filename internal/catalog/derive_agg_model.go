@@ -181,7 +181,7 @@ type aggregationQuery struct {
 }
 
 func (m *model) compileQuery(a *aggregation) *aggregationQuery {
-	q, problems := query.ParseValue(map[string]any(a.Query))
+	q, problems := query.ParseValue(a.Query)
 	target := m.blueprints[a.Target]
 	if len(problems) > 0 || target == nil {
 		return &aggregationQuery{}

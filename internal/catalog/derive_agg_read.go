@@ -47,7 +47,8 @@ func aggregate(ctx context.Context, q store.Querier, d store.Dialect, a *aggrega
 		return map[int64]*counted{}, nil // the path leads nowhere
 	}
 	var args []any
-	joins := "entity_relations r0"
+	var joins strings.Builder
+	joins.WriteString("entity_relations r0")
 	own, last := "r0.source", "r"+strconv.Itoa(len(a.path)-1)+".target"
 	if a.backward {
 		own, last = last, own
@@ -57,11 +58,11 @@ func aggregate(ctx context.Context, q store.Querier, d store.Dialect, a *aggrega
 		args = append(args, relation)
 		alias := "r" + strconv.Itoa(i)
 		if i > 0 {
-			joins += " JOIN entity_relations " + alias + " ON " + alias + ".source = r" + strconv.Itoa(i-1) + ".target"
+			joins.WriteString(" JOIN entity_relations " + alias + " ON " + alias + ".source = r" + strconv.Itoa(i-1) + ".target")
 		}
 		conditions = append(conditions, alias+".relation = $"+strconv.Itoa(len(args)))
 	}
-	pairs := "SELECT DISTINCT " + own + " AS own, " + last + " AS other FROM " + joins + " WHERE " + strings.Join(conditions, " AND ") + " AND " + own + " IN (" + idList(ids) + ")"
+	pairs := "SELECT DISTINCT " + own + " AS own, " + last + " AS other FROM " + joins.String() + " WHERE " + strings.Join(conditions, " AND ") + " AND " + own + " IN (" + idList(ids) + ")"
 	return a.read(ctx, q, d, pairs, args, at)
 }
 

@@ -58,7 +58,7 @@ func TestDerivedValuesAreWhatRecomputingGives(t *testing.T) {
 			putDoc(t, c, doc)
 		}
 		for seed := range uint64(4) {
-			r := &randomWriter{c: c, r: rand.New(rand.NewPCG(seed, 7)), t: t} //nolint:gosec // chance is no secret here
+			r := &randomWriter{c: c, r: rand.New(rand.NewPCG(seed, 7)), t: t} // chance is no secret here
 			for step := range 60 {
 				r.step(ctx)
 				if step%6 == 5 {

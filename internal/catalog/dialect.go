@@ -37,24 +37,3 @@ func jsonRaw(d store.Dialect, name string) string {
 func jsonNumber(d store.Dialect, name string) string {
 	return "CAST(" + jsonText(d, name) + " AS DOUBLE PRECISION)"
 }
-
-// jsonSeconds is a date-time property as seconds since 1970, whatever zone
-// its text is in.
-func jsonSeconds(d store.Dialect, name string) string {
-	if d == store.SQLite {
-		return "((julianday(" + jsonText(d, name) + ") - 2440587.5) * 86400.0)"
-	}
-	return "CAST(EXTRACT(EPOCH FROM CAST(" + jsonText(d, name) + " AS TIMESTAMPTZ)) AS DOUBLE PRECISION)"
-}
-
-// jsonHas says whether an array property has an element; arg is a parameter
-// that holds the element as JSON text.
-func jsonHas(d store.Dialect, name, arg string) string {
-	if !validPropertyIdentifier(name) {
-		return "FALSE"
-	}
-	if d == store.SQLite {
-		return "EXISTS (SELECT 1 FROM json_each(e.properties, " + jsonPath(name) + ") j WHERE json_quote(j.value) = json(" + arg + "))"
-	}
-	return "COALESCE(e.properties -> '" + name + "' @> jsonb_build_array(CAST(" + arg + " AS JSONB)), FALSE)"
-}

@@ -52,8 +52,6 @@ type draft struct {
 	Relations  map[string][]string
 }
 
-func (d draft) equal(o draft) bool { return len(d.changes(o)) == 0 && d.Identifier == o.Identifier }
-
 // changes lists the fields in which two drafts differ, the identifier apart.
 func (d draft) changes(o draft) []string {
 	var out []string

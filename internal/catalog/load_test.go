@@ -2,15 +2,12 @@ package catalog_test
 
 import (
 	"context"
-	"flag"
 	"testing"
 
 	"sphera/demo"
 	"sphera/internal/catalog"
 	"sphera/internal/importer"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func modelFiles(t testing.TB) []catalog.ImportFile {
 	t.Helper()

@@ -1,5 +1,7 @@
 package catalog
 
+import "maps"
+
 import "cmp"
 
 // provenance is, by source, when it last changed which field. A field is with
@@ -16,9 +18,7 @@ func (p provenance) with(source string, fields []string, at int64) provenance {
 	out := make(provenance, len(p)+1)
 	for name, changed := range p {
 		out[name] = make(map[string]int64, len(changed))
-		for field, when := range changed {
-			out[name][field] = when
-		}
+		maps.Copy(out[name], changed)
 	}
 	for _, field := range fields {
 		for name := range out {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"sphera/internal/catalog/property"
@@ -94,7 +95,7 @@ func (b *batch) queryRelations(ctx context.Context, p *put, s *schema) error {
 		switch {
 		case bad != nil:
 			p.err = bad
-			return nil
+			return nil //nolint:nilerr // told in the item
 		case len(found) > maxQueried:
 			p.err = fault.Field(at, fmt.Sprintf("finds more than %d entities", maxQueried), "a query that finds fewer")
 			return nil
@@ -104,9 +105,7 @@ func (b *batch) queryRelations(ctx context.Context, p *put, s *schema) error {
 		}
 		if resolved == nil {
 			resolved = make(map[string]any, len(p.n.Relations))
-			for key, value := range p.n.Relations {
-				resolved[key] = value
-			}
+			maps.Copy(resolved, p.n.Relations)
 		}
 		if r.Many {
 			resolved[name] = anyList(found)

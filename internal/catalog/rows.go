@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"sphera/internal/store"
 )
@@ -174,6 +173,3 @@ func valuesArg(d store.Dialect, values []string) (any, error) {
 	}
 	return sortedJSON(values)
 }
-
-// oneOf joins condition parts.
-func ors(parts []string) string { return "(" + strings.Join(parts, " OR ") + ")" }

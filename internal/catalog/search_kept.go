@@ -22,7 +22,7 @@ func (s *search) runKept(ctx context.Context) (Page, error) {
 	page := Page{Entities: []Entity{}}
 	limit, first := s.limit, s.from
 	var last *hit
-	more := false
+	var more bool
 	size := limit + 1
 	for turn := 1; ; turn++ {
 		s.limit = min(size, maxPage)

@@ -186,14 +186,14 @@ func (s *search) readSet(ctx context.Context, property string, keys []string) (i
 		if len(keys) == 0 {
 			return set, nil
 		}
-		list := ""
+		var list strings.Builder
 		for i, key := range slices.Compact(slices.Sorted(slices.Values(keys))) {
 			if i > 0 {
-				list += ", "
+				list.WriteString(", ")
 			}
-			list += b.arg(key)
+			list.WriteString(b.arg(key))
 		}
-		b.add("value IN (" + list + ")")
+		b.add("value IN (" + list.String() + ")")
 	}
 	rows, err := s.c.db.Read().QueryContext(ctx, "SELECT chunk, ids FROM facet_sets WHERE "+b.where(), b.args...)
 	if err != nil {

@@ -183,7 +183,7 @@ func slotValues(slots map[string]string, properties, derived map[string]any) slo
 				row[n-1] = slotText(s)
 			}
 		case slot[0] == 'n' && n >= 1 && n <= numberSlots:
-			row[textSlots+n-1] = slotNumber(v)
+			row[textSlots+n-1] = slotNumber(v) //nolint:gosec // n is a number of a slot
 		}
 	}
 	return row

@@ -10,8 +10,3 @@ const maxSearchText = 8 << 10
 // fold makes texts that differ in case alike. It is done here and not in SQL,
 // where SQLite folds only A to Z.
 func fold(s string) string { return strings.ToLower(s) }
-
-// like escapes what has a meaning in LIKE, for ESCAPE '!'.
-func like(s string) string {
-	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(s)
-}

@@ -220,7 +220,10 @@ func (c *Changes) destinations(ctx context.Context) ([]destination, error) {
 		return nil, err
 	}
 	for _, d := range integrations {
-		var to struct{ Type, URL string }
+		var to struct {
+			Type string `json:"type"`
+			URL  string `json:"url"`
+		}
 		if !d.Doc.IsNull("changelogDestination") && json.Unmarshal(d.Doc["changelogDestination"], &to) == nil && to.Type == "WEBHOOK" && to.URL != "" {
 			wanted["integration/"+d.Identifier] = destination{url: to.URL, doc: &d}
 		}

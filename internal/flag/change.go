@@ -54,7 +54,7 @@ func (f *Flags) Create(ctx context.Context, project string, in NewFlag, by Who) 
 	if !flagKeyPattern.MatchString(in.Key) {
 		return Flag{}, fault.Field("key", "is not a flag's key", keyRule)
 	}
-	if err := in.Settings.complete(); err != nil {
+	if err := in.complete(); err != nil {
 		return Flag{}, err
 	}
 	kinds, err := f.environments(ctx)

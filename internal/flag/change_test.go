@@ -20,7 +20,7 @@ func TestPromoteCloneAndConcurrentEdits(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db)
 		w.create("f", nil)
-		w.edit("f", "dev", flag.Patch{On: yes(true), Serve: rollout("accountId", 20_000)})
+		w.edit("f", "dev", flag.Patch{On: new(true), Serve: rollout("accountId", 20_000)})
 		out, preview, err := w.flags.Promote(t.Context(), "shop", "f", flag.Promotion{From: "dev", To: "staging", DryRun: true}, ada)
 		if err != nil || len(preview.Diff) != 2 || env(t, out.Flag, "staging").On {
 			t.Fatalf("dry run: %+v %v", preview, err)
@@ -60,7 +60,7 @@ func TestImportGivesBackWhatExportWrote(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db)
 		w.create("f", nil)
-		w.edit("f", "dev", flag.Patch{On: yes(true), Serve: rollout("accountId", 20_000)})
+		w.edit("f", "dev", flag.Patch{On: new(true), Serve: rollout("accountId", 20_000)})
 		doc, err := w.flags.Export(t.Context(), "shop", "dev")
 		if err != nil {
 			t.Fatal(err)
@@ -98,8 +98,8 @@ func TestStaleFlagsHaveEvidence(t *testing.T) {
 		for _, e := range []string{"dev", "staging"} {
 			w.edit("done", e, patch(true))
 		}
-		w.edit("done", "prod", flag.Patch{On: yes(true), Serve: rollout("accountId", 20_000)})
-		w.edit("running", "dev", flag.Patch{On: yes(true), Serve: rollout("accountId", 20_000)})
+		w.edit("done", "prod", flag.Patch{On: new(true), Serve: rollout("accountId", 20_000)})
+		w.edit("running", "dev", flag.Patch{On: new(true), Serve: rollout("accountId", 20_000)})
 		for share := 40_000; share <= 100_000; share += 20_000 {
 			w.edit("done", "prod", flag.Patch{Serve: rollout("accountId", share)})
 		}
@@ -141,7 +141,7 @@ func TestLists(t *testing.T) {
 			})
 		}
 		w.edit("flag-3", "dev", patch(true))
-		w.edit("flag-4", "dev", flag.Patch{On: yes(true), Serve: rollout("", 1000)})
+		w.edit("flag-4", "dev", flag.Patch{On: new(true), Serve: rollout("", 1000)})
 		count := func(q flag.Filter) int {
 			n := 0
 			for {

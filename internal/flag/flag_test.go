@@ -121,14 +121,14 @@ func TestRulesDecideInOrder(t *testing.T) {
 		})
 		standard := "old"
 		w.edit("child", "dev", flag.Patch{
-			On: yes(true), Default: &standard, Rules: rules(),
+			On: new(true), Default: &standard, Rules: rules(),
 			Prerequisites: &[]flag.Prerequisite{{Flag: "parent", Variations: []string{"on"}}},
 			Targets:       &[]flag.Target{{Variation: "beta", Attribute: "accountId", Values: []string{"acme"}}},
 		})
 		if got := w.ask("child", "dev", about("accountId", "acme")); got != "old" {
 			t.Errorf("with its prerequisite off: %s", got)
 		}
-		w.edit("parent", "dev", flag.Patch{On: yes(true), Serve: rollout("accountId", flag.Whole)})
+		w.edit("parent", "dev", flag.Patch{On: new(true), Serve: rollout("accountId", flag.Whole)})
 		for want, contexts := range map[string][]map[string]any{
 			"beta": {about("accountId", "acme", "email", "a@shop.example"), about("accountId", "x", "plan", "pro", "seats", 12), about("accountId", "x", "seats", 1)},
 			"new":  {about("accountId", "x", "email", "a@shop.example"), about("accountId", "x", "app", map[string]any{"version": "2.10.0"})},
@@ -186,7 +186,7 @@ func TestSchedulesNeedNobody(t *testing.T) {
 		w.create("f", nil)
 		start := w.now
 		hour := func(n int) time.Time { return start.Add(time.Duration(n) * time.Hour) }
-		w.edit("f", "dev", flag.Patch{Schedule: &[]flag.Scheduled{{At: hour(3), On: yes(false)}, {At: hour(1), On: yes(true), Note: "launch"}}})
+		w.edit("f", "dev", flag.Patch{Schedule: &[]flag.Scheduled{{At: hour(3), On: new(false)}, {At: hour(1), On: new(true), Note: "launch"}}})
 		if err := w.flags.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -225,7 +225,7 @@ func TestRampsNeedNobody(t *testing.T) {
 		w.create("g", nil)
 		ramp := rollout("accountId", 0)
 		ramp.Ramp = &flag.Ramp{Variation: "on", Linear: true, Steps: []flag.RampStep{{At: w.now.Add(time.Hour), Weight: 10_000}, {At: w.now.Add(11 * time.Hour), Weight: 60_000}}}
-		w.edit("g", "dev", flag.Patch{On: yes(true), Serve: ramp})
+		w.edit("g", "dev", flag.Patch{On: new(true), Serve: ramp})
 		if err := w.flags.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -260,7 +260,7 @@ func TestS44_ProductionHasAStepLimit(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db)
 		w.create("f", nil)
-		w.edit("f", "prod", flag.Patch{On: yes(true), Serve: rollout("accountId", 10_000)})
+		w.edit("f", "prod", flag.Patch{On: new(true), Serve: rollout("accountId", 10_000)})
 		big := flag.Edit{Version: env(t, w.get("f"), "prod").Version, Patch: flag.Patch{Serve: rollout("accountId", 60_000)}, Reason: "launch"}
 		_, err := w.flags.Edit(t.Context(), "shop", "f", "prod", big, ada)
 		if e, ok := fault.As(err); !ok || e.Rule != "flag-step-limit" || e.Alternative == "" {
@@ -326,7 +326,7 @@ func TestPreviewSaysWhoChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		p, err := w.flags.Preview(t.Context(), "shop", "f", "prod", flag.Patch{
-			On: yes(true), Serve: &flag.Serve{Variation: "off"},
+			On: new(true), Serve: &flag.Serve{Variation: "off"},
 			Rules: &[]flag.Rule{{Conditions: []flag.Condition{is("plan", flag.OpIs, "team")}, Serve: flag.Serve{Variation: "on"}}},
 		}, nil)
 		if err != nil || len(p.Samples) != 2 || !p.Samples[0].Changed || p.Samples[1].Changed || p.Samples[0].After != "on" || !p.NeedsApproval || p.Raise != flag.Whole {

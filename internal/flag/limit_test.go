@@ -28,13 +28,13 @@ func TestS44_NoWayAroundTheStepLimit(t *testing.T) {
 		}
 		all, off := "on", "off"
 		refused("another off variation", edit(flag.Patch{Off: &all}))
-		refused("another default", edit(flag.Patch{On: yes(true), Default: &all}))
+		refused("another default", edit(flag.Patch{On: new(true), Default: &all}))
 		many := []string{}
 		for i := range 101 {
 			many = append(many, string(rune('a'+i%26))+string(rune('a'+i/26)))
 		}
-		refused("many single keys", edit(flag.Patch{On: yes(true), Default: &off, Targets: &[]flag.Target{{Variation: "on", Values: many}}}))
-		if err := edit(flag.Patch{On: yes(true), Default: &off, Targets: &[]flag.Target{{Variation: "on", Values: many[:20]}}}); err != nil {
+		refused("many single keys", edit(flag.Patch{On: new(true), Default: &off, Targets: &[]flag.Target{{Variation: "on", Values: many}}}))
+		if err := edit(flag.Patch{On: new(true), Default: &off, Targets: &[]flag.Target{{Variation: "on", Values: many[:20]}}}); err != nil {
 			t.Errorf("few single keys: %v", err)
 		}
 		settings := w.get("f").Settings

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"sphera/internal/catalog"
@@ -106,9 +107,7 @@ func (f *Flags) population(ctx context.Context, p *whole, both comparison) (Popu
 		}
 		for _, e := range page.Entities {
 			values := map[string]any{}
-			for name, v := range e.Properties {
-				values[name] = v
-			}
+			maps.Copy(values, e.Properties)
 			values["targetingKey"], values[out.Attribute] = e.Identifier, e.Identifier
 			x, y := both.of(values)
 			before[x]++

@@ -122,8 +122,6 @@ func (w *world) ask(key, environment string, about map[string]any) string {
 	return r.Variant.Name
 }
 
-func yes(b bool) *bool { return &b }
-
 func raw(v any) json.RawMessage {
 	b, err := json.Marshal(v)
 	if err != nil {

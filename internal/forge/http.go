@@ -290,7 +290,7 @@ func plain(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	// The client may be gone; there is nobody else to tell.
-	_, _ = io.WriteString(w, text+"\n") //nolint:gosec // plain text by its header, and nosniff
+	_, _ = io.WriteString(w, text+"\n") // plain text by its header, and nosniff
 }
 
 // pullURL is where people go on after a push.

@@ -49,7 +49,7 @@ func (h *gitHandler) push(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(answer) //nolint:gosec // git's own answer in git's media type, which no browser renders
+	_, err = w.Write(answer) // git's own answer in git's media type, which no browser renders
 	return broken(err)
 }
 

@@ -2,7 +2,7 @@ package hook
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // senders use it
+	"crypto/sha1" // senders use it
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"

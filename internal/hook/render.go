@@ -81,7 +81,7 @@ func exact(v any) any {
 		if n, ok := new(big.Int).SetString(v.String(), 10); ok && len(v) < 100 {
 			return n
 		}
-		f, _ := v.Float64() //nolint:errcheck // infinite is as near as it gets
+		f, _ := v.Float64() // infinite is as near as it gets
 		return f
 	case []any:
 		for i := range v {

@@ -325,12 +325,12 @@ func (r *Result) failed(c Change, err error) {
 	p := Problem{Mapping: c.Mapping, Item: c.Item, Identifier: fmt.Sprint(c.Entity["identifier"]), Problem: "could not be written"}
 	if f, ok := fault.As(err); ok {
 		p.Problem = f.Message
-		for _, d := range f.Details {
+		if len(f.Details) > 0 {
+			d := f.Details[0]
 			p.Field, p.Problem = d.Field, d.Problem
 			if d.Expected != "" {
 				p.Problem += "; expected " + d.Expected
 			}
-			break
 		}
 	}
 	r.problem(p)

@@ -57,7 +57,7 @@ func (in *load) putScorecards(ctx context.Context) error {
 			in.refuse(item.Thing, "/blueprint", fmt.Sprintf("there is no blueprint %q", short(item.blueprint)), "Import the blueprint with it.")
 			continue
 		}
-		doc := maps.Clone(item.Thing.Scorecard)
+		doc := maps.Clone(item.Scorecard)
 		delete(doc, "blueprint")
 		raw, err := json.Marshal(doc)
 		if err != nil {
@@ -77,7 +77,7 @@ func (in *load) putScorecards(ctx context.Context) error {
 
 // merge lays the document of a file over the blueprint there is.
 func (in *load) merge(item *blueprintItem) (catalog.Blueprint, error) {
-	sent := maps.Clone(item.Thing.Blueprint)
+	sent := maps.Clone(item.Blueprint)
 	if before, there := in.stored[item.identifier]; there && !in.o.Replace {
 		doc, err := before.Document()
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -195,7 +196,6 @@ type load struct {
 type blueprintItem struct {
 	Thing
 	identifier string
-	merged     catalog.Blueprint
 	verb       string
 }
 
@@ -273,9 +273,7 @@ func formatOf(name string) string {
 // those of the files.
 func (in *load) columns() map[string]catalog.Blueprint {
 	out := map[string]catalog.Blueprint{}
-	for id, b := range in.known {
-		out[id] = b
-	}
+	maps.Copy(out, in.known)
 	for _, item := range in.blueprints {
 		if merged, err := in.merge(item); err == nil {
 			out[item.identifier] = merged

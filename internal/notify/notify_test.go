@@ -43,7 +43,7 @@ func startMail(t *testing.T) *mailServer {
 		t.Fatal(err)
 	}
 	s := &mailServer{Listener: l, code: "451 later"}
-	t.Cleanup(func() { _ = l.Close() }) //nolint:errcheck // it ends
+	t.Cleanup(func() { _ = l.Close() }) // it ends
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -57,7 +57,7 @@ func startMail(t *testing.T) *mailServer {
 }
 
 func (s *mailServer) talk(conn net.Conn) {
-	defer conn.Close() //nolint:errcheck // it ends
+	defer conn.Close() // it ends
 	r := bufio.NewReader(conn)
 	say := func(text string) { fmt.Fprintf(conn, "%s\r\n", text) }
 	say("220 test")
@@ -387,7 +387,7 @@ func TestChannels(t *testing.T) {
 		server := httptest.NewServer(http.HandlerFunc(func(res http.ResponseWriter, r *http.Request) {
 			mu.Lock()
 			defer mu.Unlock()
-			raw, _ := io.ReadAll(r.Body) //nolint:errcheck // a test
+			raw, _ := io.ReadAll(r.Body)
 			if fail {
 				fail = false
 				res.WriteHeader(http.StatusBadGateway)

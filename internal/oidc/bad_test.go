@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -42,7 +43,6 @@ type idp struct {
 	change func(claims map[string]any)
 	sign   func(p *idp, claims map[string]any) string
 	info   map[string]any
-	issuer string // what discovery says; its own when empty
 	meta   map[string]any
 	// fetches counts how often the keys were asked for.
 	fetches   int
@@ -70,9 +70,7 @@ func newIDP(t *testing.T) *idp {
 			"issuer": p.URL, "authorization_endpoint": p.URL + "/auth", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/keys",
 			"userinfo_endpoint": p.URL + "/userinfo",
 		}
-		for k, v := range p.meta {
-			doc[k] = v
-		}
+		maps.Copy(doc, p.meta)
 		answer(t, w, doc)
 	})
 	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
@@ -291,7 +289,7 @@ func waysToMisbehave() []misbehaviour {
 			}
 		}},
 		{name: "alg HS256 with the public key", break_: func(p *idp) {
-			p.sign = func(p *idp, c map[string]any) string { return sign(p.key.PublicKey.N.Bytes(), jose.HS256, "k1", c) }
+			p.sign = func(p *idp, c map[string]any) string { return sign(p.key.N.Bytes(), jose.HS256, "k1", c) }
 		}},
 		{name: "another key under the same id", break_: func(p *idp) {
 			p.sign = func(p *idp, c map[string]any) string { return sign(p.other, jose.RS256, "k1", c) }

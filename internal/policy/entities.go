@@ -161,7 +161,7 @@ func TypeName(blueprint string) string {
 	for i, r := range blueprint {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_'
 		switch {
-		case letter && !(r == '_' && strings.HasPrefix(blueprint[i+1:], "x")):
+		case letter && (r != '_' || !strings.HasPrefix(blueprint[i+1:], "x")):
 			b.WriteRune(r)
 		case r >= '0' && r <= '9' && i > 0:
 			b.WriteRune(r)

@@ -137,7 +137,7 @@ func (r Request) kept() ([]byte, bool) {
 		}
 	}
 	r.Resource.Properties = properties
-	raw, err := json.Marshal(r)
+	raw, err := json.Marshal(r) //nolint:musttag // only read back into the same type
 	return raw, err == nil && len(raw) <= maxQuestion
 }
 
@@ -186,7 +186,7 @@ func (p *Policies) impact(ctx context.Context, q store.Querier, next *set) (Impa
 	}
 	for _, one := range list {
 		var r Request
-		if err := json.Unmarshal([]byte(one.question), &r); err != nil {
+		if err := json.Unmarshal([]byte(one.question), &r); err != nil { //nolint:musttag // what kept wrote
 			return out, fmt.Errorf("decode a decision: %w", err)
 		}
 		at := store.Time(one.at)

@@ -207,7 +207,7 @@ func flat(err error) []error {
 	if err == nil {
 		return nil
 	}
-	many, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the list itself is asked for
+	many, ok := err.(interface{ Unwrap() []error }) // the list itself is asked for
 	if !ok {
 		return []error{err}
 	}

@@ -152,9 +152,9 @@ func ofTheRow(n ast.IsNode) bool {
 	ast.Inspect(ast.NewNode(n), func(n ast.IsNode) bool {
 		switch n := n.(type) {
 		case ast.NodeTypeHas:
-			return !(isVariable(n.Arg, "resource") && same(n.Value))
+			return !isVariable(n.Arg, "resource") || !same(n.Value)
 		case ast.NodeTypeAccess:
-			return !(isVariable(n.Arg, "resource") && n.Value == "blueprint")
+			return !isVariable(n.Arg, "resource") || n.Value != "blueprint"
 		case ast.NodeTypeIs:
 			return !isVariable(n.Left, "resource")
 		case ast.NodeTypeIn:

@@ -215,7 +215,7 @@ func (s *Service) onWidget(ctx context.Context, r *Request, f func(w resource.Do
 func replaceWidget(raw json.RawMessage, id string, f func(resource.Doc) resource.Doc, depth int) (json.RawMessage, bool, error) {
 	var list []resource.Doc
 	if json.Unmarshal(raw, &list) != nil || depth > maxWidgetDepth {
-		return raw, false, nil
+		return raw, false, nil //nolint:nilerr // no widgets in there
 	}
 	out := make([]resource.Doc, 0, len(list))
 	found := false

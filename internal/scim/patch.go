@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -193,9 +194,7 @@ func applyFiltered(resource map[string]any, op, name string, f filter, text, sub
 			continue
 		case sub == "":
 			if object, ok := normal("", value).(map[string]any); ok {
-				for k, v := range object {
-					m[k] = v
-				}
+				maps.Copy(m, object)
 			}
 		default:
 			change(m, op, sub, value)
@@ -210,9 +209,7 @@ func applyFiltered(resource map[string]any, op, name string, f filter, text, sub
 		if sub != "" {
 			made[sub] = normal(sub, value)
 		} else if object, ok := normal("", value).(map[string]any); ok {
-			for k, v := range object {
-				made[k] = v
-			}
+			maps.Copy(made, object)
 		}
 		out = append(out, made)
 	}

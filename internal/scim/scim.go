@@ -176,8 +176,7 @@ func errMissing() error {
 
 // problemOf puts any error into SCIM's form; what is internal is logged.
 func (s *Service) problemOf(ctx context.Context, err error) *problem {
-	var p *problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*problem](err); ok {
 		return p
 	}
 	f, ok := fault.As(err)

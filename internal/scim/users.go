@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -285,9 +286,7 @@ func (s *Service) users(ctx context.Context, c Client) ([]record, error) {
 // resource is a person as it is answered.
 func (s *Service) resource(r record) map[string]any {
 	out := map[string]any{}
-	for k, v := range r.Doc {
-		out[k] = v
-	}
+	maps.Copy(out, r.Doc)
 	if _, has := out["active"]; !has {
 		out["active"] = true
 	}

@@ -214,7 +214,9 @@ func (p *People) renamed(ctx context.Context, teams []catalog.NewEntity, names m
 			return err
 		}
 		for _, e := range events {
-			var detail struct{ Before string }
+			var detail struct {
+				Before string `json:"before"`
+			}
 			if err := json.Unmarshal(e.Detail, &detail); err != nil {
 				return fmt.Errorf("read what happened to team %s: %w", t.Identifier, err)
 			}

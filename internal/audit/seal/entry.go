@@ -60,8 +60,8 @@ func link(previous Hash, e *audit.Event, buf []byte) (Hash, []byte) {
 // and the detail is brought to one form of JSON.
 func canonical(b []byte, e *audit.Event) []byte {
 	b = append(b, "sphera audit event 1"...)
-	b = binary.BigEndian.AppendUint64(b, uint64(e.Seq))              //nolint:gosec // only the bits count
-	b = binary.BigEndian.AppendUint64(b, uint64(store.Millis(e.At))) //nolint:gosec // only the bits count
+	b = binary.BigEndian.AppendUint64(b, uint64(e.Seq))              // only the bits count
+	b = binary.BigEndian.AppendUint64(b, uint64(store.Millis(e.At))) // only the bits count
 	for _, field := range [...]string{
 		e.Actor, e.ActorName, e.Verb, e.Object, e.Outcome, e.Entity, e.RunID, e.RequestID, e.Via, e.OnBehalfOf, e.Address, e.Rule,
 	} {

@@ -71,7 +71,7 @@ func readHead(ctx context.Context, q store.Querier) (head, error) {
 	var h head
 	var hash string
 	err := q.QueryRowContext(ctx, "SELECT log_id, position, seq, low, hash FROM audit_chain_head WHERE one = 1").Scan(&h.logID, &h.position, &h.seq, &h.low, &hash)
-	if err == sql.ErrNoRows { //nolint:errorlint // Scan returns it as it is
+	if err == sql.ErrNoRows { // Scan returns it as it is
 		return h, nil
 	}
 	if err != nil {
@@ -92,7 +92,7 @@ func hashAt(ctx context.Context, q store.Querier, position int64) (Hash, bool, e
 	var text string
 	var h Hash
 	err := q.QueryRowContext(ctx, "SELECT hash FROM audit_chain WHERE position = $1", position).Scan(&text)
-	if err == sql.ErrNoRows { //nolint:errorlint // Scan returns it as it is
+	if err == sql.ErrNoRows { // Scan returns it as it is
 		return h, false, nil
 	}
 	if err != nil {
@@ -167,7 +167,7 @@ func (w *worker) verify(ctx context.Context, db *store.DB, h head, from, to int6
 	if !known && len(rows) > 0 { // the part before says that the entry is missing
 		previous, from, rows = rows[0].Hash, rows[0].Position, rows[1:]
 	}
-	var end int64 = from
+	var end = from
 	if len(rows) > 0 {
 		end = rows[len(rows)-1].Position
 	}

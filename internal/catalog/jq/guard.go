@@ -106,7 +106,7 @@ func (g *guarder) query(q *gojq.Query) *Error {
 			q.Left, q.Right = paid(q.Left, "__deep"), paid(q.Right, "__deep")
 		}
 	case gojq.OpSub, gojq.OpMul, gojq.OpDiv:
-		if !number(q.Left) && !number(q.Right) || q.Op == gojq.OpMul && !(number(q.Left) && number(q.Right)) {
+		if !number(q.Left) && !number(q.Right) || q.Op == gojq.OpMul && (!number(q.Left) || !number(q.Right)) {
 			g.arithmetic(q, q.Left, q.Right, q.Op)
 		}
 	case gojq.OpAssign, gojq.OpModify, gojq.OpUpdateAlt:

@@ -151,11 +151,11 @@ const maxDigits = 400
 func shape(s string) (depth, digits int) {
 	open, run := 0, 0
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '[' || c == '{':
+		switch c := s[i]; c {
+		case '[', '{':
 			open++
 			depth = max(depth, open)
-		case c == ']' || c == '}':
+		case ']', '}':
 			open--
 		}
 		if c := s[i]; c >= '0' && c <= '9' {

@@ -77,12 +77,12 @@ func (m *meter) look() {
 		m.timer, m.cancel = context.WithTimeout(m.Context, clockFactor*m.limits.Time)
 	}
 	if m.steps > m.maxSteps {
-		m.fail(KindTime, "takes more than %d steps", m.maxSteps)
+		_ = m.fail(KindTime, "takes more than %d steps", m.maxSteps)
 		return
 	}
 	select {
 	case <-m.timer.Done():
-		m.fail(KindTime, "takes longer than %s", clockFactor*m.limits.Time)
+		_ = m.fail(KindTime, "takes longer than %s", clockFactor*m.limits.Time)
 	default:
 	}
 }

@@ -158,8 +158,7 @@ func (t *Template) program(expr, pointer string) (*Program, error) {
 		return nil, &Error{Kind: KindCompile, Message: "has too many templates", Pointer: pointer}
 	}
 	p, err := Compile(expr)
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return nil, &Error{Kind: e.Kind, Message: e.Message, Pointer: pointer}
 	}
 	return p, err
@@ -312,8 +311,7 @@ func (r *renderer) evaluate(p *Program, pointer string) (any, error) {
 	l := r.limits
 	l.Output = max(r.budget, 1)
 	v, err := p.First(r.ctx, r.input, l)
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return nil, &Error{Kind: e.Kind, Message: e.Message, Pointer: pointer}
 	}
 	if err != nil {

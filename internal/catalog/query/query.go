@@ -254,21 +254,6 @@ func Metas() []string {
 // ownedByTeam tells whether one of the caller's teams owns the entity.
 const ownedByTeam = "$owned_by_team"
 
-// Rules calls f with every rule of q.
-func (q *Query) each(f func(r Rule)) {
-	if q == nil {
-		return
-	}
-	for _, n := range q.Rules {
-		switch n := n.(type) {
-		case Rule:
-			f(n)
-		case *Query:
-			n.each(f)
-		}
-	}
-}
-
 // Only returns the value that a top-level rule "property = value" asks for.
 func (q *Query) Only(property string) (string, bool) {
 	if q == nil || q.Combinator == or && len(q.Rules) > 1 {

@@ -112,7 +112,7 @@ func (c *compiler) path(r Rule, o operand) string {
 		return c.none("/property/path/"+strconv.Itoa(bad), fmt.Sprintf("%q is not a relation there", cut(r.Path.Hops[bad].Relation)), "a relation of the blueprint that the path has come to")
 	}
 	hops, here, there := slices.Clone(r.Path.Hops), "source", "target"
-	set := ""
+	var set string
 	if r.Path.From != "" {
 		set = c.named([]string{r.Path.From}, o)
 	} else {

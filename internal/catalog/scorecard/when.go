@@ -35,14 +35,14 @@ func presetWindow(name string) (window, bool) {
 	if len(name) < 5 {
 		return window{}, false
 	}
-	days := map[string]time.Duration{
+	days := map[string]int{
 		"Day": 1, "Week": 7, "2Weeks": 14, "Month": 30, "3Months": 90, "6Months": 180, "12Months": 365, "2Years": 730, "3Years": 1095,
 	}[name[4:]]
 	switch {
 	case days > 0 && name[:4] == "last":
-		return window{back: days * day}, true
+		return window{back: time.Duration(days) * day}, true
 	case days > 0 && name[:4] == "next":
-		return window{ahead: days * day}, true
+		return window{ahead: time.Duration(days) * day}, true
 	}
 	return window{}, false
 }

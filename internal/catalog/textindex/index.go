@@ -150,7 +150,7 @@ func putDocs(ctx context.Context, tx *store.Tx, docs []Doc, list []terms) error 
 	if err != nil {
 		return err
 	}
-	defer statement.Close()
+	defer statement.Close() //nolint:errcheck // a statement of this transaction
 	for i, d := range docs {
 		t := list[i]
 		if _, err := statement.ExecContext(ctx, d.ID, strings.Join(t.name, " "), strings.Join(t.body, " "), strings.Join(t.scope, " ")); err != nil {

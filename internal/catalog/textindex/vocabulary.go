@@ -85,7 +85,7 @@ func insertEach(ctx context.Context, tx *store.Tx, text string, pairs []any) err
 	if err != nil {
 		return err
 	}
-	defer statement.Close()
+	defer statement.Close() //nolint:errcheck // a statement of this transaction
 	for pair := range slices.Chunk(pairs, 2) {
 		if _, err := statement.ExecContext(ctx, pair...); err != nil {
 			return err

@@ -51,7 +51,7 @@ func TestDistance(t *testing.T) {
 // the word that was meant.
 func TestTypoKeysMeet(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for _, word := range strings.Fields("cart store order payment service warehouse prescription recommendation configuration ledger abacus kafka") {
+	for word := range strings.FieldsSeq("cart store order payment service warehouse prescription recommendation configuration ledger abacus kafka") {
 		keys := typoKeys(word)
 		for range 500 {
 			wrong := []rune(word)

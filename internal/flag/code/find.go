@@ -54,7 +54,7 @@ func (k Keys) Find(repository string, files []forge.File) map[string][]flag.Refe
 
 // skipped leaves out what people did not write.
 func skipped(name string) bool {
-	for _, part := range strings.Split(name, "/") {
+	for part := range strings.SplitSeq(name, "/") {
 		if slices.Contains([]string{"node_modules", "vendor", ".git", "dist"}, part) {
 			return true
 		}

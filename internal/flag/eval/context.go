@@ -165,7 +165,7 @@ func (c *Context) With(more map[string]any) *Context {
 func (c *Context) Hash() uint64 {
 	h := hasher{offset}
 	if c == nil {
-		return uint64(h.sum)
+		return h.sum
 	}
 	h.members(len(c.fields), func(i int) (string, value) { return c.fields[i].key, c.fields[i].val })
 	return h.sum

@@ -82,7 +82,7 @@ func Compile(definition []byte, o Options) (*Set, []Problem) {
 
 // source is a definition as text, without a copy.
 func source(definition []byte) string {
-	return unsafe.String(unsafe.SliceData(definition), len(definition))
+	return unsafe.String(unsafe.SliceData(definition), len(definition)) //nolint:gosec // definitions are never written to after they were read
 }
 
 // loader compiles a definition.

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -52,8 +53,8 @@ func (v value) field(name string) (value, bool) {
 	if v.kind != object {
 		return value{}, false
 	}
-	for i := len(v.box.keys) - 1; i >= 0; i-- {
-		if v.box.keys[i] == name {
+	for i, key := range slices.Backward(v.box.keys) {
+		if key == name {
 			return v.box.items[i], true
 		}
 	}
@@ -112,7 +113,7 @@ func (v value) float() float64 {
 			return math.NaN()
 		}
 		n, err := strconv.ParseFloat(s, 64)
-		if err != nil && math.IsInf(n, 0) == false {
+		if err != nil && !math.IsInf(n, 0) {
 			return math.NaN()
 		}
 		return n

@@ -54,7 +54,7 @@ func (e *env) lookup(name string) value {
 // find follows a path in what var reads; false when it ends before.
 func (e *env) find(path []string) (value, bool) {
 	var v value
-	ok := false
+	var ok bool
 	switch {
 	case e.local != nil:
 		v, ok = e.local.at(path[0])

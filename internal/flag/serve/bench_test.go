@@ -218,7 +218,7 @@ func BenchmarkBulkInProcess(b *testing.B) {
 	const body = `{"context":{"targetingKey":"user-12345","accountId":"account-678","plan":"pro","country":"CH","version":"2.14.0","beta":true}}`
 	b.ReportAllocs()
 	for b.Loop() {
-		r := httptest.NewRequest("POST", bulkPath, strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, bulkPath, strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer "+serverKey)
 		w := httptest.NewRecorder()
 		f.s.ServeHTTP(w, r)

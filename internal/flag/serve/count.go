@@ -136,7 +136,7 @@ func (s *Server) summary(w http.ResponseWriter, r *http.Request, p place, now ti
 
 // decode reads a body of counts; it has answered when the status is not 0.
 func decode(w http.ResponseWriter, r *http.Request, into any, now time.Time) int {
-	_ = http.NewResponseController(w).SetReadDeadline(now.Add(bodyTimeout)) //nolint:errcheck // a test's recorder has none
+	_ = http.NewResponseController(w).SetReadDeadline(now.Add(bodyTimeout)) // a test's recorder has none
 	if r.ContentLength > maxSummary {
 		return fail(w, http.StatusRequestEntityTooLarge, "The body is larger than 1 MiB.")
 	}

@@ -210,7 +210,7 @@ func (s *Server) restore() {
 	for _, f := range files {
 		name := f.Name()
 		if strings.HasPrefix(name, ".new-") { // of a write that was cut off
-			_ = os.Remove(filepath.Join(s.disk.dir, name)) //nolint:errcheck // it is only in the way
+			_ = os.Remove(filepath.Join(s.disk.dir, name)) // it is only in the way
 			continue
 		}
 		if !strings.HasSuffix(name, setSuffix) {

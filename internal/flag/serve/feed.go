@@ -59,7 +59,7 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, now time.Time) int
 	if !s.Ready() {
 		return s.starting(w)
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(now.Add(bodyTimeout)) //nolint:errcheck // a test's recorder has none
+	_ = http.NewResponseController(w).SetReadDeadline(now.Add(bodyTimeout)) // a test's recorder has none
 	var known have
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxHave)).Decode(&known); err != nil {
 		return fail(w, http.StatusBadRequest, "The body does not say what the relay has.")
@@ -76,7 +76,7 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, now time.Time) int
 	if f.sent == nil {
 		f.sent = map[string]string{}
 	}
-	_ = f.run(r.Context()) //nolint:errcheck // the relay went away; it comes back
+	_ = f.run(r.Context()) // the relay went away; it comes back
 	return http.StatusOK
 }
 

@@ -27,7 +27,7 @@ func (s *Server) flagd(w http.ResponseWriter, r *http.Request, p place, now time
 		w.WriteHeader(http.StatusNotModified)
 		return http.StatusNotModified
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(now.Add(answerTimeout)) //nolint:errcheck // a test's recorder has none
+	_ = http.NewResponseController(w).SetWriteDeadline(now.Add(answerTimeout)) // a test's recorder has none
 	return send(w, http.StatusOK, q.loaded.sn.Definition)
 }
 

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -138,7 +140,7 @@ func (a *answers) remember(r *eval.Result) *outcome {
 	if len(list) >= maxOutcomes {
 		return made
 	}
-	list = append(list[:len(list):len(list)], made)
+	list = append(slices.Clip(list), made)
 	a.known.Store(&list)
 	return made
 }
@@ -234,9 +236,7 @@ func (s *slots) of(client string) int {
 	defer s.mu.Unlock()
 	next := map[string]int{}
 	if known := s.known.Load(); known != nil {
-		for name, n := range *known {
-			next[name] = n
-		}
+		maps.Copy(next, *known)
 	}
 	if n, ok := next[client]; ok {
 		return n

@@ -75,7 +75,7 @@ func readBody(w http.ResponseWriter, r *http.Request, b *buffers, now time.Time)
 	// A body that comes with its headers needs no deadline, and setting one is
 	// not free.
 	slow := http.NewResponseController(w)
-	_ = slow.SetReadDeadline(now.Add(bodyTimeout)) //nolint:errcheck // a test's recorder has none
+	_ = slow.SetReadDeadline(now.Add(bodyTimeout)) // a test's recorder has none
 	if n := int(r.ContentLength); n >= 0 {
 		if cap(b.in) < n {
 			b.in = make([]byte, 0, n)

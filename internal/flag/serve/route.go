@@ -2,6 +2,7 @@ package serve
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -295,9 +296,7 @@ func newHeaders(secure bool) headers {
 }
 
 func (h headers) set(to http.Header) {
-	for name, value := range h {
-		to[name] = value
-	}
+	maps.Copy(to, h)
 }
 
 func jsonType() []string { return []string{"application/json"} }

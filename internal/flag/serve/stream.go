@@ -24,7 +24,7 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 // smallBuffer keeps little in the kernel for a stream.
 func smallBuffer(r *http.Request) {
 	if c, ok := r.Context().Value(connKey{}).(interface{ SetWriteBuffer(bytes int) error }); ok {
-		_ = c.SetWriteBuffer(sendBuffer) //nolint:errcheck // without it the stream works, too
+		_ = c.SetWriteBuffer(sendBuffer) // without it the stream works, too
 	}
 }
 
@@ -39,12 +39,12 @@ type writer struct {
 func (s *Server) writer(w http.ResponseWriter, r *http.Request) *writer {
 	smallBuffer(r)
 	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Time{}) //nolint:errcheck // a test's recorder has none
+	_ = rc.SetReadDeadline(time.Time{}) // a test's recorder has none
 	return &writer{s: s, w: w, rc: rc}
 }
 
 func (w *writer) write(b []byte) error {
-	_ = w.rc.SetWriteDeadline(w.s.o.Now().Add(w.s.o.WriteTimeout)) //nolint:errcheck // a test's recorder has none
+	_ = w.rc.SetWriteDeadline(w.s.o.Now().Add(w.s.o.WriteTimeout)) // a test's recorder has none
 	if _, err := w.w.Write(b); err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (s *Server) notify(ctx context.Context, w *writer, q asked, seen string) {
 		case <-ctx.Done():
 			return
 		case <-s.stopping:
-			_ = w.write([]byte("retry: " + strconv.Itoa(500+rand.IntN(15_000)) + "\n\n")) //nolint:errcheck,gosec // it ends anyway
+			_ = w.write([]byte("retry: " + strconv.Itoa(500+rand.IntN(15_000)) + "\n\n")) //nolint:gosec // it ends anyway; jitter is no secret
 			return
 		case <-heartbeat.C:
 			if !s.alive(q.key, s.o.Now()) || w.write([]byte(": alive\n\n")) != nil {

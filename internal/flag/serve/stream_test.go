@@ -24,14 +24,14 @@ type events struct {
 func (f *fixture) follow(path string, headers ...string) *events {
 	f.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	req, err := http.NewRequestWithContext(ctx, "GET", f.http.URL+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.http.URL+path, nil)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	res, err := f.http.Client().Do(req)
+	res, err := f.http.Client().Do(req) //nolint:bodyclose // the goroutine below closes it
 	if err != nil {
 		f.t.Fatal(err)
 	}

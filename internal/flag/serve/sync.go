@@ -143,7 +143,7 @@ func (y syncer) SyncFlags(ctx context.Context, req *connect.Request[syncv1.SyncF
 		}
 		if l != sent {
 			if rc != nil {
-				_ = rc.SetWriteDeadline(s.o.Now().Add(s.o.WriteTimeout)) //nolint:errcheck // a test's recorder has none
+				_ = rc.SetWriteDeadline(s.o.Now().Add(s.o.WriteTimeout)) // a test's recorder has none
 			}
 			if err := to.Send(&syncv1.SyncFlagsResponse{FlagConfiguration: string(l.sn.Definition), SyncContext: about}); err != nil {
 				return err

@@ -118,7 +118,7 @@ func TestFlagdSyncKeys(t *testing.T) {
 	}
 	req := connect.NewRequest(&syncv1.GetMetadataRequest{})
 	req.Header().Set("X-Api-Key", serverKey)
-	if res, err := client.GetMetadata(t.Context(), req); err != nil || res.Msg.GetMetadata().AsMap()["environment"] != "dev" { //nolint:staticcheck // older providers ask it
+	if res, err := client.GetMetadata(t.Context(), req); err != nil || res.Msg.GetMetadata().AsMap()["environment"] != "dev" { // older providers ask it
 		t.Errorf("%v", err)
 	}
 }

@@ -40,7 +40,7 @@ func (u Upstream) Follow(ctx context.Context, s *Server) error {
 		began := s.o.Now()
 		err := u.read(ctx, s)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it was told to stop
 		}
 		if s.o.Now().Sub(began) > u.MaxBackoff {
 			pause = u.MinBackoff

@@ -136,9 +136,9 @@ func (p *Provider) SignIn(browser *http.Client, begin, user string) string {
 	p.t.Helper()
 	at := begin
 	for range 10 {
-		res, body := p.get(browser, at)
+		res, body := p.get(browser, at) //nolint:bodyclose // get closed it
 		if match := authRequest.FindSubmatch(body); match != nil {
-			res = p.post(browser, p.Issuer+"/login/username", url.Values{"id": {string(match[1])}, "username": {user}, "password": {Password}})
+			res = p.post(browser, p.Issuer+"/login/username", url.Values{"id": {string(match[1])}, "username": {user}, "password": {Password}}) //nolint:bodyclose // post closed it
 		}
 		next, err := res.Location()
 		if err != nil {
@@ -189,19 +189,19 @@ func (p *Provider) post(browser *http.Client, address string, form url.Values) *
 // Groups are the groups of a user from now on.
 func (p *Provider) Groups(user string, groups ...string) {
 	p.t.Helper()
-	p.post(http.DefaultClient, p.Issuer+"/test/groups", url.Values{"user": {user}, "groups": {strings.Join(groups, ",")}})
+	p.post(http.DefaultClient, p.Issuer+"/test/groups", url.Values{"user": {user}, "groups": {strings.Join(groups, ",")}}) //nolint:bodyclose // post closed it
 }
 
 // Rotate makes the provider sign with another key.
 func (p *Provider) Rotate() {
 	p.t.Helper()
-	p.post(http.DefaultClient, p.Issuer+"/test/rotate", nil)
+	p.post(http.DefaultClient, p.Issuer+"/test/rotate", nil) //nolint:bodyclose // post closed it
 }
 
 // Forget makes the provider refuse every refresh token.
 func (p *Provider) Forget() {
 	p.t.Helper()
-	p.post(http.DefaultClient, p.Issuer+"/test/forget", nil)
+	p.post(http.DefaultClient, p.Issuer+"/test/forget", nil) //nolint:bodyclose // post closed it
 }
 
 // Sign has the provider sign claims with its key.
