@@ -18,7 +18,8 @@ import (
 func (p *parts) newApprovals() (*approval.Service, error) {
 	return approval.New(approval.Deps{
 		DB: p.db, Audit: p.audit, Auth: p.auth, Catalog: p.catalog, Runs: p.runs, Notices: p.notices, Now: p.now, Log: p.log,
-		Committers: p.lastCommitters, Owners: p.machineOwners,
+		Committers: p.lastCommitters, Owners: p.auth.OwnersOf,
+		Sources: []approval.Source{flagMatters{p}, policyMatters{p}},
 	})
 }
 
@@ -52,17 +53,6 @@ func (p *parts) lastCommitters(ctx context.Context, w run.Wish) ([]string, error
 		}
 	}
 	return out, nil
-}
-
-// machineOwners are the people behind a machine: who made its credential.
-func (p *parts) machineOwners(ctx context.Context, id string) ([]string, error) {
-	apps, err := p.auth.Apps(ctx)
-	for _, app := range apps {
-		if app.ID == id {
-			return []string{app.CreatedBy}, err
-		}
-	}
-	return nil, err
 }
 
 // tellHeld tells those who decide on sweeps of a held one.

@@ -40,6 +40,9 @@ func (c *cli) decideCommand(verb, short string, approve bool) *cobra.Command {
 	var comment string
 	var wait bool
 	command := &cobra.Command{Use: verb + " ID", Short: short, Args: cobra.ExactArgs(1)}
+	if !approve {
+		command.Aliases = []string{"reject"}
+	}
 	command.Flags().StringVar(&comment, "comment", "", "why")
 	command.Flags().BoolVar(&wait, "wait", false, "follow the run until it ends")
 	command.RunE = c.action(func(ctx context.Context, args []string) error {
@@ -47,9 +50,33 @@ func (c *cli) decideCommand(verb, short string, approve bool) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.steer(ctx, r, one.RunID, "approval", map[string]any{"approve": approve, "comment": comment, "digest": one.Digest}, wait)
+		if one.Kind == approval.KindRun {
+			return c.steer(ctx, r, one.RunID, "approval", map[string]any{"approve": approve, "comment": comment, "digest": one.Digest}, wait)
+		}
+		return c.decideMatter(ctx, r, one, approve, comment)
 	})
 	return command
+}
+
+// decideMatter decides on what is not a run.
+func (c *cli) decideMatter(ctx context.Context, r *remote, one approval.Detail, approve bool, comment string) error {
+	path, body := apiPath("v1", "flag-projects", one.Project, "proposals", one.ID, "decision"), map[string]any{"approve": approve, "comment": comment}
+	if one.Kind == approval.KindPolicy {
+		path, body = apiPath("v1", "access", "policies", "changes", one.ID, "confirm"), map[string]any{"comment": comment}
+		if !approve {
+			path = apiPath("v1", "access", "policies", "changes", one.ID, "reject")
+		}
+	}
+	if err := r.post(ctx, path, body, nil); err != nil {
+		return err
+	}
+	if c.json() {
+		_, after, err := c.approval(ctx, one.ID)
+		writeJSON(c.out, after)
+		return err
+	}
+	fmt.Fprintf(c.out, "%s: %s\n", clean(one.Title), mark(approve, "approved")+mark(!approve, "declined"))
+	return nil
 }
 
 func (c *cli) approval(ctx context.Context, id string) (*remote, approval.Detail, error) {
@@ -114,7 +141,10 @@ func (c *cli) showApproval(ctx context.Context, id string) error {
 		writeJSON(c.out, one)
 		return nil
 	}
-	fmt.Fprintf(c.out, "%s: %s\nAsked by %s %s; run %s\n", c.paint(c.out, bold, clean(one.Title)), one.State, clean(one.Requester.Name), ago(time.Now(), one.CreatedAt), one.RunID)
+	fmt.Fprintf(c.out, "%s: %s\nAsked by %s %s; %s\n", c.paint(c.out, bold, clean(one.Title)), one.State, clean(one.Requester.Name), ago(time.Now(), one.CreatedAt), clean(one.Link))
+	if one.Why != "" {
+		fmt.Fprintf(c.out, "Why: %s\n", clean(one.Why))
+	}
 	if one.Risk != nil {
 		fmt.Fprintf(c.out, "Risk %s: %s\n", one.Risk.Level, clean(strings.Join(one.Risk.Reasons, " ")))
 	}
@@ -140,9 +170,29 @@ func (c *cli) showApproval(ctx context.Context, id string) error {
 	if json.Unmarshal(one.Input, &input) == nil && len(input) > 0 {
 		fmt.Fprintln(c.out, "Input:", clean(string(one.Input)))
 	}
+	c.showChanges(one.Changes)
 	if one.Plan == nil {
 		return nil
 	}
 	fmt.Fprintln(c.out)
 	return c.showPlan(runs.SavedPlan{Plan: one.Plan}, false)
+}
+
+// showChanges shows what is not a plan: in words, and both texts.
+func (c *cli) showChanges(list []approval.Change) {
+	for _, one := range list {
+		fmt.Fprintf(c.out, "\n%s\n", c.paint(c.out, bold, clean(one.Name)))
+		for _, line := range one.Words {
+			fmt.Fprintf(c.out, "  %s\n", clean(line))
+		}
+		for _, side := range []struct{ title, text string }{{"Before", one.Before}, {"After", one.After}} {
+			if side.text == "" {
+				continue
+			}
+			fmt.Fprintf(c.out, "%s:\n", side.title)
+			for line := range strings.Lines(side.text) {
+				fmt.Fprintf(c.out, "  %s\n", clean(strings.TrimSuffix(line, "\n")))
+			}
+		}
+	}
 }

@@ -13,6 +13,7 @@ import (
 func (p *parts) openPolicies() *policy.Policies {
 	policies := policy.Open(policy.Deps{
 		DB: p.db, Audit: p.audit, Engine: p.auth.Policies(), Now: p.now, Log: p.log, Shapes: p.shapes, Administrators: p.auth.Administrators,
+		MayConfirm: p.mayConfirmPolicies, Proposed: p.policiesProposed,
 	})
 	p.catalog.GuardBlueprints(policies.GuardBlueprints)
 	return policies

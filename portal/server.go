@@ -194,6 +194,7 @@ func (a *app) listen(ctx context.Context, c *config, p *parts, front *door, with
 	group.Go(func() error { return p.flags.Work(working) })
 	group.Go(func() error { return (&code.Scanner{Forge: p.forge, Flags: p.flags, Log: p.log}).Work(working) })
 	group.Go(func() error { return p.automation.Work(working) })
+	group.Go(func() error { return p.approvals.Work(working) })
 	group.Go(func() error { return p.signin.Run(working) })
 	group.Go(func() error { return p.followVerdicts(working) })
 	group.Go(func() error { return p.followScorecards(working) })

@@ -151,6 +151,7 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 	p.flagKeys = key.New(p.db, p.audit, p.now)
 	p.flagUsage = flagusage.Open(p.db, p.now, instance+"-"+uuid.NewString())
 	p.flags = flag.Open(flag.Deps{DB: p.db, Audit: p.audit, Catalog: p.catalog, Log: p.log, Now: p.now, Environments: p.flagEnvironments, Teams: p.flagTeams, Notify: p.tellOfFlag,
+		MayDecide: p.mayDecideFlag, Proposed: p.flagProposed,
 		LastEvaluated: p.flagsEvaluated, Subscribers: func(project, environment string) int { return p.flagServer.Subscribers(project, environment) },
 	})
 	if err := p.newFlagServer(c); err != nil {

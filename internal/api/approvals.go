@@ -169,6 +169,7 @@ func approvalNames() map[reflect.Type]string {
 		reflect.TypeFor[approval.Match]():          "ApprovalMatch",
 		reflect.TypeFor[approval.Detail]():         "ApprovalDetail",
 		reflect.TypeFor[approval.Said]():           "ApprovalDecision",
+		reflect.TypeFor[approval.Change]():         "ApprovalChange",
 		reflect.TypeFor[approval.AskState]():       "ApprovalAsk",
 		reflect.TypeFor[approval.GroupState]():     "ApprovalGroup",
 		reflect.TypeFor[approval.Waited]():         "ApprovalTimes",

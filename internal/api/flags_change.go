@@ -254,7 +254,7 @@ func (a *API) deleteFlagSegment(ctx context.Context, in *deleteSegmentInput) (*D
 
 type proposalsInput struct {
 	FlagProjectPath
-	State string `query:"state" enum:"open,approved,declined,outdated"`
+	State string `query:"state" enum:"open,approved,declined,outdated,withdrawn"`
 }
 
 type flagProposalsAnswer struct {
@@ -283,5 +283,15 @@ type flagProposalAnswer struct {
 
 func (a *API) decideFlagProposal(ctx context.Context, in *decideProposalInput) (*flagProposalAnswer, error) {
 	p, err := a.flags.Decide(ctx, in.Project, in.ID, in.Body.Approve, in.Body.Comment, changer(ctx))
+	return &flagProposalAnswer{Proposal: p}, err
+}
+
+type flagProposalPath struct {
+	FlagProjectPath
+	ID string `path:"id" maxLength:"100"`
+}
+
+func (a *API) withdrawFlagProposal(ctx context.Context, in *flagProposalPath) (*flagProposalAnswer, error) {
+	p, err := a.flags.Withdraw(ctx, in.Project, in.ID, changer(ctx))
 	return &flagProposalAnswer{Proposal: p}, err
 }

@@ -17,6 +17,7 @@ const homeList = 8
 type homeWaiting struct {
 	PullRequests []forge.PullRequest `json:"pullRequests"`
 	Runs         []run.Run           `json:"runs"`
+	Approvals    []approval.Request  `json:"approvals" doc:"Changes of flags and policies"`
 }
 
 type homeAnswer struct {
@@ -42,7 +43,7 @@ func (a *API) home(ctx context.Context, _ *struct{}) (*homeAnswer, error) {
 	if out.Waiting.PullRequests, _, err = a.forge.PullRequests(ctx, forge.PullRequestQuery{State: forge.Open, WaitingFor: &me, Limit: homeList}); err != nil {
 		return nil, err
 	}
-	if out.Waiting.Runs, err = a.waitingRuns(ctx, p); err != nil {
+	if err := a.waitingApprovals(ctx, p, &out.Waiting); err != nil {
 		return nil, err
 	}
 	if out.Changes, err = a.changes(ctx); err != nil {
@@ -78,21 +79,24 @@ func (a *API) components(ctx context.Context, q catalog.Query) ([]catalog.Entity
 	return page.Entities, err
 }
 
-// waitingRuns are runs that wait for an approval p may give.
-func (a *API) waitingRuns(ctx context.Context, p auth.Principal) ([]run.Run, error) {
+// waitingApprovals are what p may decide on: runs, and what is not one.
+func (a *API) waitingApprovals(ctx context.Context, p auth.Principal, out *homeWaiting) error {
 	requests, _, err := a.approvals.List(ctx, p.User, approval.ForMe, "", homeList)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var out []run.Run
 	for _, one := range requests {
+		if one.Kind != approval.KindRun {
+			out.Approvals = append(out.Approvals, one)
+			continue
+		}
 		r, err := a.runs.Get(ctx, one.RunID)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		out = append(out, r)
+		out.Runs = append(out.Runs, r)
 	}
-	return out, nil
+	return nil
 }
 
 // changes are the latest events about entities and runs: sign-ins and the like

@@ -54,5 +54,6 @@ func (a *API) flagRoutes() []route {
 
 		{get, projects + "/{project}/proposals", "listFlagProposals", "flag.read", nil, 0, none, 0, do(a.flagProposals)},
 		{post, projects + "/{project}/proposals/{id}/decision", "decideFlagProposal", "flag.approve", a.flagProposalObject, small, domain, accepted, do(a.decideFlagProposal)},
+		{del, projects + "/{project}/proposals/{id}", "withdrawFlagProposal", "flag.write", a.flagProposalObject, 0, domain, 0, do(a.withdrawFlagProposal)},
 	}
 }

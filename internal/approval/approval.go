@@ -44,7 +44,9 @@ type Deps struct {
 	// run would deliver; nil for nobody.
 	Committers func(ctx context.Context, w run.Wish) ([]string, error)
 	// Owners are the ids of the people behind a machine; nil for nobody.
-	Owners func(ctx context.Context, machine string) ([]string, error)
+	Owners func(ctx context.Context, q store.Querier, machine string) ([]string, error)
+	// Sources keep what people decide on besides runs.
+	Sources []Source
 }
 
 // Service keeps rules, requests, decisions, delegations and holds.

@@ -16,6 +16,9 @@ import (
 	"sphera/internal/store"
 )
 
+// behindMachine is why somebody may not decide.
+const behindMachine = "is behind the machine that asked for it"
+
 // maxAll bounds how many people "all of them" may be.
 const maxAll = 200
 
@@ -317,12 +320,12 @@ func (b *builder) finish(ctx context.Context) error {
 		b.exclude(id, "asked for it")
 	}
 	if b.Owners != nil {
-		owners, err := b.Owners(ctx, w.Actor.ID)
+		owners, err := b.Owners(ctx, b.DB.Read(), w.Actor.ID)
 		if err != nil {
 			return err
 		}
 		for _, id := range owners {
-			b.exclude(id, "is behind the machine that asked for it")
+			b.exclude(id, behindMachine)
 		}
 	}
 	if b.Committers != nil {

@@ -156,7 +156,7 @@ type standing struct {
 func (s *Service) standing(ctx context.Context, q store.Querier, r *request, list []decision, id, behalf string) (standing, error) {
 	u, err := s.Auth.UserIn(ctx, q, id)
 	if fault.Is(err, fault.NotFound) {
-		return standing{}, fault.Refuse("run.approve.person", "Only people decide on runs; this is a machine.", "Decide as a person.", "")
+		return standing{}, fault.Refuse("run.approve.person", "Only people decide; this is a machine.", "Decide as a person.", "")
 	}
 	if err != nil {
 		return standing{}, err
@@ -205,11 +205,11 @@ func (s *Service) barred(_ context.Context, _ store.Querier, r *request, u auth.
 	case u.Status != auth.Active:
 		return fault.Refuse("suspended", "The account is suspended.", "Ask an administrator why.", "role administrator")
 	case u.ID == r.requester:
-		return fault.Refuse("run.approve.requester", "You asked for this run, so somebody else has to decide.", "Send the address of this page to someone who can.", others)
+		return fault.Refuse("run.approve.requester", "You asked for this, so somebody else has to decide.", "Send the address of this page to someone who can.", others)
 	}
 	for _, e := range r.args.Excluded {
 		if e.ID == u.ID {
-			return fault.Refuse("run.approve.excluded", "You may not decide on this run: whoever "+e.Why+" does not approve it.", "Send the address of this page to someone who can.", others)
+			return fault.Refuse("run.approve.excluded", "You may not decide on this: whoever "+e.Why+" does not approve it.", "Send the address of this page to someone who can.", others)
 		}
 	}
 	for _, d := range list {
@@ -224,7 +224,7 @@ func (s *Service) barred(_ context.Context, _ store.Querier, r *request, u auth.
 // account, a role or a team, or by naming them in the rule.
 func (s *Service) granted(ctx context.Context, q store.Querier, r *request, u auth.User) error {
 	refuse := func(how string) error {
-		return fault.Refuse("run.approve.granted", "Who asked for the run "+how+" within the last 24 hours, so you cannot approve it.",
+		return fault.Refuse("run.approve.granted", "Who asked for this "+how+" within the last 24 hours, so you cannot approve it.",
 			"Ask somebody who had the right before.", "role administrator")
 	}
 	since := store.Millis(s.Now().Add(-grantedWithin))

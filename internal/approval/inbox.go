@@ -30,8 +30,11 @@ const maxOpen = 2000
 
 // Request is a request as people see it.
 type Request struct {
-	ID        string       `json:"id"`
-	RunID     string       `json:"runId"`
+	ID string `json:"id"`
+	// Kind is what is decided on: a run, or a change of a flag or of policies.
+	Kind string `json:"kind" enum:"run,flag,policy"`
+	// RunID is empty for what is not a run.
+	RunID     string       `json:"runId,omitempty"`
 	Action    string       `json:"action"`
 	Title     string       `json:"title"`
 	State     string       `json:"state" enum:"open,approved,declined,expired,cancelled,void"`
@@ -46,6 +49,8 @@ type Request struct {
 	Risk      *action.Risk `json:"risk,omitempty"`
 	Cost      *action.Cost `json:"cost,omitempty"`
 	Decisions []Said       `json:"decisions"`
+	// Link is the page of what is decided on.
+	Link string `json:"link"`
 }
 
 // AskState is what one rule asks for, and how far it is.
@@ -85,6 +90,12 @@ type Detail struct {
 	CanDecide bool   `json:"canDecide"`
 	Reason    string `json:"reason,omitempty"`
 	For       string `json:"for,omitempty"`
+	// CanWithdraw says that it is yours, and not a run.
+	CanWithdraw bool `json:"canWithdraw"`
+	// Why is what the requester said; Changes and Project are of what is not a run.
+	Why     string   `json:"why,omitempty"`
+	Changes []Change `json:"changes"`
+	Project string   `json:"project,omitempty"`
 	// Earlier are the rounds before this one.
 	Earlier []Request `json:"earlier"`
 }
@@ -120,6 +131,23 @@ func (s scanMore) Scan(dest ...any) error { return s.row.Scan(append(dest, s.mor
 // first. It returns where the next page starts.
 func (s *Service) List(ctx context.Context, p auth.User, view, from string, limit int) ([]Request, string, error) {
 	limit = max(1, min(limit, 200))
+	runs, err := s.listRuns(ctx, p, view, from, limit+1)
+	if err != nil {
+		return nil, "", err
+	}
+	matters, err := s.listMatters(ctx, p, view, from, limit+1)
+	if err != nil {
+		return nil, "", err
+	}
+	out := merge(runs, matters, view == ForMe)
+	if len(out) > limit {
+		return out[:limit], out[limit-1].ID, nil
+	}
+	return out, "", nil
+}
+
+// listRuns are the requests of runs, at most limit.
+func (s *Service) listRuns(ctx context.Context, p auth.User, view, from string, limit int) ([]Request, error) {
 	var where string
 	order, args := "DESC", []any{from}
 	switch view {
@@ -131,9 +159,9 @@ func (s *Service) List(ctx context.Context, p auth.User, view, from string, limi
 	case Done:
 		where = "q.state <> 'open' AND ($1 = '' OR q.id < $1)"
 	default:
-		return nil, "", fault.Field("view", "is not known", "waiting, mine or decided")
+		return nil, fault.Field("view", "is not known", "waiting, mine or decided")
 	}
-	count := limit + 1
+	count := limit
 	if view == ForMe {
 		count = maxOpen
 	}
@@ -142,37 +170,36 @@ func (s *Service) List(ctx context.Context, p auth.User, view, from string, limi
 		fmt.Sprintf(" ORDER BY q.id %s LIMIT $%d", order, len(args)), args...)
 	list, err := store.All(rows, err, scanRow)
 	if err != nil {
-		return nil, "", fmt.Errorf("list requests: %w", err)
+		return nil, fmt.Errorf("list requests: %w", err)
 	}
 	out := []Request{}
 	for _, one := range list {
 		said, err := decisions(ctx, s.DB.Read(), one.id)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		if view == ForMe {
 			if _, err := s.standing(ctx, s.DB.Read(), one.request, said, p.ID, ""); err != nil {
 				if _, refused := fault.As(err); refused {
 					continue
 				}
-				return nil, "", err
+				return nil, err
 			}
-		}
-		if len(out) == limit {
-			return out, out[limit-1].ID, nil
 		}
 		shown, err := s.show(ctx, one, said)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
-		out = append(out, shown)
+		if out = append(out, shown); len(out) == limit {
+			break
+		}
 	}
-	return out, "", nil
+	return out, nil
 }
 
 func (s *Service) show(ctx context.Context, one *row, said []decision) (Request, error) {
 	out := Request{
-		ID: one.id, RunID: one.runID, Action: one.action, Title: one.title, State: one.state, Requester: Person{one.actor.ID, one.actor.Name, one.actor.Email},
+		ID: one.id, Kind: KindRun, Link: "/runs/" + one.runID, RunID: one.runID, Action: one.action, Title: one.title, State: one.state, Requester: Person{one.actor.ID, one.actor.Name, one.actor.Email},
 		CreatedAt: one.created, DecidedAt: one.decided, Decider: one.deciderName, DueAt: one.due, ExpiresAt: one.expires, Escalated: one.escalated,
 		Risk: one.args.Risk, Cost: one.args.Cost, Asks: []AskState{}, Decisions: []Said{},
 	}
@@ -229,7 +256,11 @@ func (s *Service) Get(ctx context.Context, p auth.User, id string) (Detail, erro
 	q := s.DB.Read()
 	one, err := scanRow(q.QueryRowContext(ctx, "SELECT "+inboxColumns+requestTables+" JOIN runs r ON r.id = q.run_id WHERE q.id = $1", id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return Detail{}, fault.New(fault.NotFound, "There is no such request.")
+		out, found, err := s.getMatter(ctx, p, id)
+		if err == nil && !found {
+			err = fault.New(fault.NotFound, "There is no such request.")
+		}
+		return out, err
 	}
 	if err != nil {
 		return Detail{}, fmt.Errorf("read a request: %w", err)
@@ -238,7 +269,7 @@ func (s *Service) Get(ctx context.Context, p auth.User, id string) (Detail, erro
 	if err != nil {
 		return Detail{}, err
 	}
-	out := Detail{Digest: one.digest, Plan: one.args.Plan, Earlier: []Request{}}
+	out := Detail{Digest: one.digest, Plan: one.args.Plan, Changes: []Change{}, Earlier: []Request{}}
 	if out.Request, err = s.show(ctx, one, said); err != nil {
 		return out, err
 	}
@@ -274,10 +305,7 @@ func (s *Service) may(ctx context.Context, out *Detail, r *request, said []decis
 			out.For = nameOf(st.behalf)
 		}
 	case refused:
-		out.Reason = f.Reason
-		if out.Reason == "" {
-			out.Reason = f.Message
-		}
+		out.Reason = reasonOf(f)
 	default:
 		return err
 	}
@@ -347,74 +375,4 @@ func (s *Service) Waiting(ctx context.Context, runID string) ([]string, error) {
 		}
 	}
 	return out, nil
-}
-
-// Waited is how long decisions took.
-type Waited struct {
-	// Decided is how many requests were decided, Open how many wait.
-	Decided int `json:"decided"`
-	Open    int `json:"open"`
-	// MedianMillis and LongMillis (nine of ten are shorter) are of those decided.
-	MedianMillis int64 `json:"medianMillis"`
-	LongMillis   int64 `json:"longMillis"`
-	// OldestMillis is for how long the oldest open one has waited.
-	OldestMillis int64            `json:"oldestMillis"`
-	Actions      []WaitedByAction `json:"actions"`
-}
-
-// WaitedByAction is how long decisions took for one action.
-type WaitedByAction struct {
-	Action       string `json:"action"`
-	Decided      int    `json:"decided"`
-	MedianMillis int64  `json:"medianMillis"`
-}
-
-// Times says how long people waited for decisions of the last days, of at most
-// 5,000 requests.
-func (s *Service) Times(ctx context.Context, days int) (Waited, error) {
-	since := store.Millis(s.Now().AddDate(0, 0, -max(1, min(days, 366))))
-	type one struct {
-		action string
-		millis int64
-	}
-	rows, err := s.DB.Read().QueryContext(ctx, "SELECT action, decided_at - created_at FROM approval_requests WHERE decided_at > $1 AND state IN ('approved', 'declined', 'void') AND digest <> '' ORDER BY decided_at DESC LIMIT 5000", since)
-	list, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (o one, err error) { return o, row.Scan(&o.action, &o.millis) })
-	if err != nil {
-		return Waited{}, fmt.Errorf("read how long decisions took: %w", err)
-	}
-	out := Waited{Decided: len(list), Actions: []WaitedByAction{}}
-	var oldest sql.NullInt64
-	if err := s.DB.Read().QueryRowContext(ctx, "SELECT COUNT(*), MIN(created_at) FROM approval_requests WHERE state = 'open'").Scan(&out.Open, &oldest); err != nil {
-		return Waited{}, fmt.Errorf("count open requests: %w", err)
-	}
-	if oldest.Valid {
-		out.OldestMillis = store.Millis(s.Now()) - oldest.Int64
-	}
-	var all []int64
-	by := map[string][]int64{}
-	for _, o := range list {
-		all = append(all, o.millis)
-		by[o.action] = append(by[o.action], o.millis)
-	}
-	out.MedianMillis, out.LongMillis = part(all, 50), part(all, 90)
-	for name, times := range by {
-		out.Actions = append(out.Actions, WaitedByAction{name, len(times), part(times, 50)})
-	}
-	slices.SortFunc(out.Actions, func(a, b WaitedByAction) int {
-		if a.MedianMillis != b.MedianMillis {
-			return int(b.MedianMillis - a.MedianMillis)
-		}
-		return b.Decided - a.Decided
-	})
-	return out, nil
-}
-
-// part is the value below which so many of a hundred are.
-func part(list []int64, percent int) int64 {
-	if len(list) == 0 {
-		return 0
-	}
-	list = slices.Clone(list)
-	slices.Sort(list)
-	return list[min(len(list)-1, len(list)*percent/100)]
 }

@@ -27,7 +27,7 @@ func oneByte(table, column, where string) string {
 }
 
 func TestS20_OneByteChangedAfterTheApprovalVoidsIt(t *testing.T) {
-	for name, change := range map[string]string{
+	changes := map[string]string{
 		"the arguments of a step":       oneByte("run_steps", "args", "run_id = $1 AND idx = 1"),
 		"the arguments of a later step": oneByte("run_steps", "args", "run_id = $1 AND idx = 2"),
 		"the input":                     oneByte("runs", "input", "id = $1"),
@@ -37,32 +37,31 @@ func TestS20_OneByteChangedAfterTheApprovalVoidsIt(t *testing.T) {
 		"who asked":                     "UPDATE runs SET actor = REPLACE(actor, 'ada', 'bea') WHERE id = $1",
 		"what was asked for":            "UPDATE run_steps SET args = REPLACE(args, '\"need\":2', '\"need\":1') WHERE run_id = $1 AND idx = 0",
 		"the type of a step":            "UPDATE run_steps SET type = 'test.other' WHERE run_id = $1 AND idx = 1",
-	} {
-		t.Run(name, func(t *testing.T) {
-			storetest.Each(t, func(t *testing.T, db *store.DB) {
-				w := newWorld(t, db)
-				w.rule(twoOfInfrastructure)
-				stop := w.work()
-				r := w.started("ada", toProduction)
-				stop() // the approvals come, and nothing looks at the run yet
-				for _, by := range []string{"dan", "eva"} {
-					if err := w.decide(r.ID, by, true); err != nil {
-						t.Fatal(err)
-					}
-				}
-				w.exec(change, r.ID)
-				again := w.workAgain()
-				r = w.until(r.ID, func(r run.Run) bool { return r.State == run.Failed })
-				again()
-				if !strings.Contains(r.Error, "changed after it was approved") || w.effects.Load() != 0 {
-					t.Errorf("run: %q, %d effects", r.Error, w.effects.Load())
-				}
-				if state := w.one("SELECT state FROM approval_requests WHERE run_id = $1", r.ID); state != approval.Void {
-					t.Errorf("request: %s", state)
-				}
-			})
-		})
 	}
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		w.rule(twoOfInfrastructure)
+		for name, change := range changes {
+			stop := w.work()
+			r := w.started("ada", toProduction)
+			stop() // the approvals come, and nothing looks at the run yet
+			for _, by := range []string{"dan", "eva"} {
+				if err := w.decide(r.ID, by, true); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.exec(change, r.ID)
+			stop = w.workAgain()
+			r = w.until(r.ID, func(r run.Run) bool { return r.State == run.Failed })
+			stop()
+			if !strings.Contains(r.Error, "changed after it was approved") || w.effects.Load() != 0 {
+				t.Errorf("%s: %q, %d effects", name, r.Error, w.effects.Load())
+			}
+			if state := w.one("SELECT state FROM approval_requests WHERE run_id = $1", r.ID); state != approval.Void {
+				t.Errorf("%s: the request is %s", name, state)
+			}
+		}
+	})
 }
 
 func TestS20_ADecisionCountsForWhatWasShown(t *testing.T) {
@@ -166,6 +165,7 @@ func TestS47_WhoMayNeverApprove(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each has a database of its own
 			storetest.Each(t, func(t *testing.T, db *store.DB) {
 				w := newWorld(t, db)
 				w.work()
@@ -313,9 +313,9 @@ func TestS47_NoPathToExecutedWithFewerApprovers(t *testing.T) {
 
 func TestS48_NoStepStartsAfterAHoldWasSet(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		holds, starters := 1250, 8
+		holds, starters, times := 420, 8, 3
 		if testing.Short() {
-			holds = 50
+			holds = 16
 		}
 		var r run.Run
 		err := w.db.Tx(t.Context(), func(tx *store.Tx) (err error) {
@@ -331,24 +331,26 @@ func TestS48_NoStepStartsAfterAHoldWasSet(t *testing.T) {
 			var all sync.WaitGroup
 			for range starters {
 				all.Go(func() {
-					err := w.db.Tx(context.Background(), func(tx *store.Tx) error {
-						late := returned.Load() // the hold was there before this began
-						wait, err := w.Admit(context.Background(), tx, r.ID, 0)
-						if err != nil || wait != nil {
-							parked.Add(1)
-							return err
+					for range times {
+						err := w.db.Tx(context.Background(), func(tx *store.Tx) error {
+							late := returned.Load() // the hold was there before this began
+							wait, err := w.Admit(context.Background(), tx, r.ID, 0)
+							if err != nil || wait != nil {
+								parked.Add(1)
+								return err
+							}
+							for range 3 {
+								runtime.Gosched()
+							}
+							if late || returned.Load() { // admitted, and not committed yet
+								wrong.Add(1)
+							}
+							started.Add(1)
+							return nil
+						})
+						if err != nil {
+							t.Error(err)
 						}
-						for range 3 {
-							runtime.Gosched()
-						}
-						if late || returned.Load() { // admitted, and not committed yet
-							wrong.Add(1)
-						}
-						started.Add(1)
-						return nil
-					})
-					if err != nil {
-						t.Error(err)
 					}
 				})
 			}
@@ -362,9 +364,9 @@ func TestS48_NoStepStartsAfterAHoldWasSet(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		t.Logf("%d tries: %d started before the hold, %d were held", holds*starters, started.Load(), parked.Load())
+		t.Logf("%d tries: %d started before the hold, %d were held", holds*starters*times, started.Load(), parked.Load())
 		if wrong.Load() > 0 {
-			t.Errorf("%d of %d steps started although the hold had been set", wrong.Load(), holds*starters)
+			t.Errorf("%d of %d steps started although the hold had been set", wrong.Load(), holds*starters*times)
 		}
 	})
 }

@@ -55,10 +55,18 @@ func (w *world) now() time.Time {
 	return time.Now().Add(w.skip)
 }
 
+// pass lets time go by, and wakes the engine, whose timers run by the wall clock.
 func (w *world) pass(d time.Duration) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.skip += d
+	w.mu.Unlock()
+	err := w.db.Tx(context.Background(), func(tx *store.Tx) error {
+		tx.Notify("run-due", "")
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func each(t *testing.T, test func(t *testing.T, w *world)) {
@@ -82,7 +90,7 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	w.Service, err = approval.New(approval.Deps{
 		DB: db, Audit: log, Auth: w.auth, Catalog: w.catalog, Runs: w.engine, Notices: notify.New(db, w.now), Now: w.now, Log: quiet,
 		Committers: func(context.Context, run.Wish) ([]string, error) { return w.committers, nil },
-		Owners:     func(_ context.Context, id string) ([]string, error) { return w.owners[id], nil },
+		Owners:     func(_ context.Context, _ store.Querier, id string) ([]string, error) { return w.owners[id], nil },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -294,6 +294,9 @@ func (f *Flags) archive(ctx context.Context, project, key string, version *int64
 			}
 			at := f.d.Now()
 			s.ArchivedAt = &at
+			if err := f.outdate(ctx, tx, project, key, ""); err != nil {
+				return err
+			}
 		} else if err := f.restored(ctx, tx, p, s, reason, by); err != nil {
 			return err
 		}

@@ -29,6 +29,8 @@ type whole struct {
 	// organisation's environments.
 	teams []string
 	kinds []EnvironmentInfo
+	// deciders may let a change of the flag pass.
+	deciders Deciders
 }
 
 func (p *whole) flag(key string) *stored {

@@ -78,12 +78,16 @@ func (f *Flags) edit(ctx context.Context, project, key string, e edit) (Edited, 
 	if err != nil {
 		return Edited{}, err
 	}
+	deciders, err := f.deciders(ctx, project, key, e.environment.ID)
+	if err != nil {
+		return Edited{}, err
+	}
 	err = f.in(ctx, project, e.environment.ID, func(tx *store.Tx, p *whole) error {
 		s, err := f.lockFlag(ctx, tx, p, key)
 		if err != nil {
 			return err
 		}
-		p.teams = teams
+		p.teams, p.deciders = teams, deciders
 		proposal, err = f.editIn(ctx, tx, p, s, e)
 		return err
 	})
@@ -147,6 +151,10 @@ func (f *Flags) editIn(ctx context.Context, tx *store.Tx, p *whole, s *stored, e
 		return nil, err
 	}
 	if err := f.putFlag(ctx, tx, s); err != nil {
+		return nil, err
+	}
+	// What was proposed was proposed on another version.
+	if err := f.outdate(ctx, tx, s.Project, s.Key, e.environment.ID); err != nil {
 		return nil, err
 	}
 	return nil, f.announce(ctx, tx, p, s, e, before, after, words)

@@ -33,6 +33,12 @@ type Deps struct {
 	Teams func(ctx context.Context, service, team string) ([]string, error)
 	// Notify tells people of a change, in its transaction; nil for nobody.
 	Notify func(ctx context.Context, tx *store.Tx, n Notice) error
+	// MayDecide refuses who may not decide on a proposal, in the transaction of
+	// the decision; nil lets everybody but the author.
+	MayDecide func(ctx context.Context, tx *store.Tx, p Proposal, of Deciders, by Who) error
+	// Proposed tells people that a proposal waits, or what became of it; nil for
+	// nobody.
+	Proposed func(ctx context.Context, tx *store.Tx, p Proposal, of Deciders) error
 	// Subscribers is how many in-process clients hold a set; nil while nobody
 	// counts.
 	Subscribers func(project, environment string) int

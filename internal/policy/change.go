@@ -195,7 +195,7 @@ func (p *Policies) Propose(ctx context.Context, by Person, d Draft) (Change, Rep
 		}
 		tx.Notify(Topic, c.ID)
 		if administrators > 1 {
-			return nil
+			return p.proposed(ctx, tx, c)
 		}
 		c.Alone, c.Comment = true, "There was no other administrator to confirm it."
 		return p.apply(ctx, tx, &c, by, now)
@@ -207,6 +207,13 @@ func (p *Policies) Propose(ctx context.Context, by Person, d Draft) (Change, Rep
 		err = p.Load(ctx)
 	}
 	return c, report, err
+}
+
+func (p *Policies) proposed(ctx context.Context, tx *store.Tx, c Change) error {
+	if p.Deps.Proposed == nil {
+		return nil
+	}
+	return p.Deps.Proposed(ctx, tx, c)
 }
 
 func errStale(base, now int64) error {
@@ -309,7 +316,10 @@ func (p *Policies) Confirm(ctx context.Context, by Person, id, comment string) (
 			return faultOf(report)
 		}
 		c.Comment = comment
-		return p.apply(ctx, tx, &c, by, now)
+		if err := p.apply(ctx, tx, &c, by, now); err != nil {
+			return err
+		}
+		return p.proposed(ctx, tx, c)
 	})
 	if err != nil {
 		return Change{}, err
@@ -317,28 +327,17 @@ func (p *Policies) Confirm(ctx context.Context, by Person, id, comment string) (
 	return c, p.Load(ctx)
 }
 
-// grantWindow is how long somebody whom the author made an administrator cannot
-// confirm the author's changes.
-const grantWindow = 24 * time.Hour
-
-// mayConfirm holds to two persons: not the author, nor who has the right from
-// the author since a day.
+// mayConfirm holds to two persons: never the author, nor whom the rules for
+// approvals refuse.
 func (p *Policies) mayConfirm(ctx context.Context, tx *store.Tx, by Person, c Change) error {
 	if by.ID == c.Author {
 		return fault.Refuse("another-person-confirms-policies", "You proposed this yourself; another administrator has to confirm it.",
-			`Ask another administrator; they find it under "Policies".`, "role administrator")
+			`Ask another administrator; they find it under "Approvals".`, "role administrator")
 	}
-	var granted int
-	err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM audit_events WHERE actor = $1 AND object = $2 AND verb IN ('user.create', 'user.update') AND at > $3
-		AND CAST(detail AS TEXT) LIKE '%"administrator"%'`, c.Author, "user/"+by.ID, store.Millis(p.Now().Add(-grantWindow))).Scan(&granted)
-	if err != nil {
-		return fmt.Errorf("look for who made an administrator: %w", err)
+	if p.MayConfirm == nil {
+		return nil
 	}
-	if granted > 0 {
-		return fault.Refuse("two-person-rule", "The one who proposed this changed your account within the last day.",
-			"Ask another administrator, or wait until a day has passed.", "role administrator")
-	}
-	return nil
+	return p.MayConfirm(ctx, tx, c, by)
 }
 
 // Reject ends a change without putting it into force; by its author it is
@@ -360,7 +359,10 @@ func (p *Policies) Reject(ctx context.Context, by Person, id, comment string) (C
 			return err
 		}
 		tx.Notify(Topic, c.ID)
-		return p.event(ctx, tx, by, verb, c, "author", c.Author)
+		if err := p.event(ctx, tx, by, verb, c, "author", c.Author); err != nil {
+			return err
+		}
+		return p.proposed(ctx, tx, c)
 	})
 	return c, err
 }
@@ -382,45 +384,4 @@ func oneChange(ctx context.Context, q store.Querier, id, lock string) (Change, e
 		return Change{}, fmt.Errorf("read a change of policies: %w", err)
 	}
 	return c, nil
-}
-
-// Change returns one change with the text it is compared with.
-func (p *Policies) Change(ctx context.Context, id string) (Change, error) {
-	c, err := oneChange(ctx, p.DB.Read(), id, "")
-	if err != nil || c.Base == 0 {
-		return c, err
-	}
-	err = p.DB.Read().QueryRowContext(ctx, "SELECT policies FROM policy_changes WHERE version = $1", c.Base).Scan(&c.Before)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return c, fmt.Errorf("read what a change replaces: %w", err)
-	}
-	return c, nil
-}
-
-const maxChanges = 50
-
-// Changes lists changes, newest first, without their texts. from is the cursor
-// that the call before returned; open asks for those that wait.
-func (p *Policies) Changes(ctx context.Context, open bool, from string) (list []Change, next string, err error) {
-	state := ""
-	if open {
-		state = Waiting
-	}
-	if from == "" {
-		from = "g" // after every hexadecimal digit
-	}
-	rows, err := p.DB.Read().QueryContext(ctx, "SELECT "+changeColumns+" FROM policy_changes WHERE id < $1 AND ($2 = '' OR state = $2) ORDER BY id DESC LIMIT $3",
-		from, state, maxChanges+1)
-	list, err = store.All(rows, err, scanChange)
-	if err != nil {
-		return nil, "", fmt.Errorf("list changes of policies: %w", err)
-	}
-	if len(list) > maxChanges {
-		list = list[:maxChanges]
-		next = list[maxChanges-1].ID
-	}
-	for i := range list {
-		list[i].Policies, list[i].Cases, list[i].Impact.Changes = "", "", []Difference{}
-	}
-	return list, next, nil
 }

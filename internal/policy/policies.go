@@ -34,6 +34,12 @@ type Deps struct {
 	Shapes func(ctx context.Context, q store.Querier) ([]Shape, error)
 	// Administrators counts the people who could confirm a change.
 	Administrators func(ctx context.Context, q store.Querier) (int, error)
+	// MayConfirm refuses who may not decide on a change, in the transaction of
+	// the decision; nil lets everybody but the author.
+	MayConfirm func(ctx context.Context, tx *store.Tx, c Change, by Person) error
+	// Proposed tells people that a change waits, or what became of it; nil for
+	// nobody.
+	Proposed func(ctx context.Context, tx *store.Tx, c Change) error
 }
 
 // Open returns the policies of d.DB. Load puts them into force.

@@ -152,29 +152,6 @@ func TestASingleAdministratorChangesAloneAndLoudly(t *testing.T) {
 	})
 }
 
-func TestS47_WhoHasTheRightFromTheAuthorSinceADayCannotConfirm(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
-		err := w.db.Tx(t.Context(), func(tx *store.Tx) error {
-			return w.log.Append(t.Context(), tx, audit.Event{Actor: "ada", Verb: "user.update", Object: "user/grace", Detail: audit.Detail("roles", []string{"administrator"})})
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := w.propose(ada(), 0, goldIsSecret, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = w.Confirm(t.Context(), grace(), c.ID, "")
-		if f, ok := fault.As(err); !ok || f.Rule != "two-person-rule" {
-			t.Fatalf("confirmed by somebody whom the author made administrator: %v", err)
-		}
-		w.now = w.now.Add(25 * time.Hour)
-		if _, err := w.Confirm(t.Context(), grace(), c.ID, ""); err != nil {
-			t.Errorf("a day later: %v", err)
-		}
-	})
-}
-
 func TestDraftsWithMistakesAreNotKept(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		for name, d := range map[string]policy.Draft{

@@ -12,6 +12,7 @@ import { PageHeader } from '~/ui/PageHeader';
 import { Section } from '~/ui/Section';
 import { ErrorState, Skeletons } from '~/ui/States';
 import { toastDone, toastError } from '~/ui/toast';
+import { Changes } from './Changes';
 import { Decisions, Marks } from './parts';
 import { approvalQuery, type ApprovalDetail } from './queries';
 
@@ -29,8 +30,8 @@ export function ApprovalPage({ id }: { id: string }) {
         crumbs={[{ label: ta.approvals.title, link: { to: '/approvals' } }, { label: approval.title }]}
         status={<Marks approval={approval} />}
         actions={
-          <ButtonLink to="/runs/$id" params={{ id: approval.runId }} variant="default">
-            {ta.approvals.openRun}
+          <ButtonLink to={approval.link as '/'} variant="default">
+            {ta.approvals.openThing[approval.kind]}
           </ButtonLink>
         }
       />
@@ -41,7 +42,9 @@ export function ApprovalPage({ id }: { id: string }) {
         <Decisions approval={approval} />
       </Section>
       <Section title={ta.approvals.plan}>
-        {approval.plan ? (
+        {approval.kind !== 'run' ? (
+          <Changes changes={approval.changes} />
+        ) : approval.plan ? (
           <PlanView plan={approval.plan as Plan} />
         ) : (
           <Text size="sm" className="sph-muted">
@@ -73,7 +76,8 @@ function FactsOf({ approval }: { approval: ApprovalDetail }) {
     <Section title={ta.approvals.asked}>
       <Facts>
         <Fact name={ta.approvals.requester}>{approval.requester.name || approval.requester.id}</Fact>
-        <Fact name={ta.approvals.action}>{approval.action}</Fact>
+        <Fact name={ta.approvals.action}>{ta.approvals.actions[approval.action] ?? approval.action}</Fact>
+        {approval.why && <Fact name={ta.approvals.why}>{approval.why}</Fact>}
         <Fact name={ta.approvals.asked}>
           <When at={approval.createdAt} />
         </Fact>
@@ -148,16 +152,11 @@ function Decide({ approval }: { approval: ApprovalDetail }) {
   const queryClient = useQueryClient();
   const [comment, setComment] = useState('');
   const decide = useMutation({
-    mutationFn: (approve: boolean) =>
-      api.post(
-        '/v1/runs/{id}/approval',
-        { path: { id: approval.runId } },
-        { approve, comment, digest: approval.digest },
-      ),
+    mutationFn: (approve: boolean): Promise<unknown> => send(approval, approve, comment),
     onSuccess: (_, approve) => {
       toastDone(approve ? ta.approvals.approved : ta.approvals.declined);
-      void queryClient.invalidateQueries({ queryKey: ['run'] });
-      void queryClient.invalidateQueries({ queryKey: ['home'] });
+      for (const key of ['run', 'home', 'flag', 'policy', 'access'])
+        void queryClient.invalidateQueries({ queryKey: [key] });
     },
     onError: (error) => toastError(error),
   });
@@ -170,6 +169,7 @@ function Decide({ approval }: { approval: ApprovalDetail }) {
     return (
       <Section title={ta.approvals.cannot}>
         <Text size="sm">{approval.reason}</Text>
+        {approval.canWithdraw && <Withdraw approval={approval} />}
       </Section>
     );
   }
@@ -201,5 +201,51 @@ function Decide({ approval }: { approval: ApprovalDetail }) {
         </Text>
       </Group>
     </Section>
+  );
+}
+
+/** Each kind is decided on where it is kept; the rules are the same. */
+function send(approval: ApprovalDetail, approve: boolean, comment: string) {
+  const { id, project = '', runId = '', digest } = approval;
+  switch (approval.kind) {
+    case 'flag':
+      return api.post(
+        '/v1/flag-projects/{project}/proposals/{id}/decision',
+        { path: { project, id } },
+        { approve, comment },
+      );
+    case 'policy':
+      return approve
+        ? api.post('/v1/access/policies/changes/{id}/confirm', { path: { id } }, { comment })
+        : api.post('/v1/access/policies/changes/{id}/reject', { path: { id } }, { comment });
+    default:
+      return api.post('/v1/runs/{id}/approval', { path: { id: runId } }, { approve, comment, digest });
+  }
+}
+
+function Withdraw({ approval }: { approval: ApprovalDetail }) {
+  const queryClient = useQueryClient();
+  const { id, project = '' } = approval;
+  const withdraw = useMutation({
+    mutationFn: (): Promise<unknown> =>
+      approval.kind === 'flag'
+        ? api.delete('/v1/flag-projects/{project}/proposals/{id}', { path: { project, id } })
+        : api.post('/v1/access/policies/changes/{id}/reject', { path: { id } }, {}),
+    onSuccess: () => {
+      toastDone(ta.approvals.withdrawn);
+      for (const key of ['run', 'flag', 'policy']) void queryClient.invalidateQueries({ queryKey: [key] });
+    },
+    onError: (error) => toastError(error),
+  });
+  return (
+    <Button
+      variant="default"
+      size="compact-sm"
+      mt="sm"
+      loading={withdraw.isPending}
+      onClick={() => withdraw.mutate()}
+    >
+      {ta.approvals.withdraw}
+    </Button>
   );
 }

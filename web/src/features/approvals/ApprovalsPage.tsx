@@ -2,7 +2,7 @@ import { Button, Group, SegmentedControl, Text } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { duration } from '~/lib/format';
 import { ta } from '~/strings/approvals';
-import { When } from '~/ui/bits';
+import { Pill, When } from '~/ui/bits';
 import { IconChecklist } from '~/ui/icons';
 import { ButtonLink, TextLink } from '~/ui/links';
 import { PageHeader } from '~/ui/PageHeader';
@@ -16,6 +16,10 @@ export function ApprovalsPage({ view, onView }: { view: View; onView: (view: Vie
   const query = useInfiniteQuery(approvalsQuery(view));
   const times = useQuery(timesQuery).data;
   const list = query.data?.pages.flatMap((page) => page.approvals) ?? [];
+  const waiting = useInfiniteQuery(approvalsQuery('waiting')).data?.pages;
+  const waits = waiting?.reduce((n, page) => n + page.approvals.length, 0) ?? 0;
+  const more = waiting?.at(-1)?.next ? '+' : '';
+  const count = (of: View) => (of === 'waiting' && waits > 0 ? ` (${waits}${more})` : '');
   return (
     <div className="sph-page">
       <PageHeader
@@ -33,7 +37,7 @@ export function ApprovalsPage({ view, onView }: { view: View; onView: (view: Vie
           aria-label={ta.approvals.viewLabel}
           value={view}
           onChange={(value) => onView(value as View)}
-          data={views.map((value) => ({ value, label: ta.approvals.views[value]! }))}
+          data={views.map((value) => ({ value, label: ta.approvals.views[value]! + count(value) }))}
         />
         {times && times.decided > 0 && (
           <Text size="sm" className="sph-muted">
@@ -79,6 +83,7 @@ function Row({ approval }: { approval: Approval }) {
     <Group justify="space-between" gap="sm" px="md" py="sm" wrap="wrap">
       <div style={{ minWidth: 0, flex: '1 1 280px' }}>
         <Text size="sm" fw={550} component="div" style={{ overflowWrap: 'anywhere' }}>
+          {approval.kind !== 'run' && <Pill tone="info">{ta.approvals.kinds[approval.kind]}</Pill>}{' '}
           <TextLink to="/approvals/$id" params={{ id: approval.id }}>
             {approval.title}
           </TextLink>

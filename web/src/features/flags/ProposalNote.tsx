@@ -5,6 +5,7 @@ import { api } from '~/api/client';
 import { meQuery } from '~/api/queries';
 import { tf } from '~/strings/flags';
 import { When } from '~/ui/bits';
+import { ButtonLink } from '~/ui/links';
 import { Note } from '~/ui/Note';
 import { toastDone, toastError } from '~/ui/toast';
 import { WordList } from './PreviewView';
@@ -17,23 +18,26 @@ export function ProposalNote({ flag, id }: { flag: Flag; id: string }) {
   const queryClient = useQueryClient();
   const proposal = useQuery(proposalsQuery(flag.project)).data?.find((each) => each.id === id);
   const me = useQuery(meQuery).data?.user.id;
+  const mine = proposal?.author === me;
   const [declining, setDeclining] = useState(false);
   const decide = useMutation({
-    mutationFn: ({ approve, comment }: { approve: boolean; comment?: string }) =>
-      api.post(
-        '/v1/flag-projects/{project}/proposals/{id}/decision',
-        { path: { project: flag.project, id } },
-        { approve, comment },
-      ),
+    mutationFn: ({ approve, comment }: { approve: boolean; comment?: string }): Promise<unknown> =>
+      mine && !approve
+        ? api.delete('/v1/flag-projects/{project}/proposals/{id}', { path: { project: flag.project, id } })
+        : api.post(
+            '/v1/flag-projects/{project}/proposals/{id}/decision',
+            { path: { project: flag.project, id } },
+            { approve, comment },
+          ),
     onSuccess: (_, { approve }) => {
       toastDone(approve ? tf.page.approved : tf.page.declined);
       setDeclining(false);
       void queryClient.invalidateQueries({ queryKey: ['flag'] });
+      void queryClient.invalidateQueries({ queryKey: ['run', 'approvals'] });
     },
     onError: (error) => toastError(error),
   });
   if (!proposal) return null;
-  const mine = proposal.author === me;
   return (
     <Note tone="warn" role="status" title={tf.page.waits(proposal.environment)}>
       <Text size="sm">
@@ -57,6 +61,9 @@ export function ProposalNote({ flag, id }: { flag: Flag; id: string }) {
         <Button size="compact-sm" variant="default" onClick={() => setDeclining(true)}>
           {mine ? tf.page.withdraw : tf.page.decline}
         </Button>
+        <ButtonLink to="/approvals/$id" params={{ id }} size="compact-sm" variant="subtle">
+          {tf.page.openRequest}
+        </ButtonLink>
         {mine && (
           <Text size="sm" className="sph-muted">
             {tf.page.waitsMine}

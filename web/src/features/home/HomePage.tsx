@@ -30,7 +30,9 @@ export function HomePage() {
   const { user } = useSuspenseQuery(meQuery).data;
   const query = useQuery(homeQuery);
   const { data, error, refetch, isPending } = query;
-  const waiting = data ? data.waiting.pullRequests.length + data.waiting.runs.length : 0;
+  const waiting = data
+    ? data.waiting.pullRequests.length + data.waiting.runs.length + data.waiting.approvals.length
+    : 0;
   return (
     <div className="sph-page home">
       <PageHeader
@@ -75,6 +77,15 @@ function Waiting({ waiting }: { waiting: Home['waiting'] }) {
       <Section title={t.home.waitingForMe} flush>
         {waiting.runs.map((run) => (
           <WaitingRun key={run.id} run={run} />
+        ))}
+        {waiting.approvals.map((one) => (
+          <WaitingRow
+            key={one.id}
+            kind={t.home.approval}
+            text={one.title}
+            at={one.createdAt}
+            action={<Decide id={one.id} />}
+          />
         ))}
         {waiting.pullRequests.map((pull) => (
           <WaitingPull key={`${pull.repository}/${pull.number}`} pull={pull} />
@@ -124,12 +135,16 @@ function WaitingRun({ run }: { run: Run }) {
         </>
       }
       at={run.createdAt}
-      action={
-        <ButtonLink size="compact-sm" variant="light" to="/approvals/$id" params={{ id: run.id }}>
-          {t.home.decide}
-        </ButtonLink>
-      }
+      action={<Decide id={run.id} />}
     />
+  );
+}
+
+function Decide({ id }: { id: string }) {
+  return (
+    <ButtonLink size="compact-sm" variant="light" to="/approvals/$id" params={{ id }}>
+      {t.home.decide}
+    </ButtonLink>
   );
 }
 

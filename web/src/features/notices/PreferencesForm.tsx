@@ -38,52 +38,50 @@ function Form({ known }: { known: Known }) {
         }}
       >
         {!known.mail && <Note tone="info">{tn.preferences.noMail}</Note>}
-        <Table.ScrollContainer minWidth={420}>
-          <Table verticalSpacing="xs">
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{tn.preferences.kind}</Table.Th>
-                <Table.Th>{tn.preferences.inbox}</Table.Th>
-                <Table.Th>{tn.preferences.mail}</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {known.kinds.map(({ kind, mail }) => {
-                const name = tn.notices.kinds[kind] ?? kind;
-                return (
-                  <Table.Tr key={kind}>
-                    <Table.Td>{name}</Table.Td>
-                    <Table.Td>
-                      <Checkbox
-                        aria-label={`${tn.preferences.inbox}: ${name}`}
-                        checked={value.inbox?.[kind] !== 'off'}
-                        onChange={(event) =>
-                          change({
-                            inbox: { ...value.inbox, [kind]: event.currentTarget.checked ? 'now' : 'off' },
-                          })
-                        }
-                      />
-                    </Table.Td>
-                    <Table.Td>
-                      <NativeSelect
-                        aria-label={`${tn.preferences.mail}: ${name}`}
-                        size="xs"
-                        value={value.mail?.[kind] ?? mail}
-                        onChange={(event) =>
-                          change({ mail: { ...value.mail, [kind]: event.currentTarget.value } })
-                        }
-                        data={Object.entries(tn.preferences.ways).map(([way, label]) => ({
-                          value: way,
-                          label,
-                        }))}
-                      />
-                    </Table.Td>
-                  </Table.Tr>
-                );
-              })}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+        <Table verticalSpacing="xs" horizontalSpacing="xs">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>{tn.preferences.kind}</Table.Th>
+              <Table.Th>{tn.preferences.inbox}</Table.Th>
+              <Table.Th>{tn.preferences.mail}</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {known.kinds.map(({ kind, mail }) => {
+              const name = tn.notices.kinds[kind] ?? kind;
+              return (
+                <Table.Tr key={kind}>
+                  <Table.Td>{name}</Table.Td>
+                  <Table.Td>
+                    <Checkbox
+                      aria-label={`${tn.preferences.inbox}: ${name}`}
+                      checked={value.inbox?.[kind] !== 'off'}
+                      onChange={(event) =>
+                        change({
+                          inbox: { ...value.inbox, [kind]: event.currentTarget.checked ? 'now' : 'off' },
+                        })
+                      }
+                    />
+                  </Table.Td>
+                  <Table.Td>
+                    <NativeSelect
+                      aria-label={`${tn.preferences.mail}: ${name}`}
+                      size="xs"
+                      value={value.mail?.[kind] ?? mail}
+                      onChange={(event) =>
+                        change({ mail: { ...value.mail, [kind]: event.currentTarget.value } })
+                      }
+                      data={Object.entries(tn.preferences.ways).map(([way, label]) => ({
+                        value: way,
+                        label,
+                      }))}
+                    />
+                  </Table.Td>
+                </Table.Tr>
+              );
+            })}
+          </Table.Tbody>
+        </Table>
         <Group align="end" gap="sm" mt="sm">
           <NativeSelect
             label={tn.preferences.every}

@@ -10,7 +10,7 @@ export const approvals = {
   } as Record<string, string>,
   noneText: {
     waiting: 'When somebody asks for something that you may approve, it appears here.',
-    mine: 'A run that a rule asks approvals for waits here until somebody has decided.',
+    mine: 'Runs, and changes of flags and policies that need another person, wait here until somebody has decided.',
     decided: 'Decisions stay here with who made them and why.',
   } as Record<string, string>,
   states: {
@@ -43,7 +43,15 @@ export const approvals = {
   earlier: 'Earlier rounds',
   plan: 'What would happen',
   noPlan: 'The plan of this run is not kept any more.',
-  openRun: 'Open the run',
+  openThing: { run: 'Open the run', flag: 'Open the flag', policy: 'Open the policies' } as Record<
+    string,
+    string
+  >,
+  kinds: { run: 'Run', flag: 'Flag', policy: 'Policies' } as Record<string, string>,
+  actions: { change_flag: 'Change a flag', change_policies: 'Change policies' } as Record<string, string>,
+  why: 'Why',
+  withdraw: 'Withdraw',
+  withdrawn: 'Withdrawn.',
   requester: 'Asked by',
   asked: 'Asked',
   action: 'Action',

@@ -22,6 +22,7 @@ export const page = {
   less: 'less',
   promoteHint: 'Compare and promote…',
   waits: (environment: string) => `A change in ${environment} waits for a second person`,
+  openRequest: 'Open the request',
   waitsMine: 'Somebody else has to agree.',
   approve: 'Approve and apply',
   approved: 'Approved and applied',
