@@ -297,9 +297,9 @@ func (s *Service) Identities(ctx context.Context, userID string) ([]Identity, er
 
 // ByIdentity is the id of the account that is connected with an identity; empty
 // when there is none.
-func (s *Service) ByIdentity(ctx context.Context, issuer, subject string) (string, error) {
+func (s *Service) ByIdentity(ctx context.Context, q store.Querier, issuer, subject string) (string, error) {
 	var id string
-	err := s.db.Read().QueryRowContext(ctx, "SELECT user_id FROM auth_identities WHERE issuer = $1 AND subject = $2", issuer, subject).Scan(&id)
+	err := q.QueryRowContext(ctx, "SELECT user_id FROM auth_identities WHERE issuer = $1 AND subject = $2", issuer, subject).Scan(&id)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", fmt.Errorf("read an identity: %w", err)
 	}

@@ -47,10 +47,10 @@ func (s *Service) TeamDetails(ctx context.Context) ([]TeamDetail, error) {
 
 // teamDetails reads one team, or all when name is empty.
 func (s *Service) teamDetails(ctx context.Context, q store.Querier, name string) ([]TeamDetail, error) {
-	rows, err := q.QueryContext(ctx, "SELECT name, title, description, created_at FROM auth_teams WHERE $1 = '' OR name = $1 ORDER BY name LIMIT $2", name, maxTeams)
+	rows, err := q.QueryContext(ctx, "SELECT t.name, t.title, t.description, t.created_at, "+directoryOf+" FROM auth_teams t WHERE $1 = '' OR t.name = $1 ORDER BY t.name LIMIT $2", name, maxTeams)
 	teams, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (t TeamDetail, err error) {
 		var created int64
-		err = row.Scan(&t.Name, &t.Title, &t.Description, &created)
+		err = row.Scan(&t.Name, &t.Title, &t.Description, &created, &t.Directory)
 		t.CreatedAt, t.People = store.Time(created), []User{}
 		return t, err
 	})
@@ -89,8 +89,8 @@ func (s *Service) teamDetails(ctx context.Context, q store.Querier, name string)
 func (s *Service) UpdateTeam(ctx context.Context, name string, c TeamChange, by string) (TeamDetail, error) {
 	var out TeamDetail
 	err := s.db.Tx(ctx, func(tx *store.Tx) error {
-		var found string
-		err := tx.QueryRowContext(ctx, "SELECT name FROM auth_teams WHERE name = $1"+tx.ForUpdate(), name).Scan(&found)
+		var title string
+		err := tx.QueryRowContext(ctx, "SELECT title FROM auth_teams WHERE name = $1"+tx.ForUpdate(), name).Scan(&title)
 		if errors.Is(err, sql.ErrNoRows) {
 			return fault.New(fault.NotFound, "There is no team %q.", clip(name, maxTeamName))
 		}
@@ -98,7 +98,13 @@ func (s *Service) UpdateTeam(ctx context.Context, name string, c TeamChange, by 
 			return fmt.Errorf("read a team: %w", err)
 		}
 		now := name
-		if c.Name != nil && *c.Name != name {
+		renames := c.Name != nil && *c.Name != name
+		if renames || c.Title != nil && *c.Title != title {
+			if err := own(ctx, tx, name, "what it is called"); err != nil {
+				return err
+			}
+		}
+		if renames {
 			if now, err = *c.Name, renameTeam(ctx, tx, name, *c.Name); err != nil {
 				return err
 			}
@@ -175,6 +181,18 @@ func (s *Service) setMembers(ctx context.Context, tx *store.Tx, team string, ema
 		after = append(after, u.ID)
 	}
 	after = sorted(after)
+	for _, id := range sorted(append(slices.Clone(before), after...)) {
+		was, is := []string{}, []string{}
+		if slices.Contains(before, id) {
+			was = []string{team}
+		}
+		if slices.Contains(after, id) {
+			is = []string{team}
+		}
+		if err := byHand(ctx, tx, id, was, is); err != nil {
+			return err
+		}
+	}
 	if _, err := tx.ExecContext(ctx, "DELETE FROM auth_members WHERE team = $1", team); err != nil {
 		return fmt.Errorf("change the people of a team: %w", err)
 	}
@@ -197,6 +215,9 @@ func (s *Service) setMembers(ctx context.Context, tx *store.Tx, team string, ema
 // DeleteTeam deletes a team; its people stay.
 func (s *Service) DeleteTeam(ctx context.Context, name, by string) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
+		if err := own(ctx, tx, name, "whether it is there"); err != nil {
+			return err
+		}
 		if err := s.setMembers(ctx, tx, name, nil); err != nil {
 			return err
 		}

@@ -58,6 +58,17 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser, by string) (User, e
 	return user, err
 }
 
+// CreateUserIn is CreateUser in the caller's transaction, for an account without
+// a password.
+func (s *Service) CreateUserIn(ctx context.Context, tx *store.Tx, n NewUser, by string) (User, error) {
+	n.Password = ""
+	user, _, err := s.prepare(ctx, n)
+	if err != nil {
+		return User{}, err
+	}
+	return user, s.insertUser(ctx, tx, user, "", by)
+}
+
 // prepare checks n and does the slow hashing outside of any transaction.
 func (s *Service) prepare(ctx context.Context, n NewUser) (User, string, error) {
 	user := User{
@@ -152,9 +163,24 @@ func (s *Service) UpdateUser(ctx context.Context, id string, c UserChange, by st
 		if after, err = s.changed(ctx, tx, id, c); err != nil {
 			return err
 		}
+		if c.Teams != nil {
+			if err := byHand(ctx, tx, id, before.Teams, after.Teams); err != nil {
+				return err
+			}
+		}
 		return s.saveUser(ctx, tx, after, phc, by, c)
 	})
 	return after, err
+}
+
+// UpdateUserIn is what a directory changes of an account, in its transaction.
+func (s *Service) UpdateUserIn(ctx context.Context, tx *store.Tx, id string, c UserChange, by string) error {
+	c.Password = nil
+	after, err := s.changed(ctx, tx, id, c)
+	if err != nil {
+		return err
+	}
+	return s.saveUser(ctx, tx, after, "", by, c)
 }
 
 // changed is the account as it will be, checked.

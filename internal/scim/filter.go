@@ -6,32 +6,40 @@ import (
 )
 
 // filter is a parsed filter (RFC 7644, 3.4.2.2).
-type filter func(resource map[string]any) bool
+type filter struct {
+	match func(resource map[string]any) bool
+	// rows is what the database can say of it; see columns.
+	rows condition
+}
 
 const (
 	maxFilter = 2000
 	maxDepth  = 20
 )
 
-// parseFilter reads a filter; only names and operators of the standard.
-func parseFilter(text string) (filter, error) {
+// parseFilter reads a filter; only names and operators of the standard. known
+// are the attributes that the database has.
+func parseFilter(text string, known columns) (filter, error) {
 	if len(text) > maxFilter {
-		return nil, bad("invalidFilter", "The filter is too long.")
+		return filter{}, bad("invalidFilter", "The filter is too long.")
 	}
-	p := &parser{text: text}
+	p := &parser{text: text, known: known}
 	f, err := p.or(0)
 	if err != nil {
-		return nil, err
+		return filter{}, err
 	}
 	if p.skip(); p.at < len(p.text) {
-		return nil, bad("invalidFilter", "The filter has something behind its end.")
+		return filter{}, bad("invalidFilter", "The filter has something behind its end.")
 	}
 	return f, nil
 }
 
 type parser struct {
-	text string
-	at   int
+	text  string
+	at    int
+	known columns
+	// inside says that the names are those of a list's items.
+	inside bool
 }
 
 func (p *parser) skip() {
@@ -73,7 +81,7 @@ func (p *parser) or(depth int) (filter, error) {
 		var right filter
 		first := left
 		if right, err = p.and(depth); err == nil {
-			left = func(r map[string]any) bool { return first(r) || right(r) }
+			left = filter{func(r map[string]any) bool { return first.match(r) || right.match(r) }, first.rows.or(right.rows)}
 		}
 	}
 	return left, err
@@ -85,7 +93,7 @@ func (p *parser) and(depth int) (filter, error) {
 		var right filter
 		first := left
 		if right, err = p.one(depth); err == nil {
-			left = func(r map[string]any) bool { return first(r) && right(r) }
+			left = filter{func(r map[string]any) bool { return first.match(r) && right.match(r) }, first.rows.and(right.rows)}
 		}
 	}
 	return left, err
@@ -93,24 +101,24 @@ func (p *parser) and(depth int) (filter, error) {
 
 func (p *parser) one(depth int) (filter, error) {
 	if depth > maxDepth {
-		return nil, bad("invalidFilter", "The filter is too deep.")
+		return filter{}, bad("invalidFilter", "The filter is too deep.")
 	}
 	not := p.keyword("not")
 	if p.symbol('(') {
 		inner, err := p.or(depth + 1)
 		if err != nil {
-			return nil, err
+			return filter{}, err
 		}
 		if !p.symbol(')') {
-			return nil, bad("invalidFilter", "The filter lacks a closing parenthesis.")
+			return filter{}, bad("invalidFilter", "The filter lacks a closing parenthesis.")
 		}
 		if not {
-			return func(r map[string]any) bool { return !inner(r) }, nil
+			return filter{func(r map[string]any) bool { return !inner.match(r) }, inner.rows.not()}, nil
 		}
 		return inner, nil
 	}
 	if not {
-		return nil, bad("invalidFilter", "The filter needs a parenthesis behind not.")
+		return filter{}, bad("invalidFilter", "The filter needs a parenthesis behind not.")
 	}
 	return p.attribute(depth)
 }
@@ -118,37 +126,44 @@ func (p *parser) one(depth int) (filter, error) {
 func (p *parser) attribute(depth int) (filter, error) {
 	path := canonicalPath(p.word())
 	if path == "" {
-		return nil, bad("invalidFilter", "The filter lacks the name of an attribute.")
+		return filter{}, bad("invalidFilter", "The filter lacks the name of an attribute.")
 	}
 	if p.symbol('[') {
+		outside := p.inside
+		p.inside = true
 		inner, err := p.or(depth + 1)
+		p.inside = outside
 		if err != nil {
-			return nil, err
+			return filter{}, err
 		}
 		if !p.symbol(']') {
-			return nil, bad("invalidFilter", "The filter lacks a closing bracket.")
+			return filter{}, bad("invalidFilter", "The filter lacks a closing bracket.")
 		}
-		return func(r map[string]any) bool {
+		return filter{match: func(r map[string]any) bool {
 			for _, v := range values(r, path) {
-				if m, ok := v.(map[string]any); ok && inner(m) {
+				if m, ok := v.(map[string]any); ok && inner.match(m) {
 					return true
 				}
 			}
 			return false
-		}, nil
+		}}, nil
 	}
 	operator := strings.ToLower(p.word())
 	if operator == "pr" {
-		return func(r map[string]any) bool { return len(values(r, path)) > 0 }, nil
+		return filter{match: func(r map[string]any) bool { return len(values(r, path)) > 0 }}, nil
 	}
 	if !strings.Contains(" eq ne co sw ew gt ge lt le ", " "+operator+" ") {
-		return nil, bad("invalidFilter", "The filter has an unknown operator.")
+		return filter{}, bad("invalidFilter", "The filter has an unknown operator.")
 	}
 	want, err := p.value()
 	if err != nil {
-		return nil, err
+		return filter{}, err
 	}
-	return func(r map[string]any) bool {
+	var rows condition
+	if column := p.known[path]; operator == "eq" && column != nil && !p.inside {
+		rows = column(want)
+	}
+	return filter{func(r map[string]any) bool {
 		found := false
 		for _, have := range values(r, path) {
 			if m, ok := have.(map[string]any); ok {
@@ -160,7 +175,7 @@ func (p *parser) attribute(depth int) (filter, error) {
 			return !anyEqual(path, values(r, path), want)
 		}
 		return found
-	}, nil
+	}, rows}, nil
 }
 
 func anyEqual(path string, have []any, want any) bool {

@@ -33,39 +33,26 @@ func scanGroup(row interface{ Scan(...any) error }) (g group, err error) {
 	return g, err
 }
 
-func (s *Service) group(ctx context.Context, c Client, id string) (group, error) {
-	g, err := scanGroup(s.d.DB.Read().QueryRowContext(ctx, "SELECT "+groupColumns+" FROM scim_groups WHERE client_id = $1 AND id = $2", c.ID, id))
+// group reads one; lock is " FOR UPDATE" where it is to be changed.
+func (s *Service) group(ctx context.Context, q store.Querier, c Client, id, lock string) (group, error) {
+	g, err := scanGroup(q.QueryRowContext(ctx, "SELECT "+groupColumns+" FROM scim_groups WHERE client_id = $1 AND id = $2"+lock, c.ID, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return group{}, errMissing()
 	}
 	if err != nil {
 		return group{}, fmt.Errorf("read a group of a directory: %w", err)
 	}
-	g.Members, err = s.members(ctx, c, g.Team)
+	g.Members, err = s.members(ctx, q, c, g.Team)
 	return g, err
 }
 
 // members are those people of a team whom the directory has told of.
-func (s *Service) members(ctx context.Context, c Client, team string) ([]string, error) {
-	rows, err := s.d.DB.Read().QueryContext(ctx, `SELECT m.user_id FROM auth_members m JOIN scim_users u ON u.user_id = m.user_id AND u.client_id = $1
+func (s *Service) members(ctx context.Context, q store.Querier, c Client, team string) ([]string, error) {
+	rows, err := q.QueryContext(ctx, `SELECT m.user_id FROM auth_members m JOIN scim_users u ON u.user_id = m.user_id AND u.client_id = $1
 		WHERE m.team = $2 AND CAST(u.doc AS TEXT) <> 'null' ORDER BY m.user_id`, c.ID, team)
 	list, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (id string, err error) { return id, row.Scan(&id) })
 	if err != nil {
 		return nil, fmt.Errorf("read the members of a group: %w", err)
-	}
-	return list, nil
-}
-
-func (s *Service) groups(ctx context.Context, c Client) ([]group, error) {
-	rows, err := s.d.DB.Read().QueryContext(ctx, "SELECT "+groupColumns+" FROM scim_groups WHERE client_id = $1 ORDER BY display_key LIMIT 1000", c.ID)
-	list, err := store.All(rows, err, scanGroup)
-	if err != nil {
-		return nil, fmt.Errorf("list the groups of a directory: %w", err)
-	}
-	for i := range list {
-		if list[i].Members, err = s.members(ctx, c, list[i].Team); err != nil {
-			return nil, err
-		}
 	}
 	return list, nil
 }
@@ -111,29 +98,38 @@ func (s *Service) createGroup(ctx context.Context, c Client, doc map[string]any)
 	if err != nil {
 		return group{}, err
 	}
-	if err := s.checkMembers(ctx, c, g.Members); err != nil {
-		return group{}, err
-	}
 	g.ID, g.Team, g.Created, g.Updated = uuid.Must(uuid.NewV7()).String(), teamName(g.Name), s.d.Now(), s.d.Now()
-	_, err = s.d.Auth.CreateTeam(ctx, auth.Team{Name: g.Team, Title: g.Name}, by(c))
-	if err != nil && !fault.Is(err, fault.Taken) { // a team of that name is the group's from now on
-		return group{}, err
-	}
 	err = s.d.DB.Tx(ctx, func(tx *store.Tx) error {
+		if err := s.checkMembers(ctx, tx, c, g.Members); err != nil {
+			return err
+		}
+		var there int
+		if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM auth_teams WHERE name = $1", g.Team).Scan(&there); err != nil {
+			return fmt.Errorf("look for a team: %w", err)
+		}
+		if there == 0 { // a team of that name is the group's from now on
+			if _, err := s.d.Auth.CreateTeamIn(ctx, tx, auth.Team{Name: g.Team, Title: g.Name}, by(c)); err != nil {
+				return err
+			}
+		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO scim_groups (client_id, id, external_id, display_name, display_key, team, created_at, updated_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`, c.ID, g.ID, g.External, g.Name, fold(g.Name), g.Team, store.Millis(g.Created))
 		if store.IsUnique(err) {
-			return fault.New(fault.Taken, "There is already a group with this displayName.")
+			return errDisplayName()
 		}
 		if err != nil {
 			return fmt.Errorf("create a group of a directory: %w", err)
 		}
+		if err := s.d.Auth.MoveMembers(ctx, tx, g.Team, g.Members, nil, by(c)); err != nil {
+			return err
+		}
 		return s.recordGroup(ctx, tx, c, g, "create")
 	})
-	if err != nil {
-		return group{}, err
-	}
-	return g, s.setMembers(ctx, c, g.Team, nil, g.Members)
+	return g, err
+}
+
+func errDisplayName() error {
+	return fault.New(fault.Taken, "There is already a group with this displayName.")
 }
 
 func (s *Service) recordGroup(ctx context.Context, tx *store.Tx, c Client, g group, operation string) error {
@@ -142,9 +138,9 @@ func (s *Service) recordGroup(ctx context.Context, tx *store.Tx, c Client, g gro
 	})
 }
 
-func (s *Service) checkMembers(ctx context.Context, c Client, ids []string) error {
+func (s *Service) checkMembers(ctx context.Context, q store.Querier, c Client, ids []string) error {
 	for _, id := range ids {
-		if _, err := s.user(ctx, c, id); missing(err) {
+		if _, err := s.user(ctx, q, c, id); missing(err) {
 			return bad("invalidValue", "A member is no user of this directory.")
 		} else if err != nil {
 			return err
@@ -153,84 +149,71 @@ func (s *Service) checkMembers(ctx context.Context, c Client, ids []string) erro
 	return nil
 }
 
-// setMembers changes who of the directory's people is in a team. Others in it
-// stay: an administrator put them there.
-func (s *Service) setMembers(ctx context.Context, c Client, team string, before, after []string) error {
-	for _, id := range slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(before), after...)))) {
-		in := slices.Contains(after, id)
-		if slices.Contains(before, id) == in {
-			continue
-		}
-		u, err := s.d.Auth.User(ctx, id)
+// without are those of list that are not in other.
+func without(list, other []string) []string {
+	in := make(map[string]bool, len(other))
+	for _, v := range other {
+		in[v] = true
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(v string) bool { return in[v] })
+}
+
+// saveGroup changes a group with its members, all of it or nothing. Another
+// displayName is the team's title: its name stays, because what the team owns is
+// known by it. People whom an administrator put into the team stay.
+func (s *Service) saveGroup(ctx context.Context, c Client, id string, change func(doc map[string]any) (map[string]any, error)) (group, error) {
+	var after group
+	err := s.d.DB.Tx(ctx, func(tx *store.Tx) error {
+		before, err := s.group(ctx, tx, c, id, tx.ForUpdate())
 		if err != nil {
 			return err
 		}
-		teams := slices.DeleteFunc(slices.Clone(u.Teams), func(t string) bool { return t == team })
-		if in {
-			teams = append(teams, team)
-		}
-		if _, err := s.d.Auth.UpdateUser(ctx, id, auth.UserChange{Teams: &teams}, by(c)); err != nil {
+		doc, err := change(groupDoc(before))
+		if err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// saveGroup changes a group. Another displayName is the team's title: its name
-// stays, because what the team owns is known by it.
-func (s *Service) saveGroup(ctx context.Context, c Client, id string, change func(doc map[string]any) (map[string]any, error)) (group, error) {
-	before, err := s.group(ctx, c, id)
-	if err != nil {
-		return group{}, err
-	}
-	doc, err := change(groupDoc(before))
-	if err != nil {
-		return group{}, err
-	}
-	after, err := readGroup(doc)
-	if err != nil {
-		return group{}, err
-	}
-	added := slices.DeleteFunc(slices.Clone(after.Members), func(m string) bool { return slices.Contains(before.Members, m) })
-	if err := s.checkMembers(ctx, c, added); err != nil {
-		return group{}, err
-	}
-	after.ID, after.Team, after.Created, after.Updated = id, before.Team, before.Created, s.d.Now()
-	if after.Name != before.Name {
-		if _, err := s.d.Auth.UpdateTeam(ctx, after.Team, auth.TeamChange{Title: &after.Name}, by(c)); err != nil {
-			return group{}, err
+		if after, err = readGroup(doc); err != nil {
+			return err
 		}
-	}
-	err = s.d.DB.Tx(ctx, func(tx *store.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE scim_groups SET external_id = $1, display_name = $2, display_key = $3, updated_at = $4 WHERE client_id = $5 AND id = $6",
+		in := without(after.Members, before.Members)
+		if err := s.checkMembers(ctx, tx, c, in); err != nil {
+			return err
+		}
+		after.ID, after.Team, after.Created, after.Updated = id, before.Team, before.Created, s.d.Now()
+		if after.Name != before.Name {
+			if err := s.d.Auth.TitleTeam(ctx, tx, after.Team, after.Name, by(c)); err != nil {
+				return err
+			}
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE scim_groups SET external_id = $1, display_name = $2, display_key = $3, updated_at = $4 WHERE client_id = $5 AND id = $6",
 			after.External, after.Name, fold(after.Name), store.Millis(after.Updated), c.ID, id)
 		if store.IsUnique(err) {
-			return fault.New(fault.Taken, "There is already a group with this displayName.")
+			return errDisplayName()
 		}
 		if err != nil {
 			return fmt.Errorf("change a group of a directory: %w", err)
 		}
+		if err := s.d.Auth.MoveMembers(ctx, tx, after.Team, in, without(before.Members, after.Members), by(c)); err != nil {
+			return err
+		}
 		return s.recordGroup(ctx, tx, c, after, "save")
 	})
-	if err != nil {
-		return group{}, err
-	}
-	return after, s.setMembers(ctx, c, after.Team, before.Members, after.Members)
+	return after, err
 }
 
 // deleteGroup takes the directory's people out of the team. The team stays: it
 // owns things.
 func (s *Service) deleteGroup(ctx context.Context, c Client, id string) error {
-	g, err := s.group(ctx, c, id)
-	if err != nil {
-		return err
-	}
-	if err := s.setMembers(ctx, c, g.Team, g.Members, nil); err != nil {
-		return err
-	}
 	return s.d.DB.Tx(ctx, func(tx *store.Tx) error {
+		g, err := s.group(ctx, tx, c, id, tx.ForUpdate())
+		if err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, "DELETE FROM scim_groups WHERE client_id = $1 AND id = $2", c.ID, id); err != nil {
 			return fmt.Errorf("delete a group of a directory: %w", err)
+		}
+		if err := s.d.Auth.MoveMembers(ctx, tx, g.Team, nil, g.Members, by(c)); err != nil {
+			return err
 		}
 		return s.recordGroup(ctx, tx, c, g, "delete")
 	})

@@ -6,7 +6,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"sphera/internal/auth"
@@ -121,6 +120,17 @@ func patchOf(body map[string]any) ([]operation, error) {
 	return operations, nil
 }
 
+// patched changes a document by the operations of a PATCH.
+func patched(body map[string]any) func(doc map[string]any) (map[string]any, error) {
+	return func(doc map[string]any) (map[string]any, error) {
+		operations, err := patchOf(body)
+		if err != nil {
+			return nil, err
+		}
+		return doc, apply(doc, operations)
+	}
+}
+
 func errMethod() error {
 	return &problem{http.StatusMethodNotAllowed, "", "The resource does not take this method."}
 }
@@ -131,29 +141,18 @@ func (s *Service) serveUsers(ctx context.Context, r *http.Request, c Client, id 
 	status := http.StatusOK
 	switch {
 	case id == "" && r.Method == http.MethodGet:
-		list, err := s.users(ctx, c)
-		if err != nil {
-			return 0, nil, err
-		}
-		all := make([]map[string]any, 0, len(list))
-		for _, one := range list {
-			all = append(all, s.resource(one))
-		}
-		return page(r, all)
+		return list(r, userColumns(s.d.DB.Dialect), func(q span) (int, []map[string]any, error) { return s.users(ctx, c, q) })
 	case id == "" && r.Method == http.MethodPost:
 		status = http.StatusCreated
 		out, err = s.createUser(ctx, c, body)
 	case id == "":
 		return 0, nil, errMethod()
 	case r.Method == http.MethodGet:
-		out, err = s.user(ctx, c, id)
+		out, err = s.user(ctx, s.d.DB.Read(), c, id)
 	case r.Method == http.MethodPut:
-		out, err = s.putUser(ctx, c, id, body)
+		out, err = s.changeUser(ctx, c, id, func(map[string]any) (map[string]any, error) { return body, nil })
 	case r.Method == http.MethodPatch:
-		var operations []operation
-		if operations, err = patchOf(body); err == nil {
-			out, err = s.patchUser(ctx, c, id, operations)
-		}
+		out, err = s.changeUser(ctx, c, id, patched(body))
 	case r.Method == http.MethodDelete:
 		return http.StatusNoContent, nil, s.deleteUser(ctx, c, id)
 	default:
@@ -171,15 +170,7 @@ func (s *Service) serveGroups(ctx context.Context, r *http.Request, c Client, id
 	status := http.StatusOK
 	switch {
 	case id == "" && r.Method == http.MethodGet:
-		list, err := s.groups(ctx, c)
-		if err != nil {
-			return 0, nil, err
-		}
-		all := make([]map[string]any, 0, len(list))
-		for _, one := range list {
-			all = append(all, s.groupResource(one))
-		}
-		return page(r, all)
+		return list(r, groupFilters(), func(q span) (int, []map[string]any, error) { return s.groups(ctx, c, q) })
 	case id == "" && r.Method == http.MethodPost:
 		status = http.StatusCreated
 		doc, _ := normal("", body).(map[string]any)
@@ -187,18 +178,12 @@ func (s *Service) serveGroups(ctx context.Context, r *http.Request, c Client, id
 	case id == "":
 		return 0, nil, errMethod()
 	case r.Method == http.MethodGet:
-		out, err = s.group(ctx, c, id)
+		out, err = s.group(ctx, s.d.DB.Read(), c, id, "")
 	case r.Method == http.MethodPut:
 		doc, _ := normal("", body).(map[string]any)
 		out, err = s.saveGroup(ctx, c, id, func(map[string]any) (map[string]any, error) { return doc, nil })
 	case r.Method == http.MethodPatch:
-		out, err = s.saveGroup(ctx, c, id, func(doc map[string]any) (map[string]any, error) {
-			operations, err := patchOf(body)
-			if err != nil {
-				return nil, err
-			}
-			return doc, apply(doc, operations)
-		})
+		out, err = s.saveGroup(ctx, c, id, patched(body))
 	case r.Method == http.MethodDelete:
 		return http.StatusNoContent, nil, s.deleteGroup(ctx, c, id)
 	default:
@@ -208,47 +193,4 @@ func (s *Service) serveGroups(ctx context.Context, r *http.Request, c Client, id
 		return 0, nil, err
 	}
 	return status, s.groupResource(out), nil
-}
-
-// page filters resources and cuts a page out of them (RFC 7644, 3.4.2.4).
-func page(r *http.Request, all []map[string]any) (int, any, error) {
-	q := r.URL.Query()
-	if text := q.Get("filter"); text != "" {
-		f, err := parseFilter(text)
-		if err != nil {
-			return 0, nil, err
-		}
-		kept := all[:0]
-		for _, one := range all {
-			if f(one) {
-				kept = append(kept, one)
-			}
-		}
-		all = kept
-	}
-	total := len(all)
-	start, count := number(q.Get("startIndex"), 1), number(q.Get("count"), maxPage)
-	start, count = max(start, 1), min(max(count, 0), maxPage)
-	all = all[min(start-1, total):]
-	all = all[:min(count, len(all))]
-	if excluded := q.Get("excludedAttributes"); excluded != "" {
-		for _, one := range all {
-			for name := range strings.SplitSeq(excluded, ",") {
-				if name = canonicalPath(strings.TrimSpace(name)); name != "id" && name != "schemas" {
-					delete(one, name)
-				}
-			}
-		}
-	}
-	return http.StatusOK, map[string]any{
-		"schemas": []string{schemaList}, "totalResults": total, "startIndex": start, "itemsPerPage": len(all), "Resources": all,
-	}, nil
-}
-
-func number(text string, otherwise int) int {
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return otherwise
-	}
-	return n
 }

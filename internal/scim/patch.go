@@ -66,7 +66,7 @@ func applyPath(resource map[string]any, op, path string, value any) error {
 		if end < 0 {
 			return bad("invalidPath", "The path lacks a closing bracket.")
 		}
-		f, err := parseFilter(rest[:end])
+		f, err := parseFilter(rest[:end], nil)
 		if err != nil {
 			return bad("invalidPath", "The path has a filter that cannot be read.")
 		}
@@ -184,7 +184,7 @@ func applyFiltered(resource map[string]any, op, name string, f filter, text, sub
 	var out []any
 	for _, item := range list {
 		m, ok := item.(map[string]any)
-		if !ok || !f(m) {
+		if !ok || !f.match(m) {
 			out = append(out, item)
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 
 	"sphera/internal/audit"
 	"sphera/internal/auth"
+	"sphera/internal/fault"
 	"sphera/internal/scim"
 	"sphera/internal/store"
 	"sphera/internal/store/storetest"
@@ -24,6 +25,7 @@ type directory struct {
 	service *scim.Service
 	auth    *auth.Service
 	handler http.Handler
+	db      *store.DB
 	token   string
 	issuer  string
 }
@@ -32,7 +34,7 @@ func each(t *testing.T, test func(t *testing.T, d *directory)) {
 	t.Helper()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		log := audit.New(time.Now)
-		d := &directory{t: t, auth: auth.New(db, log, time.Now), issuer: "https://id.example"}
+		d := &directory{t: t, db: db, auth: auth.New(db, log, time.Now), issuer: "https://id.example"}
 		d.service = scim.New(scim.Deps{
 			DB: db, Auth: d.auth, Audit: log, PublicURL: func() string { return "https://portal.example" }, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 		})
@@ -186,7 +188,9 @@ func TestListsWithFiltersAndPages(t *testing.T) {
 			`userName eq "USER07@example.com"`: 1, `externalId eq "e7"`: 1, `externalId eq "E7"`: 0, `userName sw "user1"`: 10, `userName co "er2"`: 5,
 			`active eq true`: 20, `active eq false and userName sw "user0"`: 2, `userName eq "a" or userName ew "3@example.com"`: 3,
 			`not (active eq true)`: 5, `emails[type eq "work" and value co "user24"]`: 1, `emails.value eq "user03@example.com"`: 1,
-			`displayName pr`: 0, `userName pr`: 25, `urn:ietf:params:scim:schemas:core:2.0:User:userName eq "user01@example.com"`: 1, `username NE "user01@example.com"`: 24,
+			`displayName pr`: 0, `userName pr`: 25, `id eq "x"`: 0, `externalId eq ""`: 0, `userName eq "a' OR 1=1 --"`: 0, `not (active eq false)`: 20,
+			`active eq false and externalId eq "e5"`: 1, `externalId eq "e5" or userName eq "user06@example.com"`: 2, `active eq "true"`: 0, `userName eq 7`: 0,
+			`externalId eq "e5" and emails.value co "user05"`: 1, `not (externalId eq "e5" and emails.value co "user05")`: 24, `externalId eq "?" or externalId eq "e6"`: 1, `urn:ietf:params:scim:schemas:core:2.0:User:userName eq "user01@example.com"`: 1, `username NE "user01@example.com"`: 24,
 		} {
 			out := d.must(200, "GET", "/scim/v2/Users?count=2&filter="+url.QueryEscape(filter), "")
 			if out["totalResults"] != float64(want) || len(out["Resources"].([]any)) != min(want, 2) {
@@ -196,6 +200,15 @@ func TestListsWithFiltersAndPages(t *testing.T) {
 		for _, filter := range []string{`userName`, `userName eq`, `userName is "x"`, `(userName pr`, `userName eq {}`, `not userName pr`, `userName pr x`, strings.Repeat("(", 100), strings.Repeat("a", 3000)} {
 			if status, out := d.call("GET", "/scim/v2/Users?filter="+url.QueryEscape(filter), ""); status != 400 || out["scimType"] != "invalidFilter" {
 				t.Errorf("%.30s: %d %v", filter, status, out)
+			}
+		}
+		for filter, want := range map[string]bool{
+			`userName eq "a"`: true, `externalId eq "a"`: true, `id eq "a"`: true, `active eq false`: true, `not (userName eq "a")`: true,
+			`active eq true and (userName eq "a" or externalId eq "b")`: true, `userName sw "a"`: false, `userName eq "a" and displayName pr`: false,
+			`emails[id eq "a"]`: false, `active eq "true"`: false, `userName eq ""`: false,
+		} {
+			if scim.Answered(filter, d.db.Dialect) != want {
+				t.Errorf("the database answers %s: %v", filter, !want)
 			}
 		}
 		seen := map[string]bool{}
@@ -267,6 +280,100 @@ func TestGroupsAreTeams(t *testing.T) {
 		d.must(204, "DELETE", "/scim/v2/Groups/"+id, "")
 		if teams(ada) != "" || teams(local.ID) != "Payments-EU" {
 			t.Errorf("after DELETE: %s, %s", teams(ada), teams(local.ID))
+		}
+	})
+}
+
+// TestAGroupChangesAsAWhole: a change of which a part cannot be is none at all,
+// and names a team's rights once.
+func TestAGroupChangesAsAWhole(t *testing.T) {
+	each(t, func(t *testing.T, d *directory) {
+		var ids []string
+		for i := range 3 {
+			ids = append(ids, text(d.must(201, "POST", "/scim/v2/Users", fmt.Sprintf(`{"userName":"user%d@example.com"}`, i))["id"]))
+		}
+		d.must(201, "POST", "/scim/v2/Groups", `{"displayName":"Taken"}`)
+		id := text(d.must(201, "POST", "/scim/v2/Groups", `{"displayName":"Payments","members":[{"value":"`+ids[0]+`"}]}`)["id"])
+		state := func() string {
+			t.Helper()
+			team, err := d.auth.Team(t.Context(), "Payments")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var in []string
+			for _, u := range team.People {
+				in = append(in, u.Email)
+			}
+			return team.Title + " " + strings.Join(in, " ")
+		}
+		before := state()
+		for _, operations := range []string{
+			`[{"op":"add","path":"members","value":[{"value":"` + ids[1] + `"}]},{"op":"replace","path":"displayName","value":"Taken"}]`,
+			`[{"op":"replace","path":"displayName","value":"Other"},{"op":"add","path":"members","value":[{"value":"` + ids[1] + `"},{"value":"nobody"}]}]`,
+		} {
+			if status, out := d.call("PATCH", "/scim/v2/Groups/"+id, `{"Operations":`+operations+`}`); status/100 != 4 {
+				t.Errorf("%d %v", status, out)
+			}
+			if now := state(); now != before {
+				t.Errorf("half of it is done: %s, was %s", now, before)
+			}
+		}
+		// The last write of a change fails: the members before it are not changed.
+		fail := "CREATE TRIGGER no_group BEFORE INSERT ON audit_events WHEN NEW.verb = 'scim.group' BEGIN SELECT RAISE(ABORT, 'no'); END"
+		if d.db.Dialect == store.Postgres {
+			fail = "ALTER TABLE audit_events ADD CONSTRAINT no_group CHECK (verb <> 'scim.group') NOT VALID"
+		}
+		if err := d.db.Tx(t.Context(), func(tx *store.Tx) error { _, err := tx.ExecContext(t.Context(), fail); return err }); err != nil {
+			t.Fatal(err)
+		}
+		if status, _ := d.call("PATCH", "/scim/v2/Groups/"+id, `{"Operations":[{"op":"add","path":"members","value":[{"value":"`+ids[1]+`"},{"value":"`+ids[2]+`"}]}]}`); status != 500 {
+			t.Errorf("status %d", status)
+		}
+		if now := state(); now != before {
+			t.Errorf("the members are changed without a record: %s, was %s", now, before)
+		}
+	})
+}
+
+// TestTheDirectoryDecidesAboutItsTeams: by hand neither the name of its team nor
+// where its people are is changed; others can be put into the team.
+func TestTheDirectoryDecidesAboutItsTeams(t *testing.T) {
+	each(t, func(t *testing.T, d *directory) {
+		ada := text(d.must(201, "POST", "/scim/v2/Users", `{"userName":"ada@example.com"}`)["id"])
+		id := text(d.must(201, "POST", "/scim/v2/Groups", `{"displayName":"Payments","members":[{"value":"`+ada+`"}]}`)["id"])
+		local, err := d.auth.CreateUser(t.Context(), auth.NewUser{Email: "local@example.com", Name: "Local", Roles: []string{auth.Viewer}}, "system")
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := func(what string, err error) {
+			t.Helper()
+			if f, ok := fault.As(err); !ok || f.Rule != "directory-decides" || !strings.Contains(f.Error(), "okta") {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		name, title, none, both := "Money", "Money", []string{}, []string{"ada@example.com", "local@example.com"}
+		_, err = d.auth.UpdateTeam(t.Context(), "Payments", auth.TeamChange{Name: &name}, "admin")
+		refused("another name", err)
+		_, err = d.auth.UpdateTeam(t.Context(), "Payments", auth.TeamChange{Title: &title}, "admin")
+		refused("another title", err)
+		_, err = d.auth.UpdateTeam(t.Context(), "Payments", auth.TeamChange{Members: &none}, "admin")
+		refused("without its people", err)
+		refused("deleted", d.auth.DeleteTeam(t.Context(), "Payments", "admin"))
+		_, err = d.auth.UpdateUser(t.Context(), ada, auth.UserChange{Teams: &none}, "admin")
+		refused("out of it", err)
+		if _, err := d.auth.UpdateTeam(t.Context(), "Payments", auth.TeamChange{Members: &both}, "admin"); err != nil {
+			t.Errorf("somebody whom the directory does not know: %v", err)
+		}
+		if _, err := d.auth.UpdateUser(t.Context(), local.ID, auth.UserChange{Teams: &none}, "admin"); err != nil {
+			t.Errorf("out again: %v", err)
+		}
+		teams, err := d.auth.Teams(t.Context())
+		if err != nil || len(teams) != 1 || teams[0].Directory != "okta" {
+			t.Errorf("%+v %v", teams, err)
+		}
+		d.must(204, "DELETE", "/scim/v2/Groups/"+id, "")
+		if _, err := d.auth.UpdateTeam(t.Context(), "Payments", auth.TeamChange{Name: &name}, "admin"); err != nil {
+			t.Errorf("the group is gone, the team is ours: %v", err)
 		}
 	})
 }

@@ -22,7 +22,9 @@ func (s *Service) serveSelf(r *http.Request, what, id string) (int, any, error) 
 		return 0, nil, errMethod()
 	}
 	if id == "" {
-		return page(r, list)
+		return http.StatusOK, map[string]any{
+			"schemas": []string{schemaList}, "totalResults": len(list), "startIndex": 1, "itemsPerPage": len(list), "Resources": list,
+		}, nil
 	}
 	for _, one := range list {
 		if one["id"] == id {

@@ -134,8 +134,8 @@ func (s *Service) one(ctx context.Context, q store.Querier, c Client, condition,
 	return r, nil
 }
 
-func (s *Service) user(ctx context.Context, c Client, id string) (record, error) {
-	r, err := s.one(ctx, s.d.DB.Read(), c, "user_id = $2", id)
+func (s *Service) user(ctx context.Context, q store.Querier, c Client, id string) (record, error) {
+	r, err := s.one(ctx, q, c, "user_id = $2", id)
 	if err == nil && r.Doc == nil {
 		return record{}, errMissing()
 	}
@@ -150,20 +150,23 @@ func (s *Service) createUser(ctx context.Context, c Client, doc map[string]any) 
 	if err != nil {
 		return record{}, err
 	}
-	before, err := s.one(ctx, s.d.DB.Read(), c, "user_name_key = $2", fold(p.userName))
-	switch {
-	case err == nil && before.Doc != nil:
-		return record{}, fault.New(fault.Taken, "There is already a user with this userName.")
-	case err == nil:
-		return s.saveUser(ctx, c, before, doc, p)
-	case !missing(err):
-		return record{}, err
-	}
-	id, err := s.accountFor(ctx, c, p)
-	if err != nil {
-		return record{}, err
-	}
-	return s.saveUser(ctx, c, record{UserID: id}, doc, p)
+	var out record
+	err = s.d.DB.Tx(ctx, func(tx *store.Tx) error {
+		before, err := s.one(ctx, tx, c, "user_name_key = $2", fold(p.userName))
+		switch {
+		case err == nil && before.Doc != nil:
+			return fault.New(fault.Taken, "There is already a user with this userName.")
+		case err != nil && !missing(err):
+			return err
+		case err != nil:
+			if before.UserID, err = s.accountFor(ctx, tx, c, p); err != nil {
+				return err
+			}
+		}
+		out, err = s.saveUser(ctx, tx, c, before, doc, p)
+		return err
+	})
+	return out, err
 }
 
 func missing(err error) bool {
@@ -173,32 +176,32 @@ func missing(err error) bool {
 
 // accountFor finds the account that the person has because it signed in at the
 // directory's provider before, or makes one. An address finds nobody.
-func (s *Service) accountFor(ctx context.Context, c Client, p person) (string, error) {
+func (s *Service) accountFor(ctx context.Context, tx *store.Tx, c Client, p person) (string, error) {
 	if c.Issuer != "" && p.externalID != "" {
-		id, err := s.d.Auth.ByIdentity(ctx, c.Issuer, p.externalID)
+		id, err := s.d.Auth.ByIdentity(ctx, tx, c.Issuer, p.externalID)
 		if err != nil || id != "" {
 			return id, err
 		}
 	}
-	u, err := s.d.Auth.CreateUser(ctx, auth.NewUser{Email: p.email, Name: p.name, Roles: []string{auth.Viewer}, Contractor: p.contractor}, by(c))
+	u, err := s.d.Auth.CreateUserIn(ctx, tx, auth.NewUser{Email: p.email, Name: p.name, Roles: []string{auth.Viewer}, Contractor: p.contractor}, by(c))
 	return u.ID, err
 }
 
 func by(c Client) string { return "scim:" + c.Name }
 
 // saveUser brings the account and what is kept of the resource up to date.
-func (s *Service) saveUser(ctx context.Context, c Client, r record, doc map[string]any, p person) (record, error) {
+func (s *Service) saveUser(ctx context.Context, tx *store.Tx, c Client, r record, doc map[string]any, p person) (record, error) {
 	status := auth.Suspended
 	if p.active {
 		status = auth.Active
 	}
-	now, err := s.d.Auth.User(ctx, r.UserID)
+	now, err := s.d.Auth.UserIn(ctx, tx, r.UserID)
 	if err != nil {
 		return record{}, err
 	}
 	if now.Name != p.name || now.Status != status || now.Contractor != p.contractor {
 		change := auth.UserChange{Name: &p.name, Status: &status, Contractor: &p.contractor}
-		if _, err := s.d.Auth.UpdateUser(ctx, r.UserID, change, by(c)); err != nil {
+		if err := s.d.Auth.UpdateUserIn(ctx, tx, r.UserID, change, by(c)); err != nil {
 			return record{}, err
 		}
 	}
@@ -207,80 +210,63 @@ func (s *Service) saveUser(ctx context.Context, c Client, r record, doc map[stri
 		return record{}, fmt.Errorf("encode a person of a directory: %w", err)
 	}
 	r.External, r.UserName, r.Doc, r.Updated = p.externalID, p.userName, doc, s.d.Now()
-	return r, s.keep(ctx, c, r, string(raw), "save")
+	return r, s.keep(ctx, tx, c, r, string(raw), "save")
 }
 
-func (s *Service) keep(ctx context.Context, c Client, r record, doc, operation string) error {
-	return s.d.DB.Tx(ctx, func(tx *store.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO scim_users (client_id, user_id, external_id, user_name, user_name_key, doc, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (client_id, user_id) DO UPDATE SET external_id = excluded.external_id, user_name = excluded.user_name,
-			user_name_key = excluded.user_name_key, doc = excluded.doc, updated_at = excluded.updated_at`,
-			c.ID, r.UserID, r.External, r.UserName, fold(r.UserName), doc, store.Millis(r.Updated))
-		if store.IsUnique(err) {
-			return fault.New(fault.Taken, "There is already a user with this userName.")
-		}
-		if err != nil {
-			return fmt.Errorf("keep a person of a directory: %w", err)
-		}
-		return s.d.Audit.Append(ctx, tx, audit.Event{
-			Actor: by(c), ActorName: c.Name, Verb: "scim.user", Object: "user/" + r.UserID, Detail: audit.Detail("client", c.Name, "externalId", r.External, "operation", operation),
-		})
+func (s *Service) keep(ctx context.Context, tx *store.Tx, c Client, r record, doc, operation string) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO scim_users (client_id, user_id, external_id, user_name, user_name_key, doc, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (client_id, user_id) DO UPDATE SET external_id = excluded.external_id, user_name = excluded.user_name,
+		user_name_key = excluded.user_name_key, doc = excluded.doc, updated_at = excluded.updated_at`,
+		c.ID, r.UserID, r.External, r.UserName, fold(r.UserName), doc, store.Millis(r.Updated))
+	if store.IsUnique(err) {
+		return fault.New(fault.Taken, "There is already a user with this userName.")
+	}
+	if err != nil {
+		return fmt.Errorf("keep a person of a directory: %w", err)
+	}
+	return s.d.Audit.Append(ctx, tx, audit.Event{
+		Actor: by(c), ActorName: c.Name, Verb: "scim.user", Object: "user/" + r.UserID, Detail: audit.Detail("client", c.Name, "externalId", r.External, "operation", operation),
 	})
 }
 
-// putUser replaces a person, patchUser changes it.
-func (s *Service) putUser(ctx context.Context, c Client, id string, doc map[string]any) (record, error) {
-	r, err := s.user(ctx, c, id)
-	if err != nil {
-		return record{}, err
-	}
-	doc = clean(doc)
-	p, err := read(doc)
-	if err != nil {
-		return record{}, err
-	}
-	return s.saveUser(ctx, c, r, doc, p)
-}
-
-func (s *Service) patchUser(ctx context.Context, c Client, id string, operations []operation) (record, error) {
-	r, err := s.user(ctx, c, id)
-	if err != nil {
-		return record{}, err
-	}
-	if err := apply(r.Doc, operations); err != nil {
-		return record{}, err
-	}
-	doc := clean(r.Doc)
-	p, err := read(doc)
-	if err != nil {
-		return record{}, err
-	}
-	return s.saveUser(ctx, c, r, doc, p)
+// changeUser gives a person the document that change makes of the one before.
+func (s *Service) changeUser(ctx context.Context, c Client, id string, change func(doc map[string]any) (map[string]any, error)) (record, error) {
+	var out record
+	err := s.d.DB.Tx(ctx, func(tx *store.Tx) error {
+		r, err := s.user(ctx, tx, c, id)
+		if err != nil {
+			return err
+		}
+		doc, err := change(r.Doc)
+		if err != nil {
+			return err
+		}
+		doc = clean(doc)
+		p, err := read(doc)
+		if err != nil {
+			return err
+		}
+		out, err = s.saveUser(ctx, tx, c, r, doc, p)
+		return err
+	})
+	return out, err
 }
 
 // deleteUser suspends the account. It stays, because what the person did and
 // made has its name on it.
 func (s *Service) deleteUser(ctx context.Context, c Client, id string) error {
-	r, err := s.user(ctx, c, id)
-	if err != nil {
-		return err
-	}
-	status := auth.Suspended
-	if _, err := s.d.Auth.UpdateUser(ctx, r.UserID, auth.UserChange{Status: &status}, by(c)); err != nil {
-		return err
-	}
-	r.Updated = s.d.Now()
-	return s.keep(ctx, c, r, gone, "delete")
-}
-
-// users reads the people of a directory, at most maxMatching.
-func (s *Service) users(ctx context.Context, c Client) ([]record, error) {
-	rows, err := s.d.DB.Read().QueryContext(ctx, "SELECT "+recordColumns+" FROM scim_users WHERE client_id = $1 AND CAST(doc AS TEXT) <> 'null' ORDER BY user_name_key LIMIT $2", c.ID, maxMatching)
-	list, err := store.All(rows, err, scanRecord)
-	if err != nil {
-		return nil, fmt.Errorf("list the people of a directory: %w", err)
-	}
-	return list, nil
+	return s.d.DB.Tx(ctx, func(tx *store.Tx) error {
+		r, err := s.user(ctx, tx, c, id)
+		if err != nil {
+			return err
+		}
+		status := auth.Suspended
+		if err := s.d.Auth.UpdateUserIn(ctx, tx, r.UserID, auth.UserChange{Status: &status}, by(c)); err != nil {
+			return err
+		}
+		r.Updated = s.d.Now()
+		return s.keep(ctx, tx, c, r, gone, "delete")
+	})
 }
 
 // resource is a person as it is answered.
