@@ -1,13 +1,15 @@
 import { createFileRoute } from '@tanstack/react-router';
 import { ApiReference, type ApiSearch } from '~/features/apidocs/ApiReference';
-import { openApiQuery } from '~/features/apidocs/openapi';
 
 export const Route = createFileRoute('/docs/api')({
   validateSearch: (raw: Record<string, unknown>): ApiSearch => ({
     q: raw.q === undefined || raw.q === '' ? undefined : String(raw.q),
     op: typeof raw.op === 'string' ? raw.op : undefined,
   }),
-  loader: ({ context }) => context.queryClient.prefetchQuery(openApiQuery),
+  loader: async ({ context }) => {
+    const { openApiQuery } = await import('~/features/apidocs/openapi');
+    await context.queryClient.prefetchQuery(openApiQuery);
+  },
   component: Page,
 });
 

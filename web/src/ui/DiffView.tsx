@@ -1,7 +1,7 @@
 import { Button, SegmentedControl } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { DiffBody, type DiffMode } from './DiffViewFile';
 import { visible } from './DiffViewParse';
 import classes from './DiffView.module.css';
@@ -59,7 +59,7 @@ export function DiffView({ files, mode = 'unified', onMode, openFirst = 40, anch
     <div className={classes.list} ref={list} onKeyDown={(e) => moveBetweenFiles(e, list.current)}>
       <div className={classes.bar}>
         <span className={classes.count}>
-          {t.diff.filesChanged(files.length)} <Counts added={added} removed={removed} />
+          {tw.diff.filesChanged(files.length)} <Counts added={added} removed={removed} />
         </span>
         <span style={{ display: 'flex', gap: 8, flexWrap: 'wrap' }}>
           {files.length > 1 && (
@@ -68,18 +68,18 @@ export function DiffView({ files, mode = 'unified', onMode, openFirst = 40, anch
               variant="default"
               onClick={() => setOpen(all ? new Set() : new Set(files.map((f) => f.path)))}
             >
-              {all ? t.diff.foldAll : t.diff.unfoldAll}
+              {all ? tw.diff.foldAll : tw.diff.unfoldAll}
             </Button>
           )}
           {onMode && !narrow && (
             <SegmentedControl
               size="xs"
-              aria-label={t.diff.layout}
+              aria-label={tw.diff.layout}
               value={mode}
               onChange={(v) => onMode(v as DiffMode)}
               data={[
-                { value: 'unified', label: t.diff.unified },
-                { value: 'split', label: t.diff.split },
+                { value: 'unified', label: tw.diff.unified },
+                { value: 'split', label: tw.diff.split },
               ]}
             />
           )}
@@ -155,25 +155,25 @@ function FileSection({
 }
 
 function FileBody({ file, mode }: { file: DiffFile; mode: DiffMode }) {
-  if (file.binary) return <p className={classes.message}>{t.diff.binary}</p>;
+  if (file.binary) return <p className={classes.message}>{tw.diff.binary}</p>;
   if (file.truncated || (!file.patch && file.added + file.removed > 0))
-    return <p className={classes.message}>{t.diff.truncated}</p>;
+    return <p className={classes.message}>{tw.diff.truncated}</p>;
   return <DiffBody patch={file.patch} mode={mode} label={file.path} />;
 }
 
 function VerbTag({ verb }: { verb: string }) {
   const tone = verb === 'add' ? 'ok' : verb === 'remove' ? 'bad' : 'info';
-  return <span className={`pill ${tone}`}>{t.diff.verbs[verb] ?? verb}</span>;
+  return <span className={`pill ${tone}`}>{tw.diff.verbs[verb] ?? verb}</span>;
 }
 
 /** Added and removed line counts, with signs so that colour is not needed. */
 export function Counts({ added, removed }: { added: number; removed: number }) {
   return (
     <span className={classes.count}>
-      <span className={classes.plus} aria-label={t.diff.added(added)} role="img">
+      <span className={classes.plus} aria-label={tw.diff.added(added)} role="img">
         +{added}
       </span>{' '}
-      <span className={classes.minus} aria-label={t.diff.removed(removed)} role="img">
+      <span className={classes.minus} aria-label={tw.diff.removed(removed)} role="img">
         −{removed}
       </span>
     </span>

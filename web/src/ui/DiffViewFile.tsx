@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { memo, useMemo, useState, type ReactNode } from 'react';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { parseDiff, splitRows, visible, type DiffLine, type Hunk, type ParsedDiff } from './DiffViewParse';
 import classes from './DiffView.module.css';
 
@@ -23,11 +23,11 @@ export const DiffBody = memo(function DiffBody({
 }) {
   const parsed = useMemo(() => parseDiff(patch), [patch]);
   const [shown, setShown] = useState(PAGE);
-  if (parsed.lineCount === 0) return <p className={classes.message}>{t.diff.noTextChange}</p>;
+  if (parsed.lineCount === 0) return <p className={classes.message}>{tw.diff.noTextChange}</p>;
   const rest = parsed.lineCount - shown;
   return (
     <>
-      <div className={classes.scroll} tabIndex={0} role="region" aria-label={t.diff.diffOf(label)}>
+      <div className={classes.scroll} tabIndex={0} role="region" aria-label={tw.diff.diffOf(label)}>
         <table className={mode === 'split' ? `${classes.table} ${classes.split}` : classes.table}>
           {mode === 'split' && (
             <colgroup>
@@ -52,11 +52,13 @@ export const DiffBody = memo(function DiffBody({
       {rest > 0 && (
         <div className={classes.message}>
           <Button size="compact-sm" variant="default" onClick={() => setShown((n) => n + PAGE * 4)}>
-            {t.diff.showMore(rest)}
+            {tw.diff.showMore(rest)}
           </Button>
         </div>
       )}
-      {rest <= 0 && parsed.omitted > 0 && <p className={classes.message}>{t.diff.omitted(parsed.omitted)}</p>}
+      {rest <= 0 && parsed.omitted > 0 && (
+        <p className={classes.message}>{tw.diff.omitted(parsed.omitted)}</p>
+      )}
     </>
   );
 });
@@ -74,7 +76,7 @@ function pageOf(parsed: ParsedDiff, count: number): Hunk[] {
 
 function hunkHeading(h: Hunk): string {
   const first = h.lines.find((l) => l.new !== undefined) ?? h.lines[0];
-  const at = t.diff.fromLine(first?.new ?? first?.old ?? 0);
+  const at = tw.diff.fromLine(first?.new ?? first?.old ?? 0);
   return h.heading ? `${at} · ${visible(h.heading)}` : at;
 }
 

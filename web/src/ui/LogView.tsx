@@ -2,7 +2,7 @@ import { ActionIcon, Button, NativeSelect, Switch, Text, TextInput } from '@mant
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useDeferredValue, useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import type { LogLine } from '~/api/types';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { IconArrowDown, IconArrowUp, IconDownload, IconSearch } from './icons';
 import css from './LogView.module.css';
 import { LogRow, rowsOf } from './LogViewLine';
@@ -86,11 +86,11 @@ export function LogView(props: Props) {
             <NativeSelect
               size="xs"
               maw={170}
-              aria-label={t.log.step}
+              aria-label={tw.log.step}
               value={step ?? ''}
               onChange={(event) => props.onStep?.(event.currentTarget.value || undefined)}
               data={[
-                { value: '', label: t.log.allSteps },
+                { value: '', label: tw.log.allSteps },
                 ...props.steps.map(({ name, title }) => ({ value: name, label: title })),
               ]}
             />
@@ -98,20 +98,20 @@ export function LogView(props: Props) {
         </div>
         <div className={css.tools}>
           <Text size="xs" className="sph-muted num" aria-live="off">
-            {t.log.lines(lines.length)}
-            {live && ` · ${t.log.live}`}
+            {tw.log.lines(lines.length)}
+            {live && ` · ${tw.log.live}`}
           </Text>
           <ErrorButton lines={lines} onClick={nextError} />
           <Switch
             size="xs"
-            label={t.log.times}
+            label={tw.log.times}
             checked={times}
             onChange={(event) => setTimes(event.currentTarget.checked)}
           />
           {live && (
             <Switch
               size="xs"
-              label={t.log.follow}
+              label={tw.log.follow}
               checked={follow}
               onChange={(event) => setFollow(event.currentTarget.checked)}
             />
@@ -125,7 +125,7 @@ export function LogView(props: Props) {
               variant="default"
               leftSection={<IconDownload size={13} aria-hidden />}
             >
-              {t.log.download}
+              {tw.log.download}
             </Button>
           )}
         </div>
@@ -141,7 +141,7 @@ export function LogView(props: Props) {
         onScroll={onScroll}
         onWheel={(event) => event.deltaY < 0 && setFollow(false)}
       >
-        {lines.length === 0 && <div className={css.empty}>{step ? t.log.emptyStep : t.log.empty}</div>}
+        {lines.length === 0 && <div className={css.empty}>{step ? tw.log.emptyStep : tw.log.empty}</div>}
         <div style={{ height: virtual.getTotalSize(), position: 'relative' }}>
           {virtual.getVirtualItems().map((item) => {
             const line = lines[item.index]!;
@@ -216,8 +216,8 @@ function FindField({
         size="xs"
         w={200}
         leftSection={<IconSearch size={14} aria-hidden />}
-        placeholder={t.log.find}
-        aria-label={t.log.find}
+        placeholder={tw.log.find}
+        aria-label={tw.log.find}
         value={query}
         onChange={(event) => onQuery(event.currentTarget.value)}
         onKeyDown={onKeyDown}
@@ -225,13 +225,13 @@ function FindField({
       {search.matches && (
         <>
           <Text size="xs" className="sph-muted num" aria-live="polite">
-            {n === 0 ? t.log.noMatch : t.log.position(search.position + 1, n)}
+            {n === 0 ? tw.log.noMatch : tw.log.position(search.position + 1, n)}
           </Text>
           <ActionIcon.Group>
             <ActionIcon
               size="md"
               variant="default"
-              aria-label={t.log.previous}
+              aria-label={tw.log.previous}
               disabled={n === 0}
               onClick={() => search.move(-1)}
             >
@@ -240,7 +240,7 @@ function FindField({
             <ActionIcon
               size="md"
               variant="default"
-              aria-label={t.log.next}
+              aria-label={tw.log.next}
               disabled={n === 0}
               onClick={() => search.move(1)}
             >
@@ -258,7 +258,7 @@ function ErrorButton({ lines, onClick }: { lines: LogLine[]; onClick: () => void
   if (!some) return null;
   return (
     <Button size="compact-xs" variant="default" onClick={onClick}>
-      {t.log.nextError}
+      {tw.log.nextError}
     </Button>
   );
 }

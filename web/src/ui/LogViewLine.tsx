@@ -1,7 +1,7 @@
 import Anser from 'anser';
 import { memo, useMemo, type ReactNode } from 'react';
 import type { LogLine } from '~/api/types';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { visible } from './DiffViewParse';
 import css from './LogView.module.css';
 
@@ -105,7 +105,7 @@ export const LogRow = memo(function LogRow({ line, top, needle, current, linked,
       {line.part ? (
         <span className={css.number} />
       ) : (
-        <a className={css.number} href={`#L${line.seq}`} tabIndex={-1} aria-label={t.log.lineLink(line.seq)}>
+        <a className={css.number} href={`#L${line.seq}`} tabIndex={-1} aria-label={tw.log.lineLink(line.seq)}>
           {line.seq}
         </a>
       )}
@@ -120,7 +120,7 @@ export const LogRow = memo(function LogRow({ line, top, needle, current, linked,
             {marked(part.text, needle)}
           </span>
         ))}
-        {cut > 0 && <span className="sph-muted">{t.log.cut(cut)}</span>}
+        {cut > 0 && <span className="sph-muted">{tw.log.cut(cut)}</span>}
       </span>
     </div>
   );

@@ -5,6 +5,7 @@ import { actionsQuery } from '~/api/queries';
 import type { Action } from '~/api/types';
 import { humanise } from '~/lib/words';
 import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { Pill } from '~/ui/bits';
 import { NamedIcon } from '~/ui/entityIcon';
 import { IconBolt, IconSearch } from '~/ui/icons';
@@ -19,7 +20,7 @@ export function groupActions(actions: Action[], filter: string): [string, Action
   const groups = new Map<string, Action[]>();
   for (const action of actions) {
     if (!`${action.title} ${action.description} ${action.group}`.toLowerCase().includes(needle)) continue;
-    const group = action.group || t.create.other;
+    const group = action.group || tw.create.other;
     groups.set(group, [...(groups.get(group) ?? []), action]);
   }
   const total = (list: Action[]) => list.reduce((n, action) => n + uses(action), 0);
@@ -33,13 +34,13 @@ export function CreateHub({ q, onFilter }: { q: string; onFilter: (q: string) =>
   const groups = groupActions(query.data ?? [], q);
   return (
     <div className="sph-page">
-      <PageHeader title={t.create.title} description={t.create.description} />
+      <PageHeader title={tw.create.title} description={tw.create.description} />
       {(query.data?.length ?? 0) > 6 && (
         <TextInput
           data-list-filter
           maw={320}
-          aria-label={t.create.filter}
-          placeholder={t.create.filter}
+          aria-label={tw.create.filter}
+          placeholder={tw.create.filter}
           leftSection={<IconSearch size={16} aria-hidden />}
           value={q}
           onChange={(event) => onFilter(event.currentTarget.value)}
@@ -48,7 +49,7 @@ export function CreateHub({ q, onFilter }: { q: string; onFilter: (q: string) =>
       {query.isPending && <Skeletons />}
       {query.error && !query.data && <ErrorState error={query.error} retry={() => void query.refetch()} />}
       {query.data?.length === 0 && (
-        <EmptyState icon={<IconBolt size={28} />} title={t.create.none} text={t.create.noneText} />
+        <EmptyState icon={<IconBolt size={28} />} title={tw.create.none} text={tw.create.noneText} />
       )}
       {query.data && query.data.length > 0 && groups.length === 0 && (
         <EmptyState title={t.common.nothingMatches} text={t.common.nothingMatchesHint} />
@@ -79,7 +80,7 @@ function ActionCard({ action }: { action: Action }) {
         <Text fw={600} component="span">
           {action.title}
         </Text>
-        {!action.allowed && <Pill tone="warn">{t.create.notAllowed}</Pill>}
+        {!action.allowed && <Pill tone="warn">{tw.create.notAllowed}</Pill>}
       </span>
       <Text size="sm" className="sph-muted" mt={8} lineClamp={3}>
         {action.description}
@@ -110,13 +111,13 @@ function ActionCard({ action }: { action: Action }) {
 function facts(action: Action): string[] {
   const { stats } = action;
   const out: string[] = [];
-  if (action.blueprint) out.push(t.create.on(action.blueprint));
+  if (action.blueprint) out.push(tw.create.on(action.blueprint));
   if (stats && stats.runs > 0) {
-    out.push(t.create.stats(stats.medianMillis, stats.runs), t.create.success(stats.successRate));
+    out.push(tw.create.stats(stats.medianMillis, stats.runs), tw.create.success(stats.successRate));
   } else {
-    out.push(t.create.neverRun);
+    out.push(tw.create.neverRun);
   }
   const roles = action.roles ?? [];
-  out.push(roles.length > 0 ? t.create.forRoles(roles.map(humanise).join(', ')) : t.create.forAll);
+  out.push(roles.length > 0 ? tw.create.forRoles(roles.map(humanise).join(', ')) : tw.create.forAll);
   return out;
 }

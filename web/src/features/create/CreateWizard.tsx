@@ -3,7 +3,7 @@ import { useMemo, useState } from 'react';
 import { actionsQuery, meQuery } from '~/api/queries';
 import type { Action, Difference, SavedPlan, User } from '~/api/types';
 import { RunPage } from '~/features/run/RunPage';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { ButtonLink } from '~/ui/links';
 import { PageHeader } from '~/ui/PageHeader';
 import { EmptyState, ErrorState, PageSkeleton } from '~/ui/States';
@@ -31,10 +31,10 @@ export function CreateWizard(props: Props) {
   if (!action) {
     return (
       <div className="sph-page">
-        <PageHeader title={t.create.title} />
+        <PageHeader title={tw.create.title} />
         <EmptyState
-          title={t.create.unknownAction(props.actionId)}
-          action={<ButtonLink to="/create">{t.create.allActions}</ButtonLink>}
+          title={tw.create.unknownAction(props.actionId)}
+          action={<ButtonLink to="/create">{tw.create.allActions}</ButtonLink>}
         />
       </div>
     );
@@ -72,7 +72,7 @@ function Wizard({ action, user, search, go }: Props & { action: Action; user: Us
   const [differences, setDifferences] = useState<Difference[]>();
   const stage = search.step === 'run' && search.run ? 'run' : search.plan ? 'plan' : 'input';
   const crumbs = useMemo(
-    () => [{ label: t.create.title, link: { to: '/create' as const } }, { label: action.title }],
+    () => [{ label: tw.create.title, link: { to: '/create' as const } }, { label: action.title }],
     [action.title],
   );
 
@@ -143,7 +143,7 @@ function Intro({ action }: { action: Action }) {
   return (
     <>
       {action.description}
-      {stats && stats.runs > 0 && <> {t.create.last(stats.medianMillis, stats.runs)}</>}
+      {stats && stats.runs > 0 && <> {tw.create.last(stats.medianMillis, stats.runs)}</>}
     </>
   );
 }

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from 'react';
 import { api } from '~/api/client';
 import { isApiError } from '~/api/errors';
 import type { Action, SavedPlan } from '~/api/types';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { IconCheck, IconChevronDown, IconCopy } from '~/ui/icons';
 import { ErrorState } from '~/ui/States';
 import { toastDone, toastError } from '~/ui/toast';
@@ -44,7 +44,7 @@ export function InputStage(props: Props) {
   );
   const taken = names?.state === 'taken' ? names : undefined;
   const extra = useMemo(
-    () => (taken ? { [taken.field]: t.create.taken(taken.name) } : none),
+    () => (taken ? { [taken.field]: tw.create.taken(taken.name) } : none),
     [taken?.field, taken?.name], // oxlint-disable-line react/exhaustive-deps
   );
   useEffect(() => saveDraft(draftKey, action.input, values), [draftKey, action.input, values]);
@@ -77,9 +77,9 @@ export function InputStage(props: Props) {
       <div className={`sph-card ${css.form}`}>
         {props.fromDraft && (
           <Text size="sm" className="sph-muted" mb="md">
-            {t.create.draftKept}{' '}
+            {tw.create.draftKept}{' '}
             <Button size="compact-sm" variant="subtle" onClick={props.onStartOver}>
-              {t.create.startOver}
+              {tw.create.startOver}
             </Button>
           </Text>
         )}
@@ -90,10 +90,10 @@ export function InputStage(props: Props) {
             required
             withAsterisk
             blueprint={action.blueprint}
-            label={t.create.needsEntity(action.blueprint)}
-            description={t.create.needsEntityText}
+            label={tw.create.needsEntity(action.blueprint)}
+            description={tw.create.needsEntityText}
             value={entity ?? ''}
-            error={entityMissing && !entity ? t.create.problems.required : undefined}
+            error={entityMissing && !entity ? tw.create.problems.required : undefined}
             onChange={props.onEntity}
           />
         )}
@@ -120,7 +120,7 @@ export function InputStage(props: Props) {
       <div className={css.foot}>
         <CopyAs action={action} values={values} entity={entity} />
         <Button type="submit" form={formId} loading={plan.isPending}>
-          {t.create.continue}
+          {tw.create.continue}
         </Button>
       </div>
     </>
@@ -139,7 +139,7 @@ function PlanError({ action, error }: { action: Action; error: Error | null }) {
   if (!isApiError(error, 'validation_error')) {
     return (
       <div className="sph-card">
-        <ErrorState error={error} title={t.create.formProblem} />
+        <ErrorState error={error} title={tw.create.formProblem} />
       </div>
     );
   }
@@ -147,7 +147,7 @@ function PlanError({ action, error }: { action: Action; error: Error | null }) {
   if (error.details.length > 0 && other.length === 0) return null;
   return (
     <div role="alert" className={css.problem}>
-      <strong>{t.create.formProblem}</strong>
+      <strong>{tw.create.formProblem}</strong>
       {other.length === 0 && <div>{error.message}</div>}
       {other.map((d) => (
         <div key={`${d.field} ${d.problem}`}>
@@ -162,7 +162,7 @@ function PlanError({ action, error }: { action: Action; error: Error | null }) {
 function Refused({ action }: { action: Action }) {
   return (
     <div className={`sph-card ${css.form}`}>
-      <Text fw={600}>{t.create.notAllowed}</Text>
+      <Text fw={600}>{tw.create.notAllowed}</Text>
       <Text size="sm">{action.reason}</Text>
     </div>
   );
@@ -173,10 +173,10 @@ function NameHint({ check }: { check: NonNullable<ReturnType<typeof useNameCheck
   return (
     <span className={css.hint} aria-live="polite">
       {check.state === 'checking' ? (
-        t.create.checkingName
+        tw.create.checkingName
       ) : (
         <span className={`${css.hint} ${css.free}`}>
-          <IconCheck size={13} aria-hidden /> {t.create.free(check.name)}
+          <IconCheck size={13} aria-hidden /> {tw.create.free(check.name)}
         </span>
       )}
     </span>
@@ -202,15 +202,15 @@ function CopyAs({ action, values, entity }: { action: Action; values: Values; en
             leftSection={<IconCopy size={16} aria-hidden />}
             rightSection={<IconChevronDown size={14} aria-hidden />}
           >
-            {t.create.copyAs}
+            {tw.create.copyAs}
           </Button>
         </Menu.Target>
         <Menu.Dropdown>
-          <Menu.Item onClick={() => void copy(command, t.create.copied.cli)}>{t.create.copyCli}</Menu.Item>
+          <Menu.Item onClick={() => void copy(command, tw.create.copied.cli)}>{tw.create.copyCli}</Menu.Item>
           <Menu.Item
-            onClick={() => void copy(asCurl(action, values, location.origin, entity), t.create.copied.curl)}
+            onClick={() => void copy(asCurl(action, values, location.origin, entity), tw.create.copied.curl)}
           >
-            {t.create.copyCurl}
+            {tw.create.copyCurl}
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>

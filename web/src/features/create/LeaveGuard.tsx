@@ -1,6 +1,6 @@
 import { Button, Group, Text } from '@mantine/core';
 import { useBlocker } from '@tanstack/react-router';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { Dialog } from '~/ui/Dialog';
 
 /** Asks before unsaved answers are left. A reload needs no question: the draft is kept. */
@@ -12,13 +12,13 @@ export function LeaveGuard({ active }: { active: boolean }) {
   });
   if (blocker.status !== 'blocked') return null;
   return (
-    <Dialog opened onClose={blocker.reset} title={t.create.leaveTitle}>
-      <Text size="sm">{t.create.leaveText}</Text>
+    <Dialog opened onClose={blocker.reset} title={tw.create.leaveTitle}>
+      <Text size="sm">{tw.create.leaveText}</Text>
       <Group justify="flex-end" gap="xs" mt="lg">
         <Button variant="default" onClick={blocker.reset} data-autofocus>
-          {t.create.stay}
+          {tw.create.stay}
         </Button>
-        <Button onClick={blocker.proceed}>{t.create.leave}</Button>
+        <Button onClick={blocker.proceed}>{tw.create.leave}</Button>
       </Group>
     </Dialog>
   );

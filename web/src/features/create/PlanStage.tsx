@@ -7,7 +7,6 @@ import type { Action, Difference, Run, SavedPlan } from '~/api/types';
 import { PlanDifferences } from '~/features/plan/PlanDifferences';
 import { PlanView } from '~/features/plan/PlanView';
 import { runQuery } from '~/features/run/queries';
-import { t } from '~/strings';
 import { tw } from '~/strings/work';
 import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
 import css from './create.module.css';
@@ -53,11 +52,11 @@ export function PlanStage({ action, planId, differences, onChanged, onBack, onSt
   }, [planId]);
   const back = (
     <Button variant="default" onClick={onBack} disabled={apply.isPending}>
-      {t.create.back}
+      {tw.create.back}
     </Button>
   );
   if (isApiError(plan.error, 'not_found')) {
-    return <EmptyState title={t.create.noApply} text={t.create.expired} action={back} />;
+    return <EmptyState title={tw.create.noApply} text={tw.create.expired} action={back} />;
   }
   if (!plan.data) {
     if (plan.error) return <ErrorState error={plan.error} retry={() => void plan.refetch()} />;
@@ -74,7 +73,7 @@ export function PlanStage({ action, planId, differences, onChanged, onBack, onSt
       <PlanView plan={plan.data.plan} />
       {failed && (
         <div className="sph-card">
-          <ErrorState error={failed} title={t.create.formProblem} />
+          <ErrorState error={failed} title={tw.create.formProblem} />
         </div>
       )}
       <div className={css.foot}>

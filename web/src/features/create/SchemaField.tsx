@@ -10,7 +10,7 @@ import {
   TextInput,
 } from '@mantine/core';
 import type { ReactNode } from 'react';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { humanise } from '~/lib/words';
 import { EntityPicker, TeamPicker } from './pickers';
 import { isLong, type Field } from './schema';
@@ -114,7 +114,7 @@ function Choice({ field, value, common, onChange }: PartProps) {
         clearable={!field.required}
         searchable
         comboboxProps={{ withinPortal: false }}
-        placeholder={t.create.choose}
+        placeholder={tw.create.choose}
       />
     );
   }
@@ -132,9 +132,9 @@ function Choice({ field, value, common, onChange }: PartProps) {
 function Description({ field, hint }: { field: Field; hint?: ReactNode }) {
   const parts = [
     field.description,
-    field['x-example'] && t.create.example(field['x-example'].replace(/\.$/, '')) + '.',
-    field.type === 'array' && t.create.listHint,
-    field['x-secret'] && t.create.secretHint,
+    field['x-example'] && tw.create.example(field['x-example'].replace(/\.$/, '')) + '.',
+    field.type === 'array' && tw.create.listHint,
+    field['x-secret'] && tw.create.secretHint,
   ].filter(Boolean);
   return (
     <>

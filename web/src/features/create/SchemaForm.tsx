@@ -2,7 +2,7 @@ import { Stack, Text, UnstyledButton } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useEffect, useId, useMemo, useRef, useState, type FormEvent, type ReactNode } from 'react';
 import type { InputSchema } from '~/api/types';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import { IconChevronDown, IconChevronRight } from '~/ui/icons';
 import { SchemaField } from './SchemaField';
 import { check, fieldsOf, type Problems, type Values } from './schema';
@@ -89,10 +89,10 @@ export function SchemaForm(props: Props) {
                 ) : (
                   <IconChevronRight size={14} aria-hidden />
                 )}{' '}
-                {t.create.more}
+                {tw.create.more}
               </Text>{' '}
               <Text size="sm" className="sph-muted" component="span">
-                {t.create.moreHint(advanced.length)}
+                {tw.create.moreHint(advanced.length)}
               </Text>
             </UnstyledButton>
             <div id={moreId} hidden={!more}>

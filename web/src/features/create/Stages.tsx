@@ -1,17 +1,17 @@
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 import css from './create.module.css';
 
 const stages = [
-  ['input', t.create.stepInput],
-  ['plan', t.create.stepPlan],
-  ['run', t.create.stepRun],
+  ['input', tw.create.stepInput],
+  ['plan', tw.create.stepPlan],
+  ['run', tw.create.stepRun],
 ] as const;
 
 /** Where one is: answers, plan, run. */
 export function Stages({ stage, onBack }: { stage: 'input' | 'plan' | 'run'; onBack?: () => void }) {
   const at = stages.findIndex(([id]) => id === stage);
   return (
-    <ol className={css.stages} aria-label={t.create.steps}>
+    <ol className={css.stages} aria-label={tw.create.steps}>
       {stages.map(([id, label], i) => (
         <li
           key={id}

@@ -6,6 +6,7 @@ import { api } from '~/api/client';
 import { teamsQuery } from '~/api/queries';
 import type { Entity } from '~/api/types';
 import { t } from '~/strings';
+import { tw } from '~/strings/work';
 
 type PickerProps = Omit<SelectProps, 'data' | 'value' | 'onChange'> & {
   value: string;
@@ -26,9 +27,9 @@ export function TeamPicker({ value, onChange, ...rest }: PickerProps) {
       onChange={(next) => onChange(next ?? '')}
       searchable
       clearable={!rest.required}
-      placeholder={t.create.choose}
+      placeholder={tw.create.choose}
       comboboxProps={{ withinPortal: false }}
-      nothingFoundMessage={t.create.noEntity}
+      nothingFoundMessage={tw.create.noEntity}
     />
   );
 }
@@ -70,9 +71,9 @@ export function EntityPicker({ blueprint, value, onChange, ...rest }: PickerProp
       onSearchChange={setSearch}
       // The server has filtered already, over more than the label.
       filter={({ options }) => options}
-      placeholder={t.create.searchEntities}
+      placeholder={tw.create.searchEntities}
       comboboxProps={{ withinPortal: false }}
-      nothingFoundMessage={query.isFetching ? t.common.loading : t.create.noEntity}
+      nothingFoundMessage={query.isFetching ? t.common.loading : tw.create.noEntity}
       error={rest.error ?? (query.error ? query.error.message : undefined)}
     />
   );

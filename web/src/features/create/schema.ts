@@ -1,6 +1,6 @@
 import { Validator, type Schema } from '@cfworker/json-schema';
 import type { InputProperty, InputSchema } from '~/api/types';
-import { t } from '~/strings';
+import { tw } from '~/strings/work';
 
 export type Values = Record<string, unknown>;
 export type Problems = Record<string, string>;
@@ -43,7 +43,7 @@ export function check(schema: InputSchema, values: Values): Problems {
   for (const field of fieldsOf(schema)) {
     const value = input[field.name];
     if (value === undefined) {
-      if (field.required) problems[field.name] = t.create.problems.required;
+      if (field.required) problems[field.name] = tw.create.problems.required;
       continue;
     }
     const keyword = failedKeyword(field, value);
@@ -63,7 +63,7 @@ function failedKeyword(field: Field, value: unknown): string | undefined {
 }
 
 function problemText(field: Field, keyword: string): string {
-  const words = t.create.problems;
+  const words = tw.create.problems;
   switch (keyword) {
     case 'pattern':
       return field['x-pattern-help'] ? `Expected: ${field['x-pattern-help']}` : words.pattern;

@@ -2,7 +2,6 @@ import { Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { shortSha } from '~/lib/format';
-import { t } from '~/strings';
 import { tw } from '~/strings/work';
 import { CopyButton, When } from '~/ui/bits';
 import { DiffView, type DiffFile, type DiffMode } from '~/ui/DiffView';
@@ -74,7 +73,7 @@ export function CommitPage({
         <DiffView files={files ?? noFiles} mode={mode} onMode={onMode} />
       ) : (
         <Text size="sm" className="sph-muted">
-          {t.diff.none}
+          {tw.diff.none}
         </Text>
       )}
     </div>

@@ -2,7 +2,6 @@ import { Tabs, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { PullRequest } from '~/api/types';
-import { t } from '~/strings';
 import { tw } from '~/strings/work';
 import { Pill, When } from '~/ui/bits';
 import { DiffView, type DiffMode } from '~/ui/DiffView';
@@ -138,7 +137,7 @@ function Files({
   if (query.data.length === 0) {
     return (
       <Text size="sm" className="sph-muted">
-        {t.diff.none}
+        {tw.diff.none}
       </Text>
     );
   }

@@ -4,6 +4,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { searchQuery } from '~/api/queries';
 import { t } from '~/strings';
+import { tw } from '~/strings/work';
 
 const rows = 20;
 
@@ -55,7 +56,7 @@ export function EntitySearch({
       filter={({ options }) => options}
       comboboxProps={{ withinPortal: false }}
       nothingFoundMessage={
-        debounced ? (query.isFetching ? t.common.loading : t.create.noEntity) : placeholder
+        debounced ? (query.isFetching ? t.common.loading : tw.create.noEntity) : placeholder
       }
       error={query.error?.message}
     />

@@ -5,6 +5,3 @@ export { audit } from './audit';
 export { home } from './home';
 export { catalog } from './catalog';
 export { entity } from './entity';
-export { create } from './create';
-export { diff } from './diff';
-export { log } from './log';
