@@ -479,6 +479,21 @@ func (e NewStatusState) Valid() bool {
 	}
 }
 
+// Defines values for NewViewList.
+const (
+	NewViewListFlags NewViewList = "flags"
+)
+
+// Valid indicates whether the value is a known member of the NewViewList enum.
+func (e NewViewList) Valid() bool {
+	switch e {
+	case NewViewListFlags:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NoticeChannelType.
 const (
 	NoticeChannelTypeSlack   NoticeChannelType = "slack"
@@ -869,6 +884,21 @@ func (e VersionVerb) Valid() bool {
 	case Restore:
 		return true
 	case Update:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ViewList.
+const (
+	ViewListFlags ViewList = "flags"
+)
+
+// Valid indicates whether the value is a known member of the ViewList enum.
+func (e ViewList) Valid() bool {
+	switch e {
+	case ViewListFlags:
 		return true
 	default:
 		return false
@@ -1361,6 +1391,21 @@ func (e GetRunLogsParamsFormat) Valid() bool {
 	case JSON:
 		return true
 	case Text:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListViewsParamsList.
+const (
+	ListViewsParamsListFlags ListViewsParamsList = "flags"
+)
+
+// Valid indicates whether the value is a known member of the ListViewsParamsList enum.
+func (e ListViewsParamsList) Valid() bool {
+	switch e {
+	case ListViewsParamsListFlags:
 		return true
 	default:
 		return false
@@ -4268,8 +4313,12 @@ type NewTokenAnswer struct {
 
 // NewView defines model for NewView.
 type NewView struct {
-	Blueprint string `json:"blueprint"`
-	Name      string `json:"name"`
+	// Blueprint The blueprint whose entities are listed
+	Blueprint *string `json:"blueprint,omitempty"`
+
+	// List Another list of the portal, when there is no blueprint
+	List *NewViewList `json:"list,omitempty"`
+	Name string       `json:"name"`
 
 	// Shared Everybody can use it; only the owner can change it
 	Shared *bool `json:"shared,omitempty"`
@@ -4277,6 +4326,9 @@ type NewView struct {
 	// State The search part of the list's address, without the question mark
 	State string `json:"state"`
 }
+
+// NewViewList Another list of the portal, when there is no blueprint
+type NewViewList string
 
 // NewWebhook defines model for NewWebhook.
 type NewWebhook struct {
@@ -6090,9 +6142,13 @@ type VersionsAnswer struct {
 
 // View defines model for View.
 type View struct {
-	Blueprint string    `json:"blueprint"`
+	// Blueprint The blueprint whose entities are listed
+	Blueprint *string   `json:"blueprint,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
 	ID        string    `json:"id"`
+
+	// List Another list of the portal, when there is no blueprint
+	List      *ViewList `json:"list,omitempty"`
 	Mine      bool      `json:"mine"`
 	Name      string    `json:"name"`
 	Owner     string    `json:"owner"`
@@ -6101,6 +6157,9 @@ type View struct {
 	State     string    `json:"state"`
 	UpdatedAt time.Time `json:"updatedAt"`
 }
+
+// ViewList Another list of the portal, when there is no blueprint
+type ViewList string
 
 // ViewAnswer defines model for ViewAnswer.
 type ViewAnswer struct {
@@ -7413,7 +7472,13 @@ type InviteUserParams struct {
 type ListViewsParams struct {
 	// Blueprint Only the views of this blueprint
 	Blueprint *string `form:"blueprint,omitempty" json:"blueprint,omitempty"`
+
+	// List Only the views of this list
+	List *ListViewsParamsList `form:"list,omitempty" json:"list,omitempty"`
 }
+
+// ListViewsParamsList defines parameters for ListViews.
+type ListViewsParamsList string
 
 // CreateWebhookJSONBody defines parameters for CreateWebhook.
 type CreateWebhookJSONBody map[string]interface{}
@@ -38507,6 +38572,18 @@ func NewListViewsRequest(server string, params *ListViewsParams) (*http.Request,
 		if params.Blueprint != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "blueprint", *params.Blueprint, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.List != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "list", *params.List, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

@@ -16,6 +16,7 @@ func viewer(ctx context.Context) view.Person {
 
 type viewsInput struct {
 	Blueprint string `query:"blueprint" maxLength:"200" doc:"Only the views of this blueprint"`
+	List      string `query:"list" enum:"flags" doc:"Only the views of this list"`
 }
 
 type viewsAnswer struct {
@@ -42,7 +43,7 @@ type putViewInput struct {
 }
 
 func (a *API) listViews(ctx context.Context, in *viewsInput) (*viewsAnswer, error) {
-	list, err := a.views.List(ctx, in.Blueprint, viewer(ctx))
+	list, err := a.views.List(ctx, view.Of{Blueprint: in.Blueprint, List: in.List}, viewer(ctx))
 	return &viewsAnswer{Views: list}, err
 }
 

@@ -19,7 +19,7 @@ func catalogVerbs() map[string]Verb {
 		"source.update": source,
 		"sweep.begin":   sweep, "sweep.hold": sweep, "sweep.fail": sweep, "sweep.approve": sweep, "sweep.reject": sweep, "sweep.withdraw": sweep,
 
-		"view.create": of("name", "blueprint", "shared"), "view.update": of("name", "blueprint", "shared"), "view.delete": of("name", "blueprint", "shared"),
+		"view.create": of("name", "blueprint", "list", "shared"), "view.update": of("name", "blueprint", "list", "shared"), "view.delete": of("name", "blueprint", "list", "shared"),
 	}
 }
 

@@ -45,7 +45,7 @@ func TestAFlagsLife(t *testing.T) {
 			t.Errorf("without an account the default is given, not %s", got)
 		}
 		history, err := w.flags.History(t.Context(), "shop", "new-cart", "", 0, 0)
-		if err != nil || len(history) != 3 || history[0].Diff[0] != "everybody else: 30 % on, 70 % off by accountId instead of on" || history[1].Verb != "on" || history[2].Verb != "create" || history[0].Reason != "a test" {
+		if err != nil || len(history) != 3 || history[0].Diff[0] != "Everybody else gets 30 % on, 70 % off by accountId instead of on." || history[1].Verb != "on" || history[2].Verb != "create" || history[0].Reason != "a test" {
 			t.Errorf("history: %+v %v", history, err)
 		}
 		out, err := w.flags.Revert(t.Context(), "shop", "new-cart", 3, 3, "", false, bob)
@@ -200,7 +200,7 @@ func TestSchedulesNeedNobody(t *testing.T) {
 			}
 		}
 		entries, err := w.flags.Schedule(t.Context(), "")
-		if err != nil || len(entries) != 2 || entries[0].What != "turned on" || entries[0].Note != "launch" || entries[0].ByName != "Ada" {
+		if err != nil || len(entries) != 2 || entries[0].What != "It is turned on." || entries[0].Note != "launch" || entries[0].ByName != "Ada" {
 			t.Errorf("schedule: %+v %v", entries, err)
 		}
 		w.now = start.Add(90 * time.Minute)
@@ -210,7 +210,7 @@ func TestSchedulesNeedNobody(t *testing.T) {
 			}
 		}
 		history, err := w.flags.History(t.Context(), "shop", "f", "dev", 0, 0)
-		if err != nil || len(history) != 2 || history[0].Verb != "schedule" || history[0].Author != "ada" || history[0].Diff[0] != "turned on" {
+		if err != nil || len(history) != 2 || history[0].Verb != "schedule" || history[0].Author != "ada" || history[0].Diff[0] != "It is turned on." {
 			t.Errorf("history: %+v %v", history, err)
 		}
 		if e := env(t, w.get("f"), "dev"); !e.On || len(e.Schedule) != 1 || !e.NextChange.Equal(hour(3)) {

@@ -1,5 +1,6 @@
 // Package view keeps saved views: how somebody likes to see the list of a
-// blueprint's entities. A view is its owner's; a shared one everybody can use.
+// blueprint's entities, or another list of the portal. A view is its owner's; a
+// shared one everybody can use.
 package view
 
 import (
@@ -18,23 +19,39 @@ import (
 	"github.com/google/uuid"
 )
 
-// Topic is notified with the blueprint of a view that changed.
+// Flags is the list of feature flags.
+const Flags = "flags"
+
+// Topic is notified with the blueprint or the list of a view that changed.
 const Topic = "view"
 
 const (
 	maxName  = 100
 	maxState = 8 << 10
-	// maxOwn is how many views one person may keep for one blueprint.
+	// maxOwn is how many views one person may keep of one list.
 	maxOwn = 100
 	// maxShared bounds how many views of others a list has.
 	maxShared = 200
 )
 
+// Of is what a view is of: the entities of a blueprint, or another list.
+type Of struct {
+	Blueprint string `json:"blueprint,omitempty" maxLength:"200" doc:"The blueprint whose entities are listed"`
+	List      string `json:"list,omitempty" enum:"flags" doc:"Another list of the portal, when there is no blueprint"`
+}
+
+func (o Of) name() string {
+	if o.Blueprint != "" {
+		return o.Blueprint
+	}
+	return o.List
+}
+
 // View is one saved view.
 type View struct {
-	ID        string `json:"id"`
-	Name      string `json:"name"`
-	Blueprint string `json:"blueprint"`
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Of
 	// State is the search part of the page's address, without "?".
 	State  string `json:"state"`
 	Shared bool   `json:"shared"`
@@ -48,10 +65,10 @@ type View struct {
 
 // NewView is a view as it is sent.
 type NewView struct {
-	Name      string `json:"name" minLength:"1" maxLength:"100"`
-	Blueprint string `json:"blueprint" minLength:"1" maxLength:"200"`
-	State     string `json:"state" maxLength:"8192" doc:"The search part of the list's address, without the question mark"`
-	Shared    bool   `json:"shared,omitempty" doc:"Everybody can use it; only the owner can change it"`
+	Name string `json:"name" minLength:"1" maxLength:"100"`
+	Of
+	State  string `json:"state" maxLength:"8192" doc:"The search part of the list's address, without the question mark"`
+	Shared bool   `json:"shared,omitempty" doc:"Everybody can use it; only the owner can change it"`
 }
 
 // Person is who asks.
@@ -75,10 +92,10 @@ func Open(db *store.DB, log *audit.Log, now func() time.Time) *Views {
 }
 
 // List returns the views that a person can use, their own first, by name; of
-// all blueprints when blueprint is empty.
-func (v *Views) List(ctx context.Context, blueprint string, who Person) ([]View, error) {
-	rows, err := v.db.Read().QueryContext(ctx, columns+` FROM views WHERE (owner = $1 OR shared = 1) AND ($2 = '' OR blueprint = $2)
-		ORDER BY CASE WHEN owner = $1 THEN 0 ELSE 1 END, name, id LIMIT $3`, who.ID, blueprint, maxOwn+maxShared)
+// everything when of is empty.
+func (v *Views) List(ctx context.Context, of Of, who Person) ([]View, error) {
+	rows, err := v.db.Read().QueryContext(ctx, columns+` FROM views WHERE (owner = $1 OR shared = 1) AND ($2 = '' OR blueprint = $2) AND ($3 = '' OR list = $3)
+		ORDER BY CASE WHEN owner = $1 THEN 0 ELSE 1 END, name, id LIMIT $4`, who.ID, of.Blueprint, of.List, maxOwn+maxShared)
 	list, err := store.All(rows, err, scan)
 	if err != nil {
 		return nil, fmt.Errorf("list views: %w", err)
@@ -100,15 +117,15 @@ func (v *Views) Create(ctx context.Context, in NewView, who Person) (View, error
 	}
 	at := store.Millis(v.now())
 	saved := View{
-		ID: id.String(), Name: in.Name, Blueprint: in.Blueprint, State: in.State, Shared: in.Shared,
+		ID: id.String(), Name: in.Name, Of: in.Of, State: in.State, Shared: in.Shared,
 		Owner: who.ID, OwnerName: who.Name, Mine: true, CreatedAt: store.Time(at), UpdatedAt: store.Time(at),
 	}
 	err = v.db.Tx(ctx, func(tx *store.Tx) error {
-		if err := room(ctx, tx, in.Blueprint, who.ID); err != nil {
+		if err := room(ctx, tx, in.Of, who.ID); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO views (id, blueprint, owner, owner_name, name, state, shared, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)`, saved.ID, in.Blueprint, who.ID, who.Name, in.Name, in.State, flag(in.Shared), at)
+		_, err := tx.ExecContext(ctx, `INSERT INTO views (id, blueprint, list, owner, owner_name, name, state, shared, created_at, updated_at)
+			VALUES ($1, NULLIF($2, ''), $3, $4, $5, $6, $7, $8, $9, $9)`, saved.ID, in.Blueprint, in.List, who.ID, who.Name, in.Name, in.State, flag(in.Shared), at)
 		if err != nil {
 			return taken(err, in)
 		}
@@ -118,7 +135,7 @@ func (v *Views) Create(ctx context.Context, in NewView, who Person) (View, error
 }
 
 // Update replaces name, state and whether it is shared; a view stays with its
-// blueprint.
+// list.
 func (v *Views) Update(ctx context.Context, id string, in NewView, who Person) (View, error) {
 	if err := check(&in); err != nil {
 		return View{}, err
@@ -129,8 +146,8 @@ func (v *Views) Update(ctx context.Context, id string, in NewView, who Person) (
 		if saved, err = v.changeable(ctx, tx, id, who); err != nil {
 			return err
 		}
-		if saved.Blueprint != in.Blueprint {
-			return fault.Field("blueprint", "cannot be changed", saved.Blueprint)
+		if saved.Of != in.Of {
+			return fault.Field("blueprint", "and list cannot be changed", saved.name())
 		}
 		at := store.Millis(v.now())
 		saved.Name, saved.State, saved.Shared, saved.UpdatedAt = in.Name, in.State, in.Shared, store.Time(at)
@@ -176,27 +193,27 @@ func (v *Views) changeable(ctx context.Context, tx *store.Tx, id string, who Per
 }
 
 func (v *Views) tell(ctx context.Context, tx *store.Tx, verb string, view View, who Person) error {
-	tx.Notify(Topic, view.Blueprint)
+	tx.Notify(Topic, view.name())
 	return v.audit.Append(ctx, tx, audit.Event{
 		Verb: verb, Actor: who.ID, ActorName: who.Name, Object: "view/" + view.ID,
-		Detail: audit.Detail("name", view.Name, "blueprint", view.Blueprint, "shared", view.Shared),
+		Detail: audit.Detail("name", view.Name, "blueprint", view.Blueprint, "list", view.List, "shared", view.Shared),
 	})
 }
 
 // room refuses a view beyond what one person may keep, and of a blueprint that
 // does not exist.
-func room(ctx context.Context, tx *store.Tx, blueprint, owner string) error {
+func room(ctx context.Context, tx *store.Tx, of Of, owner string) error {
 	var known, own int
 	err := tx.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM blueprints WHERE identifier = $1),
-		(SELECT COUNT(*) FROM views WHERE owner = $2 AND blueprint = $1)`, blueprint, owner).Scan(&known, &own)
+		(SELECT COUNT(*) FROM views WHERE owner = $2 AND COALESCE(blueprint, '') = $1 AND list = $3)`, of.Blueprint, owner, of.List).Scan(&known, &own)
 	if err != nil {
 		return fmt.Errorf("count views: %w", err)
 	}
-	if known == 0 {
+	if known == 0 && of.Blueprint != "" {
 		return fault.Field("blueprint", "does not exist", "the identifier of a blueprint")
 	}
 	if own >= maxOwn {
-		return fault.Field("name", fmt.Sprintf("would be your view number %d of %s", own+1, blueprint), fmt.Sprintf("at most %d; delete one first", maxOwn))
+		return fault.Field("name", fmt.Sprintf("would be your view number %d of %s", own+1, of.name()), fmt.Sprintf("at most %d; delete one first", maxOwn))
 	}
 	return nil
 }
@@ -208,6 +225,10 @@ func check(in *NewView) error {
 		return fault.Field("name", "is empty", "a name")
 	case utf8.RuneCountInString(in.Name) > maxName:
 		return fault.Field("name", "is too long", fmt.Sprintf("at most %d characters", maxName))
+	case (in.Blueprint == "") == (in.List == ""):
+		return fault.Field("blueprint", "or list has to be given, and not both", "the identifier of a blueprint, or the list flags")
+	case in.List != "" && in.List != Flags:
+		return fault.Field("list", "does not exist", "flags")
 	case len(in.State) > maxState:
 		return fault.Field("state", "is too long", fmt.Sprintf("at most %d bytes", maxState))
 	}
@@ -216,17 +237,17 @@ func check(in *NewView) error {
 
 func taken(err error, in NewView) error {
 	if store.IsUnique(err) {
-		return fault.New(fault.Taken, "You have a view named %q of %s already.", in.Name, in.Blueprint).With("name", "is taken", "another name")
+		return fault.New(fault.Taken, "You have a view named %q of %s already.", in.Name, in.name()).With("name", "is taken", "another name")
 	}
 	return fmt.Errorf("save view %s: %w", in.Name, err)
 }
 
-const columns = "SELECT id, blueprint, owner, owner_name, name, state, shared, created_at, updated_at"
+const columns = "SELECT id, COALESCE(blueprint, ''), list, owner, owner_name, name, state, shared, created_at, updated_at"
 
 func scan(row interface{ Scan(...any) error }) (View, error) {
 	var v View
 	var shared, created, updated int64
-	err := row.Scan(&v.ID, &v.Blueprint, &v.Owner, &v.OwnerName, &v.Name, &v.State, &shared, &created, &updated)
+	err := row.Scan(&v.ID, &v.Blueprint, &v.List, &v.Owner, &v.OwnerName, &v.Name, &v.State, &shared, &created, &updated)
 	v.Shared, v.CreatedAt, v.UpdatedAt = shared == 1, store.Time(created), store.Time(updated)
 	return v, err
 }

@@ -41,7 +41,7 @@ func each(t *testing.T, test func(t *testing.T, db *store.DB, views *view.Views,
 
 func names(t *testing.T, views *view.Views, blueprint string, who view.Person) string {
 	t.Helper()
-	list, err := views.List(context.Background(), blueprint, who)
+	list, err := views.List(context.Background(), view.Of{Blueprint: blueprint}, who)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,11 +55,11 @@ func names(t *testing.T, views *view.Views, blueprint string, who view.Person) s
 func TestAPrivateViewIsItsOwners(t *testing.T) {
 	each(t, func(t *testing.T, _ *store.DB, views *view.Views, _ *catalog.Catalog) {
 		ctx := context.Background()
-		private, err := views.Create(ctx, view.NewView{Name: " Mine ", Blueprint: "Component", State: "q=pay"}, dana)
+		private, err := views.Create(ctx, view.NewView{Name: " Mine ", Of: view.Of{Blueprint: "Component"}, State: "q=pay"}, dana)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := views.Create(ctx, view.NewView{Name: "All", Blueprint: "Component", Shared: true}, noa); err != nil {
+		if _, err := views.Create(ctx, view.NewView{Name: "All", Of: view.Of{Blueprint: "Component"}, Shared: true}, noa); err != nil {
 			t.Fatal(err)
 		}
 		if got := names(t, views, "Component", dana); got != "Mine:true All:false" {
@@ -82,11 +82,11 @@ func TestAPrivateViewIsItsOwners(t *testing.T) {
 func TestASharedViewIsChangedByItsOwnerAndAdministrators(t *testing.T) {
 	each(t, func(t *testing.T, _ *store.DB, views *view.Views, _ *catalog.Catalog) {
 		ctx := context.Background()
-		v, err := views.Create(ctx, view.NewView{Name: "Tier 1", Blueprint: "Component", Shared: true}, dana)
+		v, err := views.Create(ctx, view.NewView{Name: "Tier 1", Of: view.Of{Blueprint: "Component"}, Shared: true}, dana)
 		if err != nil {
 			t.Fatal(err)
 		}
-		in := view.NewView{Name: "Tier one", Blueprint: "Component", State: "sort=tier", Shared: true}
+		in := view.NewView{Name: "Tier one", Of: view.Of{Blueprint: "Component"}, State: "sort=tier", Shared: true}
 		if _, err := views.Update(ctx, v.ID, in, noa); !fault.Is(err, fault.Forbidden) {
 			t.Errorf("somebody else changed it: %v", err)
 		}
@@ -108,36 +108,36 @@ func TestASharedViewIsChangedByItsOwnerAndAdministrators(t *testing.T) {
 func TestWhatIsWrongIsNamed(t *testing.T) {
 	each(t, func(t *testing.T, _ *store.DB, views *view.Views, _ *catalog.Catalog) {
 		ctx := context.Background()
-		first, err := views.Create(ctx, view.NewView{Name: "A", Blueprint: "Component"}, dana)
+		first, err := views.Create(ctx, view.NewView{Name: "A", Of: view.Of{Blueprint: "Component"}}, dana)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := views.Create(ctx, view.NewView{Name: "A", Blueprint: "System"}, dana); err != nil {
+		if _, err := views.Create(ctx, view.NewView{Name: "A", Of: view.Of{Blueprint: "System"}}, dana); err != nil {
 			t.Errorf("the same name of another blueprint: %v", err)
 		}
 		for name, c := range map[string]struct {
 			in   view.NewView
 			code fault.Code
 		}{
-			"taken":             {view.NewView{Name: "A", Blueprint: "Component"}, fault.Taken},
-			"no name":           {view.NewView{Name: "  ", Blueprint: "Component"}, fault.Unprocessable},
-			"long name":         {view.NewView{Name: strings.Repeat("x", 101), Blueprint: "Component"}, fault.Unprocessable},
-			"long state":        {view.NewView{Name: "B", Blueprint: "Component", State: strings.Repeat("x", 9000)}, fault.Unprocessable},
-			"unknown blueprint": {view.NewView{Name: "B", Blueprint: "Nothing"}, fault.Unprocessable},
+			"taken":             {view.NewView{Name: "A", Of: view.Of{Blueprint: "Component"}}, fault.Taken},
+			"no name":           {view.NewView{Name: "  ", Of: view.Of{Blueprint: "Component"}}, fault.Unprocessable},
+			"long name":         {view.NewView{Name: strings.Repeat("x", 101), Of: view.Of{Blueprint: "Component"}}, fault.Unprocessable},
+			"long state":        {view.NewView{Name: "B", Of: view.Of{Blueprint: "Component"}, State: strings.Repeat("x", 9000)}, fault.Unprocessable},
+			"unknown blueprint": {view.NewView{Name: "B", Of: view.Of{Blueprint: "Nothing"}}, fault.Unprocessable},
 		} {
 			if _, err := views.Create(ctx, c.in, dana); !fault.Is(err, c.code) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if _, err := views.Update(ctx, first.ID, view.NewView{Name: "A", Blueprint: "System"}, dana); !fault.Is(err, fault.Unprocessable) {
+		if _, err := views.Update(ctx, first.ID, view.NewView{Name: "A", Of: view.Of{Blueprint: "System"}}, dana); !fault.Is(err, fault.Unprocessable) {
 			t.Errorf("moved to another blueprint: %v", err)
 		}
 		for i := range 99 {
-			if _, err := views.Create(ctx, view.NewView{Name: fmt.Sprint("v", i), Blueprint: "Component"}, dana); err != nil {
+			if _, err := views.Create(ctx, view.NewView{Name: fmt.Sprint("v", i), Of: view.Of{Blueprint: "Component"}}, dana); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := views.Create(ctx, view.NewView{Name: "one too many", Blueprint: "Component"}, dana); !fault.Is(err, fault.Unprocessable) {
+		if _, err := views.Create(ctx, view.NewView{Name: "one too many", Of: view.Of{Blueprint: "Component"}}, dana); !fault.Is(err, fault.Unprocessable) {
 			t.Errorf("more than one person may keep: %v", err)
 		}
 	})
@@ -146,7 +146,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 func TestViewsGoWithTheirBlueprint(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB, views *view.Views, c *catalog.Catalog) {
 		ctx := context.Background()
-		if _, err := views.Create(ctx, view.NewView{Name: "A", Blueprint: "Component"}, dana); err != nil {
+		if _, err := views.Create(ctx, view.NewView{Name: "A", Of: view.Of{Blueprint: "Component"}}, dana); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.DeleteBlueprint(ctx, "Component", "u1"); err != nil {
@@ -158,6 +158,45 @@ func TestViewsGoWithTheirBlueprint(t *testing.T) {
 		events, _, err := audit.New(fixed).List(ctx, db, audit.Filter{Verb: "view.create"})
 		if err != nil || len(events) != 1 || events[0].ActorName != "Dana Levi" {
 			t.Errorf("events: %+v %v", events, err)
+		}
+	})
+}
+
+// TestViewsOfFlags are kept like those of a blueprint, and apart from them.
+func TestViewsOfFlags(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB, views *view.Views, c *catalog.Catalog) {
+		ctx := context.Background()
+		flags := view.Of{List: view.Flags}
+		saved, err := views.Create(ctx, view.NewView{Name: "A", Of: flags, State: "state=on", Shared: true}, dana)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := views.Create(ctx, view.NewView{Name: "A", Of: view.Of{Blueprint: "Component"}}, dana); err != nil {
+			t.Errorf("the same name of a blueprint: %v", err)
+		}
+		for name, of := range map[string]view.Of{"nothing": {}, "both": {Blueprint: "Component", List: view.Flags}, "no list": {List: "runs"}} {
+			if _, err := views.Create(ctx, view.NewView{Name: "B", Of: of}, dana); !fault.Is(err, fault.Unprocessable) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if _, err := views.Create(ctx, view.NewView{Name: "A", Of: flags}, dana); !fault.Is(err, fault.Taken) {
+			t.Errorf("a name that is taken: %v", err)
+		}
+		if _, err := views.Update(ctx, saved.ID, view.NewView{Name: "A", Of: view.Of{Blueprint: "Component"}}, dana); !fault.Is(err, fault.Unprocessable) {
+			t.Errorf("moved to a blueprint: %v", err)
+		}
+		if got, err := views.Update(ctx, saved.ID, view.NewView{Name: "On", Of: flags, State: "state=on", Shared: true}, dana); err != nil || got.Name != "On" {
+			t.Errorf("renamed: %+v %v", got, err)
+		}
+		if err := c.DeleteBlueprint(ctx, "Component", "u1"); err != nil {
+			t.Fatal(err)
+		}
+		list, err := views.List(ctx, flags, noa)
+		if err != nil || len(list) != 1 || list[0].Of != flags || list[0].State != "state=on" || list[0].Mine {
+			t.Errorf("flags: %+v %v", list, err)
+		}
+		if list, err := views.List(ctx, view.Of{}, dana); err != nil || len(list) != 1 {
+			t.Errorf("all: %+v %v", list, err)
 		}
 	})
 }

@@ -7188,7 +7188,13 @@ export interface components {
             value: string;
         };
         NewView: {
-            blueprint: string;
+            /** @description The blueprint whose entities are listed */
+            blueprint?: string;
+            /**
+             * @description Another list of the portal, when there is no blueprint
+             * @enum {string}
+             */
+            list?: "flags";
             name: string;
             /** @description Everybody can use it; only the owner can change it */
             shared?: boolean;
@@ -8720,10 +8726,16 @@ export interface components {
             versions: components["schemas"]["Version"][];
         };
         View: {
-            blueprint: string;
+            /** @description The blueprint whose entities are listed */
+            blueprint?: string;
             /** Format: date-time */
             createdAt: string;
             id: string;
+            /**
+             * @description Another list of the portal, when there is no blueprint
+             * @enum {string}
+             */
+            list?: "flags";
             mine: boolean;
             name: string;
             owner: string;
@@ -20155,6 +20167,8 @@ export interface operations {
             query?: {
                 /** @description Only the views of this blueprint */
                 blueprint?: string;
+                /** @description Only the views of this list */
+                list?: "flags";
             };
             header?: never;
             path?: never;

@@ -112,7 +112,7 @@ export function CatalogList({ blueprint, search, onSearch }: Props) {
               onChange={(cols) => change({ cols })}
             />
             <ViewMenu
-              blueprint={bp}
+              of={{ blueprint: bp }}
               state={stateText(search)}
               current={state.view}
               onOpen={(view) => {

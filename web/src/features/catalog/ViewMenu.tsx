@@ -10,8 +10,11 @@ import { IconCheck, IconChevronDown, IconEye, IconTrash } from '~/ui/icons';
 import { toastDone, toastError } from '~/ui/toast';
 import { viewsQuery } from './listQueries';
 
+/** The entities of a blueprint, or another list. */
+export type ViewsOf = { blueprint: string } | { list: 'flags' };
+
 type Props = {
-  blueprint: string;
+  of: ViewsOf;
   /** The search part of the address without the name of the view. */
   state: string;
   current?: string;
@@ -19,16 +22,16 @@ type Props = {
 };
 
 /** Saved views: open one, save what is shown, change or delete one's own. */
-export function ViewMenu({ blueprint, state, current, onOpen }: Props) {
+export function ViewMenu({ of, state, current, onOpen }: Props) {
   const queryClient = useQueryClient();
-  const { data: views = [] } = useQuery(viewsQuery(blueprint));
+  const { data: views = [] } = useQuery(viewsQuery(of));
   const [saving, setSaving] = useState(false);
   const view = views.find((each) => each.id === current);
   const changed = view !== undefined && view.state !== state;
   const refresh = () => queryClient.invalidateQueries({ queryKey: ['view'] });
   const save = useMutation({
     mutationFn: ({ id, name, shared }: SavedView) =>
-      api.put('/v1/views/{id}', { path: { id } }, { name, shared, blueprint, state }),
+      api.put('/v1/views/{id}', { path: { id } }, { name, shared, ...of, state }),
     onSuccess: async (answer) => {
       await refresh();
       toastDone(tc.list.viewSaved(answer.view.name));
@@ -107,7 +110,7 @@ export function ViewMenu({ blueprint, state, current, onOpen }: Props) {
       </Menu>
       {saving && (
         <SaveDialog
-          blueprint={blueprint}
+          of={of}
           state={state}
           onClose={() => setSaving(false)}
           onSaved={async (saved) => {
@@ -123,16 +126,16 @@ export function ViewMenu({ blueprint, state, current, onOpen }: Props) {
 }
 
 function SaveDialog(props: {
-  blueprint: string;
+  of: ViewsOf;
   state: string;
   onClose: () => void;
   onSaved: (view: SavedView) => Promise<void>;
 }) {
   const [name, setName] = useState('');
   const [shared, setShared] = useState(false);
-  const { blueprint, state, onClose, onSaved } = props;
+  const { of, state, onClose, onSaved } = props;
   const create = useMutation({
-    mutationFn: () => api.post('/v1/views', {}, { name, shared, blueprint, state }),
+    mutationFn: () => api.post('/v1/views', {}, { name, shared, ...of, state }),
     onSuccess: (answer) => onSaved(answer.view),
   });
   const error = create.error;

@@ -73,9 +73,9 @@ export function exportAddress(
   });
 }
 
-export const viewsQuery = (blueprint: string) =>
+export const viewsQuery = (of: { blueprint: string } | { list: 'flags' }) =>
   queryOptions({
-    queryKey: ['view', blueprint],
-    queryFn: async ({ signal }) => (await api.get('/v1/views', { query: { blueprint }, signal })).views,
+    queryKey: ['view', of],
+    queryFn: async ({ signal }) => (await api.get('/v1/views', { query: of, signal })).views,
     staleTime: 60_000,
   });

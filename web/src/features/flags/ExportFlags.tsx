@@ -13,7 +13,7 @@ async function allFlags(state: ListState): Promise<Flag[]> {
   const found: Flag[] = [];
   let from: string | undefined;
   do {
-    const { env, ...query } = state;
+    const { env, view: _, ...query } = state;
     const page = await listFlags({ query: { ...query, environment: env, from, limit: 200 } });
     found.push(...page.flags);
     from = page.next || undefined;

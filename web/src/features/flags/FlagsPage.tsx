@@ -3,6 +3,7 @@ import { useInfiniteQuery, useQueries, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { lazy, Suspense, useCallback, useMemo, useState } from 'react';
 import { meQuery, teamsQuery } from '~/api/queries';
+import { ViewMenu } from '~/features/catalog/ViewMenu';
 import { count, plural } from '~/lib/format';
 import { tf } from '~/strings/flags';
 import { Pill, When } from '~/ui/bits';
@@ -15,7 +16,7 @@ import { EnvToggle, isProduction } from './EnvToggle';
 import { ExportFlags } from './ExportFlags';
 import css from './flags.module.css';
 import { FlagsFrame } from './FlagsFrame';
-import { isNarrowed, type ListState } from './listState';
+import { isNarrowed, viewState, viewText, type ListState } from './listState';
 import { flagsQuery, projectsQuery, totalsQuery } from './queries';
 import { shortState } from './shares';
 import { Sparkline } from './Sparkline';
@@ -24,6 +25,8 @@ import { idOf, type Flag, type Kind, type ListedState } from './types';
 const BulkDialog = lazy(() => import('./BulkDialog').then((m) => ({ default: m.BulkDialog })));
 
 type Bulk = 'archive' | 'tags' | 'owner';
+
+const viewsOf = { list: 'flags' } as const;
 
 /** All flags over all services. */
 export function FlagsPage({ state, onState }: { state: ListState; onState: (state: ListState) => void }) {
@@ -84,7 +87,17 @@ export function FlagsPage({ state, onState }: { state: ListState; onState: (stat
     >
       <ListToolbar
         total={query.isSuccess ? `${plural(rows.length, 'flag')}${query.hasNextPage ? '+' : ''}` : ''}
-        view={<ExportFlags state={state} />}
+        view={
+          <>
+            <ViewMenu
+              of={viewsOf}
+              state={viewText(state)}
+              current={state.view}
+              onOpen={(view) => onState(view ? { ...viewState(view.state), view: view.id } : {})}
+            />
+            <ExportFlags state={state} />
+          </>
+        }
       >
         <Filters state={state} onChange={change} environments={environments.map(({ name }) => name)} />
       </ListToolbar>

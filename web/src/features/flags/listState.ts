@@ -11,6 +11,8 @@ export type ListState = {
   state?: ListedState;
   tag?: string;
   stale?: boolean;
+  /** The saved view that the list was opened with. */
+  view?: string;
 };
 
 const states: ListedState[] = ['on', 'off', 'partial', 'archived'];
@@ -30,10 +32,25 @@ export function parseListState(raw: Record<string, unknown>): ListState {
     state: known(raw.state, states),
     tag: text(raw.tag),
     stale: raw.stale === true || raw.stale === 'true' || undefined,
+    view: text(raw.view),
   };
 }
 
 /** True when the list shows less than everything. */
 export function isNarrowed(state: ListState): boolean {
-  return Object.entries(state).some(([name, value]) => name !== 'env' && value !== undefined);
+  return Object.entries(state).some(
+    ([name, value]) => name !== 'env' && name !== 'view' && value !== undefined,
+  );
+}
+
+/** The state as it is kept in a view, always in the same order. */
+export function viewText({ view: _, ...state }: ListState): string {
+  const pairs = Object.entries(state).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)]],
+  );
+  return new URLSearchParams(pairs.sort(([a], [b]) => (a! < b! ? -1 : 1))).toString();
+}
+
+export function viewState(text: string): ListState {
+  return parseListState(Object.fromEntries(new URLSearchParams(text)));
 }
