@@ -30,7 +30,7 @@ const (
 	demoFile = "demo.json"
 	// demoVersion grows when the demo gets something that older data folders
 	// lack; seeding adds what is missing.
-	demoVersion = 2
+	demoVersion = 3
 	systemActor = "system"
 )
 
@@ -203,6 +203,9 @@ func seedDemo(ctx context.Context, p *parts, state demoState, path string) (demo
 		return state, err
 	}
 	if err := seedRepositories(ctx, p); err != nil {
+		return state, err
+	}
+	if err := seedAccounts(ctx, p); err != nil {
 		return state, err
 	}
 	if err := seedFlags(ctx, p, state.People); err != nil {

@@ -200,7 +200,7 @@ func TestSchedulesNeedNobody(t *testing.T) {
 			}
 		}
 		entries, err := w.flags.Schedule(t.Context(), "")
-		if err != nil || len(entries) != 2 || entries[0].What != "It is turned on." || entries[0].Note != "launch" || entries[0].ByName != "Ada" {
+		if err != nil || len(entries) != 2 || entries[0].What != "turned on" || entries[0].Note != "launch" || entries[0].ByName != "Ada" {
 			t.Errorf("schedule: %+v %v", entries, err)
 		}
 		w.now = start.Add(90 * time.Minute)

@@ -131,7 +131,8 @@ type ProjectSettings struct {
 	// StaleDays is after how many quiet days a flag is called stale.
 	StaleDays int `json:"staleDays" minimum:"1" maximum:"3650"`
 	// Population is the blueprint whose entities are the known accounts, and
-	// the attribute that has their identifier.
+	// the attribute that has their identifier; when empty, Account and
+	// accountId.
 	PopulationBlueprint string `json:"populationBlueprint,omitempty" maxLength:"200"`
 	PopulationAttribute string `json:"populationAttribute,omitempty" maxLength:"200"`
 	// Samples are contexts by which changes are judged.

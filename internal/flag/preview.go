@@ -81,19 +81,37 @@ func (c comparison) of(values map[string]any) (before, after string) {
 	return name(c.old.Evaluate(c.key, about, c.now)), name(c.fresh.Evaluate(c.key, about, c.now))
 }
 
+// The blueprint whose entities are the known accounts, and the attribute with
+// their identifier, of projects that name no other.
+const (
+	usualPopulation = "Account"
+	usualAttribute  = "accountId"
+)
+
+func (s ProjectSettings) population() (blueprint, attribute string) {
+	blueprint, attribute = s.PopulationBlueprint, s.PopulationAttribute
+	if blueprint == "" {
+		blueprint = usualPopulation
+		if attribute == "" {
+			attribute = usualAttribute
+		}
+	}
+	if attribute == "" {
+		attribute = "targetingKey"
+	}
+	return blueprint, attribute
+}
+
 // maxKnown is how many known contexts a preview asks.
 const maxKnown = 10_000
 
-// population asks every known account: the entities of a blueprint, each as a
-// context with its identifier and properties.
+// population asks every known account: the entities of a blueprint that the
+// person may read, each as a context with its identifier and properties.
 func (f *Flags) population(ctx context.Context, p *whole, both comparison) (Population, error) {
-	out := Population{Attribute: p.settings.PopulationAttribute, Before: []Count{}, After: []Count{}}
-	blueprint := p.settings.PopulationBlueprint
-	if blueprint == "" || f.d.Catalog == nil {
+	blueprint, attribute := p.settings.population()
+	out := Population{Attribute: attribute, Before: []Count{}, After: []Count{}}
+	if f.d.Catalog == nil {
 		return out, nil
-	}
-	if out.Attribute == "" {
-		out.Attribute = "targetingKey"
 	}
 	before, after := map[string]int{}, map[string]int{}
 	from := ""

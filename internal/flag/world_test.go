@@ -36,9 +36,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	w.log = audit.New(w.clock)
 	w.flags = flag.Open(flag.Deps{
 		DB: db, Audit: w.log, Log: slog.New(slog.DiscardHandler), Now: w.clock,
-		Environments: func(context.Context) ([]flag.EnvironmentInfo, error) {
-			return []flag.EnvironmentInfo{{ID: "dev", Kind: "dev"}, {ID: "staging", Kind: "staging"}, {ID: "prod", Kind: "production"}}, nil
-		},
+		Environments: w.environments,
 		Notify: func(_ context.Context, _ *store.Tx, n flag.Notice) error {
 			w.notices = append(w.notices, n)
 			return nil
@@ -49,6 +47,10 @@ func newWorld(t *testing.T, db *store.DB) *world {
 		t.Fatal(err)
 	}
 	return w
+}
+
+func (*world) environments(context.Context) ([]flag.EnvironmentInfo, error) {
+	return []flag.EnvironmentInfo{{ID: "dev", Kind: "dev"}, {ID: "staging", Kind: "staging"}, {ID: "prod", Kind: "production"}}, nil
 }
 
 func (w *world) clock() time.Time {
