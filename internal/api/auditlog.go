@@ -14,6 +14,7 @@ import (
 	"sphera/internal/audit/seal"
 	"sphera/internal/audit/sink"
 	"sphera/internal/auth"
+	"sphera/internal/catalog"
 	"sphera/internal/fault"
 )
 
@@ -167,10 +168,11 @@ type timelineAnswer struct {
 // what they did, deployments, flags. Refusals are for those who decide.
 func (a *API) timeline(ctx context.Context, in *timelineInput) (*timelineAnswer, error) {
 	f := audit.Filter{
-		Entity: in.Blueprint + "/" + in.ID, Actor: in.Actor, Since: in.Since, Until: in.Until, From: in.From, Limit: in.limit(50, 200),
+		Actor: in.Actor, Since: in.Since, Until: in.Until, From: in.From, Limit: in.limit(50, 200),
 		Without: []string{"run.step"},
 	}
-	if err := a.catalog.Known(ctx, in.Blueprint, in.ID); err != nil {
+	names, err := a.catalog.Names(ctx, in.Blueprint, in.ID)
+	if err != nil {
 		return nil, err
 	}
 	out := &timelineAnswer{Denied: a.decides(ctx)}
@@ -188,7 +190,7 @@ func (a *API) timeline(ctx context.Context, in *timelineInput) (*timelineAnswer,
 	for _, kind := range wanted {
 		f.Families = append(f.Families, kinds()[kind]...)
 	}
-	events, next, err := a.audit.List(ctx, a.db, f)
+	events, next, err := a.underAllNames(ctx, f, names)
 	if err != nil {
 		return nil, err
 	}
@@ -198,6 +200,32 @@ func (a *API) timeline(ctx context.Context, in *timelineInput) (*timelineAnswer,
 	}
 	out.Next = next
 	return out, nil
+}
+
+// underAllNames lists what happened to an entity under its name and then under
+// the names it had before. A cursor is good for all of them: what happened
+// under an older name has smaller numbers.
+func (a *API) underAllNames(ctx context.Context, f audit.Filter, names []catalog.Called) ([]audit.Event, string, error) {
+	var all []audit.Event
+	limit, until := f.Limit, f.Until
+	for _, name := range names {
+		f.Entity, f.Until, f.Limit = name.Blueprint+"/"+name.Identifier, until, limit-len(all)
+		if !name.Until.IsZero() && (until.IsZero() || name.Until.Before(until)) {
+			f.Until = name.Until
+		}
+		events, next, err := a.audit.List(ctx, a.db, f)
+		if err != nil {
+			return nil, "", err
+		}
+		all = append(all, events...)
+		if next != "" {
+			return all, next, nil
+		}
+		if len(all) >= limit {
+			return all, strconv.FormatInt(all[len(all)-1].Seq, 10), nil
+		}
+	}
+	return all, "", nil
 }
 
 const (

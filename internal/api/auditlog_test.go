@@ -203,6 +203,23 @@ func TestTimeline(t *testing.T) {
 				t.Errorf("%s %s: %s\nwant %s", c.role, c.query, got, c.want)
 			}
 		}
+		// What happened before a rename stays on the timeline, page by page.
+		h.must("administrator", "PUT", "/v1/blueprints/Component/entities/my%2Fapi", map[string]any{"identifier": "their-api", "title": "API", "properties": map[string]any{"language": "rust"}})
+		var seen []string
+		for from := ""; ; {
+			page := h.must("developer", "GET", "/v1/blueprints/Component/entities/their-api/timeline?limit=2&from="+from, nil).json
+			list, _ := page["entries"].([]any)
+			for _, one := range list {
+				e, _ := one.(map[string]any)
+				seen = append(seen, fmt.Sprint(e["kind"], ":", e["verb"]))
+			}
+			if from, _ = page["next"].(string); from == "" {
+				break
+			}
+		}
+		if got, want := strings.Join(seen, " "), "catalog:entity.update "+everything+" catalog:entity.update catalog:entity.create"; got != want {
+			t.Errorf("after the rename: %s\nwant %s", got, want)
+		}
 	})
 }
 

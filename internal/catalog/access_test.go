@@ -344,7 +344,7 @@ func methods4() map[string]call {
 		}),
 		"DeleteScorecard": do(shape, func(ctx context.Context, c *catalog.Catalog) error { return c.DeleteScorecard(ctx, "Thing", "x", "me") }),
 		"DueVerdicts":     do(maintain, func(ctx context.Context, c *catalog.Catalog) error { _, _, err := c.DueVerdicts(ctx, 1); return err }),
-		"Known":           do(read, func(ctx context.Context, c *catalog.Catalog) error { return c.Known(ctx, "Thing", "a") }),
+		"Names":           do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Names(ctx, "Thing", "a"); return err }),
 		"Rehearse":        do(read, func(ctx context.Context, c *catalog.Catalog) error { return c.Rehearse(ctx, nil) }),
 	}
 }

@@ -429,11 +429,38 @@ func (c *Catalog) createdOf(ctx context.Context, entity int64) (time.Time, strin
 	return store.Time(at), by, nil
 }
 
-// Known tells that an entity is or was there and may be read; else the error
-// is that it is not there.
-func (c *Catalog) Known(ctx context.Context, blueprint, identifier string) error {
-	_, err := c.visibleLives(ctx, blueprint, identifier)
-	return err
+// Called is a name that an entity had.
+type Called struct {
+	Blueprint, Identifier string
+	// Until is when it got its next name; zero for the one it has.
+	Until time.Time
+}
+
+// Names are what an entity has been called, the newest first: what happened to
+// it before it, or its blueprint, was renamed is on record under its old name.
+func (c *Catalog) Names(ctx context.Context, blueprint, identifier string) ([]Called, error) {
+	lives, err := c.visibleLives(ctx, blueprint, identifier)
+	if err != nil {
+		return nil, err
+	}
+	const most = 20
+	rows, err := c.db.Read().QueryContext(ctx, `SELECT blueprint, identifier, MIN(at) FROM entity_versions WHERE entity = $1
+		GROUP BY blueprint, identifier ORDER BY MAX(id) DESC LIMIT $2`, lives[len(lives)-1], most)
+	var since int64
+	names, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (n Called, err error) {
+		if since > 0 {
+			n.Until = store.Time(since)
+		}
+		return n, row.Scan(&n.Blueprint, &n.Identifier, &since)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the names of %s: %w", Ref(blueprint, identifier), err)
+	}
+	// A blueprint's new name makes no new version of its entities.
+	if now := (Called{Blueprint: blueprint, Identifier: identifier}); len(names) == 0 || names[0].Blueprint != blueprint || names[0].Identifier != identifier {
+		names = append([]Called{now}, names...)
+	}
+	return names, nil
 }
 
 // Hidden tells which of the entities, named "Blueprint/identifier", are or were
