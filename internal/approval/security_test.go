@@ -163,16 +163,20 @@ func TestS47_WhoMayNeverApprove(t *testing.T) {
 		}},
 		"who was not asked, as administrator": {asks: "ada", decides: "fay", rule: `{"name":"Infra","match":{},"groups":[{"roles":["infrastructure"]}]}`},
 	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel() // each has a database of its own
-			storetest.Each(t, func(t *testing.T, db *store.DB) {
-				w := newWorld(t, db)
-				w.work()
+	each(t, func(t *testing.T, w *world) {
+		for name, c := range cases {
+			t.Run(name, func(t *testing.T) {
+				defer w.forget()
 				if c.rule == "" {
 					c.rule = anybody
 				}
-				w.rule(c.rule)
+				rule := w.rule(c.rule)
+				defer func() {
+					if err := w.DeleteRule(context.Background(), rule.ID, w.users["fay"]); err != nil {
+						t.Error(err)
+					}
+				}()
+				w.effects.Store(0)
 				if c.before != nil {
 					c.before(w)
 				}
@@ -198,7 +202,19 @@ func TestS47_WhoMayNeverApprove(t *testing.T) {
 					t.Errorf("run: %s, %d effects", r.State, w.effects.Load())
 				}
 			})
-		})
+		}
+	})
+}
+
+// forget lets a day pass and everybody be what they were.
+func (w *world) forget() {
+	w.pass(25 * time.Hour)
+	w.committers, w.owners = nil, map[string][]string{}
+	active := auth.Active
+	for name, roles := range map[string][]string{"bea": {auth.Developer}, "dan": {auth.Infrastructure}} {
+		if _, err := w.auth.UpdateUser(context.Background(), w.users[name].ID, auth.UserChange{Roles: &roles, Status: &active}, "system"); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }
 

@@ -71,6 +71,7 @@ func (w *world) pass(d time.Duration) {
 
 func each(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
+	t.Parallel() // each has a database of its own, and mostly waits for it
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db)
 		w.work()
