@@ -8,12 +8,17 @@ import (
 	"testing"
 	"time"
 
+	"sphera/action"
 	"sphera/internal/approval"
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
 	"sphera/internal/fault"
 	"sphera/internal/flag"
+	"sphera/internal/forge"
 	"sphera/internal/policy"
+	"sphera/internal/run"
+	"sphera/internal/source"
+	"sphera/internal/store"
 	"sphera/internal/store/storetest"
 )
 
@@ -84,7 +89,7 @@ func (o *office) furnish() {
 		must(err)
 		o.users[name] = u
 	}
-	for blueprint, properties := range map[string]string{"Environment": `{"kind":{"type":"string"}}`, "Component": `{}`} {
+	for blueprint, properties := range map[string]string{"Environment": `{"kind":{"type":"string"},"zone":{"type":"string"}}`, "Component": `{}`} {
 		var b catalog.Blueprint
 		must(json.Unmarshal([]byte(`{"identifier":"`+blueprint+`","title":"`+blueprint+`","schema":{"properties":`+properties+`,"required":[]}}`), &b))
 		_, _, err := o.catalog.PutBlueprint(ctx, b, "system")
@@ -360,6 +365,108 @@ func TestS47_ChangesOfPoliciesAreConfirmedByTheRulesForApprovals(t *testing.T) {
 		o.pass(25 * time.Hour)
 		if _, err := o.policies.Confirm(t.Context(), person("cem"), c.ID, ""); err != nil {
 			t.Errorf("a day later: %v", err)
+		}
+	})
+}
+
+func TestS47_TheLastCommitterOfWhateverHasARepositoryIsKnown(t *testing.T) {
+	eachOffice(t, func(t *testing.T, o *office) {
+		ctx := as(t.Context(), "test")
+		for _, name := range []string{"web", "cart", "docs"} {
+			if _, err := o.forge.CreateRepository(ctx, forge.NewRepository{Name: name, Key: name}); err != nil {
+				t.Fatal(err)
+			}
+			_, err := o.forge.Commit(ctx, name, forge.NewCommit{Branch: "main", Message: "x", Author: forge.Person{ID: name, Name: name, Email: name + "@example.com"}, Files: []forge.File{{Path: "a", Content: []byte("a")}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		var b catalog.Blueprint
+		if err := json.Unmarshal([]byte(`{"identifier":"Site","title":"Site","schema":{"properties":{"repositoryUrl":{"type":"string"},"repository":{"type":"array","items":{"type":"string"}}},"required":[]}}`), &b); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := o.catalog.PutBlueprint(ctx, b, "system"); err != nil {
+			t.Fatal(err)
+		}
+		for _, doc := range []string{
+			`{"identifier":"shop","title":"Shop","properties":{"repositoryUrl":"https://forge.example/team/web.git"}}`, `{"identifier":"many","title":"Many","properties":{"repository":["web","docs/"]}}`,
+			`{"identifier":"cart","title":"No repository","properties":{}}`,
+		} {
+			var e catalog.NewEntity
+			if err := json.Unmarshal([]byte(doc), &e); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := o.catalog.PutEntity(ctx, "Site", e, catalog.Write{Upsert: true, By: "system"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for ref, want := range map[string]string{
+			"Site/shop": "web@example.com", "Site/many": "web@example.com,docs@example.com", "Component/cart": "cart@example.com", "Site/cart": "", "Site/none": "", "Component/new": "",
+		} {
+			got, err := o.lastCommitters(t.Context(), run.Wish{Action: &action.Action{}, Plan: &action.Plan{Entities: []string{ref}}})
+			if err != nil || strings.Join(got, ",") != want {
+				t.Errorf("%s: %q %v, want %q", ref, got, err, want)
+			}
+		}
+	})
+}
+
+func TestABlueprintThatAPolicyNeedsIsNotChangedByTheCatalog(t *testing.T) {
+	eachOffice(t, func(t *testing.T, o *office) {
+		_, _, err := o.policies.Propose(t.Context(), policy.Person{ID: o.users["fay"].ID}, policy.Draft{Reason: "production is guarded", Policies: `@id("guarded") @reason("Guarded.") @advice("Ask.")
+			forbid (principal in Role::"developer", action == Action::"catalog.write", resource in Blueprint::"Environment") when { resource.properties has zone && resource.properties.zone == "eu" };`})
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting, _, err := o.policies.Changes(t.Context(), true, "")
+		if err != nil || len(waiting) != 1 {
+			t.Fatalf("%+v %v", waiting, err)
+		}
+		if _, err := o.policies.Confirm(t.Context(), policy.Person{ID: o.users["gil"].ID, Name: "gil"}, waiting[0].ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		put := func(properties string) error {
+			var b catalog.Blueprint
+			if err := json.Unmarshal([]byte(`{"identifier":"Environment","title":"Environment","schema":{"properties":`+properties+`,"required":[]}}`), &b); err != nil {
+				t.Fatal(err)
+			}
+			_, _, err := o.catalog.PutBlueprint(as(t.Context(), "test"), b, "system")
+			return err
+		}
+		for name, properties := range map[string]string{"without the property": `{"kind":{"type":"string"}}`, "of another type": `{"kind":{"type":"string"},"zone":{"type":"number"}}`} {
+			if err := put(properties); err == nil || !strings.Contains(err.Error(), "guarded") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		b, err := o.catalog.Blueprint(as(t.Context(), "test"), "Environment")
+		if err != nil || b.Schema.Properties["zone"].Type != "string" {
+			t.Errorf("the blueprint was changed: %+v %v", b.Schema.Properties, err)
+		}
+		if err := put(`{"kind":{"type":"string"},"zone":{"type":"string"},"region":{"type":"string"}}`); err != nil {
+			t.Errorf("a property more: %v", err)
+		}
+	})
+}
+
+func TestAHeldSweepIsToldToThoseWhoDecideOnIt(t *testing.T) {
+	eachOffice(t, func(t *testing.T, o *office) {
+		err := o.db.Tx(t.Context(), func(tx *store.Tx) error {
+			for range 2 { // it is told once
+				if err := o.tellHeld(t.Context(), tx, source.Sweep{ID: 7, Source: "cloud", Reason: "It wants to delete 900 of 1000 entities."}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.notices("sweep.held", `"infrastructure"`) != "1" {
+			t.Error("infrastructure was not told once")
+		}
+		var url string
+		if err := o.db.Read().QueryRowContext(t.Context(), "SELECT url FROM notices WHERE kind = 'sweep.held'").Scan(&url); err != nil || url != "/sweeps/7" {
+			t.Errorf("it leads to %s: %v", url, err)
 		}
 	})
 }

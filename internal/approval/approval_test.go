@@ -315,6 +315,37 @@ func TestInboxListsWhatOneMayDecide(t *testing.T) {
 	})
 }
 
+func TestWhoAskedIsToldWhenTheRunFails(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.rule(twoOfInfrastructure)
+		w.breaks.Store(true)
+		// It fails by itself: who asked learns of it, once for each time.
+		r := w.started("ada", `{"service":"cart","environment":"dev"}`)
+		told := func(id string) string {
+			return w.one("SELECT COUNT(*) FROM notices WHERE kind = 'run.failed' AND url = $1 AND CAST(recipients AS TEXT) LIKE $2", "/runs/"+id, "%"+w.users["ada"].ID+"%")
+		}
+		if r.State != run.Failed || told(r.ID) != "1" {
+			t.Fatalf("run %s, told %s times", r.State, told(r.ID))
+		}
+		if text := w.one("SELECT body FROM notices WHERE kind = 'run.failed'"); !strings.Contains(text, "it broke") {
+			t.Errorf("the notice says %q", text)
+		}
+		w.pass(time.Second)
+		if _, err := w.engine.Retry(t.Context(), w.actor("ada"), r.ID); err != nil {
+			t.Fatal(err)
+		}
+		w.until(r.ID, func(r run.Run) bool { return r.State == run.Failed && told(r.ID) == "2" })
+		// A decline is told by itself, and not as a failure besides.
+		r = w.started("ada", toProduction)
+		if err := w.decide(r.ID, "dan", false); err != nil {
+			t.Fatal(err)
+		}
+		if r = w.still(r.ID); r.State != run.Failed || told(r.ID) != "0" || w.one("SELECT COUNT(*) FROM notices WHERE kind = 'approval.decided'") != "1" {
+			t.Errorf("declined: %s, told %s times of a failure", r.State, told(r.ID))
+		}
+	})
+}
+
 func TestARuleChangedBetweenPlanAndStartIsNotPassedBy(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		p := w.plan("ada", toProduction)

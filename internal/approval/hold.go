@@ -24,7 +24,7 @@ const maxHolds = 200
 const holdKey = "approval-hold"
 
 // Hold keeps steps from starting: of one action, in one environment, about one
-// entity, or of every run. A run goes on by itself when it ends.
+// entity, one blueprint or what one team owns, or of every run. A run goes on by itself when it ends.
 type Hold struct {
 	ID string `json:"id"`
 	HoldBody
@@ -37,8 +37,51 @@ type HoldBody struct {
 	Action      string    `json:"action,omitempty" maxLength:"500" doc:"The identifier of an action"`
 	Environment string    `json:"environment,omitempty" maxLength:"200" doc:"The identifier of an environment that the inputs name"`
 	Entity      string    `json:"entity,omitempty" maxLength:"700" doc:"Blueprint/identifier"`
+	Blueprint   string    `json:"blueprint,omitempty" maxLength:"200" doc:"Every entity of this blueprint, instead of one"`
+	Team        string    `json:"team,omitempty" maxLength:"200" doc:"Every entity that this team owns, instead of one"`
 	Reason      string    `json:"reason" minLength:"1" maxLength:"500"`
 	Until       time.Time `json:"until,omitzero" doc:"When it ends by itself; never when absent"`
+}
+
+// The three are kept in one column: an entity as it is, a blueprint as
+// "Blueprint/*" and a team as "*/@team"; "*" and "@" begin no identifier.
+const (
+	everyEntity = "/*"
+	ofTeam      = "*/@"
+)
+
+// about is the column of what a hold is about.
+func (h *HoldBody) about() (string, error) {
+	set := 0
+	for _, one := range []string{h.Entity, h.Blueprint, h.Team} {
+		if one != "" {
+			set++
+		}
+	}
+	blueprint, id, ok := strings.Cut(h.Entity, "/")
+	switch {
+	case set > 1:
+		return "", fault.Field("entity", "is there besides a blueprint or a team", "one of entity, blueprint and team")
+	case h.Entity != "" && (!ok || blueprint == "" || blueprint == "*" || id == "" || id == "*"):
+		return "", fault.Field("entity", "names no entity", "Blueprint/identifier")
+	case strings.ContainsAny(h.Blueprint, "/*"):
+		return "", fault.Field("blueprint", "is not an identifier", "the identifier of a blueprint")
+	case h.Blueprint != "":
+		return h.Blueprint + everyEntity, nil
+	case h.Team != "":
+		return ofTeam + h.Team, nil
+	}
+	return h.Entity, nil
+}
+
+func (h *HoldBody) setAbout(column string) {
+	if team, ok := strings.CutPrefix(column, ofTeam); ok {
+		h.Team = team
+	} else if blueprint, ok := strings.CutSuffix(column, everyEntity); ok {
+		h.Blueprint = blueprint
+	} else {
+		h.Entity = column
+	}
 }
 
 // Holds lists what stands.
@@ -51,7 +94,9 @@ func (s *Service) standingHolds(ctx context.Context, q store.Querier) ([]Hold, e
 		store.Millis(s.Now()), maxHolds)
 	list, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (h Hold, err error) {
 		var created, until int64
-		err = row.Scan(&h.ID, &h.Action, &h.Environment, &h.Entity, &h.Reason, &h.CreatedBy, &created, &until)
+		var about string
+		err = row.Scan(&h.ID, &h.Action, &h.Environment, &about, &h.Reason, &h.CreatedBy, &created, &until)
+		h.setAbout(about)
 		h.CreatedAt, h.Until = store.Time(created), store.Time(until)
 		return h, err
 	})
@@ -72,8 +117,12 @@ func (s *Service) SetHold(ctx context.Context, body HoldBody, by auth.User) (Hol
 	case !body.Until.IsZero() && !body.Until.After(now):
 		return Hold{}, fault.Field("until", "has passed", "a time to come")
 	}
+	about, err := body.about()
+	if err != nil {
+		return Hold{}, err
+	}
 	h := Hold{ID: uuid.NewString(), HoldBody: body, CreatedBy: by.ID, CreatedAt: store.Time(store.Millis(now))}
-	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
+	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
 		if err := closeGate(ctx, tx); err != nil {
 			return err
 		}
@@ -88,7 +137,7 @@ func (s *Service) SetHold(ctx context.Context, body HoldBody, by auth.User) (Hol
 			return fault.New(fault.Conflict, "There are already %d holds, the most that can stand at once.", maxHolds)
 		}
 		_, err = tx.ExecContext(ctx, "INSERT INTO approval_holds (id, action, environment, entity, reason, created_by, created_at, until_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-			h.ID, h.Action, h.Environment, h.Entity, h.Reason, h.CreatedBy, store.Millis(now), store.Millis(h.Until))
+			h.ID, h.Action, h.Environment, about, h.Reason, h.CreatedBy, store.Millis(now), store.Millis(h.Until))
 		if err != nil {
 			return fmt.Errorf("set a hold: %w", err)
 		}
@@ -99,7 +148,7 @@ func (s *Service) SetHold(ctx context.Context, body HoldBody, by auth.User) (Hol
 }
 
 func (h *Hold) detail() json.RawMessage {
-	return audit.Detail("action", h.Action, "environment", h.Environment, "entity", h.Entity, "reason", h.Reason, "until", h.Until)
+	return audit.Detail("action", h.Action, "environment", h.Environment, "entity", h.Entity, "blueprint", h.Blueprint, "team", h.Team, "reason", h.Reason, "until", h.Until)
 }
 
 // LiftHold lets the held runs go on.
@@ -142,9 +191,15 @@ func (s *Service) held(ctx context.Context, tx *store.Tx, id string) (*action.Wa
 	}
 	environments := append(texts(input["environment"]), texts(input["environments"])...)
 	for _, h := range list {
-		fits := (h.Action == "" || glob(h.Action, act)) && (h.Entity == "" || slices.Contains(entities, h.Entity)) &&
+		fits := (h.Action == "" || glob(h.Action, act)) &&
 			(h.Environment == "" || slices.Contains(environments, h.Environment) || slices.Contains(entities, "Environment/"+h.Environment))
 		if !fits {
+			continue
+		}
+		if fits, err := s.isAbout(ctx, &h, entities); err != nil || !fits {
+			if err != nil {
+				return nil, err
+			}
 			continue
 		}
 		until := s.Now().Add(holdLooks)
@@ -154,4 +209,31 @@ func (s *Service) held(ctx context.Context, tx *store.Tx, id string) (*action.Wa
 		return &action.Wait{Kind: action.WaitExternal, Key: holdKey, Until: until, Reason: "Held: " + h.Reason, URL: "/approvals/holds"}, nil
 	}
 	return nil, nil
+}
+
+// isAbout says whether one of the entities is what a hold is about.
+func (s *Service) isAbout(ctx context.Context, h *Hold, entities []string) (bool, error) {
+	switch {
+	case h.Entity != "":
+		return slices.Contains(entities, h.Entity), nil
+	case h.Blueprint != "":
+		return slices.ContainsFunc(entities, func(e string) bool { return strings.HasPrefix(e, h.Blueprint+"/") }), nil
+	case h.Team == "":
+		return true, nil
+	}
+	ctx = auth.WithPrincipal(ctx, auth.System("approval"))
+	for _, ref := range entities {
+		blueprint, id, _ := strings.Cut(ref, "/")
+		e, err := s.Catalog.Entity(ctx, blueprint, id)
+		if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Unprocessable) {
+			continue // it is not there yet, so nobody owns it
+		}
+		if err != nil {
+			return false, fmt.Errorf("look who owns %s: %w", ref, err)
+		}
+		if slices.Contains(e.Team, h.Team) {
+			return true, nil
+		}
+	}
+	return false, nil
 }

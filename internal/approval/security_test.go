@@ -414,6 +414,53 @@ func TestS48_AHeldRunGoesOnWhenTheHoldIsLifted(t *testing.T) {
 	})
 }
 
+func TestS48_AHoldIsAboutWhatItNames(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		held := func(body approval.HoldBody) bool {
+			t.Helper()
+			body.Reason = "freeze"
+			h, err := w.SetHold(t.Context(), body, w.users["dan"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, err := w.Holds(t.Context())
+			if err != nil || len(list) != 1 || list[0].HoldBody != h.HoldBody {
+				t.Errorf("it comes back as %+v, was %+v: %v", list, h.HoldBody, err)
+			}
+			r := w.started("ada", toProduction)
+			if err := w.LiftHold(t.Context(), h.ID, w.users["dan"]); err != nil {
+				t.Fatal(err)
+			}
+			if r.State == run.Waiting {
+				w.until(r.ID, func(r run.Run) bool { return r.State == run.Succeeded })
+				return true
+			}
+			return false
+		}
+		for name, c := range map[string]struct {
+			body approval.HoldBody
+			want bool
+		}{
+			"the entity": {approval.HoldBody{Entity: "Component/cart"}, true}, "another entity": {approval.HoldBody{Entity: "Component/car"}, false},
+			"the blueprint": {approval.HoldBody{Blueprint: "Component"}, true}, "another blueprint": {approval.HoldBody{Blueprint: "Comp"}, false},
+			"the owning team": {approval.HoldBody{Team: "shop"}, true}, "another team": {approval.HoldBody{Team: "pay"}, false},
+			"the team, elsewhere": {approval.HoldBody{Team: "shop", Environment: "dev"}, false}, "the team, there": {approval.HoldBody{Team: "shop", Environment: "prod"}, true},
+			"everything": {approval.HoldBody{}, true},
+		} {
+			if got := held(c.body); got != c.want {
+				t.Errorf("%s: held %v, want %v", name, got, c.want)
+			}
+		}
+		for name, body := range map[string]approval.HoldBody{
+			"two of them": {Reason: "x", Entity: "Component/cart", Team: "shop"}, "no entity": {Reason: "x", Entity: "Component"}, "a pattern": {Reason: "x", Entity: "*/@shop"}, "a bad blueprint": {Reason: "x", Blueprint: "A/*"},
+		} {
+			if _, err := w.SetHold(t.Context(), body, w.users["dan"]); !fault.Is(err, fault.Unprocessable) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
 func TestS48_ApproversAreLookedAtAgainWhenTheStepStarts(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db)

@@ -3,6 +3,7 @@ package approval_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -34,6 +35,7 @@ type world struct {
 	engine  *run.Engine
 	users   map[string]auth.User
 	effects atomic.Int64
+	breaks  atomic.Bool // the effect fails for good
 
 	mu         sync.Mutex
 	skip       time.Duration
@@ -123,6 +125,9 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	w.entity("Environment", `{"identifier":"dev","title":"Dev","properties":{"kind":"dev"}}`)
 	w.entity("Component", `{"identifier":"cart","title":"Cart","team":["shop"],"properties":{"oncall":"cem@example.com","tier":"1"}}`)
 	effect := action.NewStepType("test.effect", action.ByKey, func(context.Context, *action.Exec, string) (string, error) {
+		if w.breaks.Load() {
+			return "", action.Permanent(errors.New("it broke"))
+		}
 		w.effects.Add(1)
 		return "done", nil
 	})

@@ -31,7 +31,7 @@ func approvalVerbs() map[string]Verb {
 	return map[string]Verb{
 		"approval_rule.create": rule, "approval_rule.update": rule, "approval_rule.delete": of("name"),
 		"approval.request": of("request", "digest", "need"), "approval.escalate": of("request"), "approval.expire": of("request"), "approval.void": of("request", "reason"),
-		"hold.create": of("action", "environment", "entity", "reason", "until"), "hold.delete": of(),
+		"hold.create": of("action", "environment", "entity", "blueprint", "team", "reason", "until"), "hold.delete": of(),
 		"delegation.create": of("to", "from", "until"), "delegation.delete": of(),
 	}
 }

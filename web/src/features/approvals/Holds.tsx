@@ -8,11 +8,13 @@ import { Section } from '~/ui/Section';
 import { toastDone, toastError } from '~/ui/toast';
 import { holdsQuery } from './queries';
 
+const empty = { reason: '', action: '', environment: '', blueprint: '', team: '' };
+
 /** What is held, and holding it. */
 export function Holds({ may }: { may: boolean }) {
   const queryClient = useQueryClient();
   const list = useQuery(holdsQuery).data ?? [];
-  const [body, setBody] = useState({ reason: '', action: '', environment: '' });
+  const [body, setBody] = useState(empty);
   const done = (said: string) => {
     toastDone(said);
     void queryClient.invalidateQueries({ queryKey: holdsQuery.queryKey });
@@ -20,7 +22,7 @@ export function Holds({ may }: { may: boolean }) {
   const add = useMutation({
     mutationFn: () => api.post('/v1/holds', {}, body),
     onSuccess: () => {
-      setBody({ reason: '', action: '', environment: '' });
+      setBody(empty);
       done(ta.rules.holdSet);
     },
     onError: (error) => toastError(error),
@@ -30,7 +32,7 @@ export function Holds({ may }: { may: boolean }) {
     onSuccess: () => done(ta.rules.holdLifted),
     onError: (error) => toastError(error),
   });
-  const field = (name: 'reason' | 'action' | 'environment', label: string, required = false) => (
+  const field = (name: keyof typeof empty, label: string, required = false) => (
     <TextInput
       label={label}
       required={required}
@@ -53,7 +55,7 @@ export function Holds({ may }: { may: boolean }) {
         <Group key={hold.id} justify="space-between" mb="sm" gap="xs">
           <Text size="sm" component="div">
             <strong>
-              {[hold.action, hold.environment, hold.entity].filter(Boolean).join(', ') || ta.rules.everything}
+              {[hold.action, hold.environment, hold.entity, hold.blueprint, hold.team].filter(Boolean).join(', ') || ta.rules.everything}
             </strong>
             : {hold.reason} · <When at={hold.createdAt} />
           </Text>
@@ -75,6 +77,8 @@ export function Holds({ may }: { may: boolean }) {
             {field('reason', ta.rules.holdReason, true)}
             {field('action', ta.rules.holdAction)}
             {field('environment', ta.rules.holdEnvironment)}
+            {field('blueprint', ta.rules.holdBlueprint)}
+            {field('team', ta.rules.holdTeam)}
             <Button type="submit" variant="default" loading={add.isPending}>
               {ta.rules.holdAdd}
             </Button>

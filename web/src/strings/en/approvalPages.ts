@@ -149,6 +149,8 @@ export const rules = {
   holdReason: 'Reason',
   holdAction: 'Action (all when empty)',
   holdEnvironment: 'Environment (all when empty)',
+  holdBlueprint: 'Blueprint',
+  holdTeam: 'Owning team',
   holdSet: 'Held from now on.',
   holdLift: 'Lift',
   holdLifted: 'Runs go on.',
