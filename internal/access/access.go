@@ -128,7 +128,7 @@ func (a *Access) decide(ctx context.Context, p auth.Principal, verb string, o au
 	r := a.auth.Question(p, verb, o)
 	d := a.policies.Decide(ctx, r)
 	a.policies.Record(r, d)
-	return auth.Refusal(d)
+	return auth.RefusalOf(d, verb, o)
 }
 
 // unavailable is what of a refusal says that nothing can be decided now.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"sphera/internal/audit"
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
 	"sphera/internal/catalog/query"
@@ -34,9 +35,24 @@ func (a *Access) change(ctx context.Context, list []catalog.Touch) []error {
 	for i, t := range list {
 		if out[i] = err; err == nil {
 			out[i] = c.decide(ctx, t)
+			tell(ctx, t, out[i])
 		}
 	}
 	return out
+}
+
+// tell notes a refusal for the audit log.
+func tell(ctx context.Context, t catalog.Touch, err error) {
+	f, ok := fault.As(err)
+	if !ok || f.Code != fault.Forbidden {
+		return
+	}
+	name := t.Blueprint.Identifier + "/" + t.Identifier
+	r := audit.Refusal{Verb: f.Right, Object: name, Rule: f.Rule, Entity: name}
+	if r.Verb == "" {
+		r.Verb = verbWrite
+	}
+	audit.Refused(ctx, r)
 }
 
 // changing decides the changes of one write.

@@ -143,10 +143,11 @@ type API struct {
 	now        func() time.Time
 	o          Options
 
-	sinks     *sink.Sinks
-	auditKey  *seal.Key
-	exporters exporters
-	visits    visits
+	sinks    *sink.Sinks
+	auditKey *seal.Key
+	visits   visits
+	// exported remembers what was recorded lately of exports and of tokens that were refused.
+	exported audit.Seldom
 
 	mux     *table
 	huma    huma.API

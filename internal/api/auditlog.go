@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"sphera/internal/audit"
@@ -233,29 +232,11 @@ const (
 	exportMost  = 100_000
 	// exportSpeed is how long one batch may take to be read by the client.
 	exportSpeed = time.Minute
-	// exportNote is how seldom the export that goes on is recorded.
+	// exportNote is how seldom the export that goes on is recorded, takeNote how
+	// seldom somebody who takes the same data out again.
 	exportNote = time.Hour
+	takeNote   = time.Minute
 )
-
-// exporters remembers who was recorded as reading the log and when, so that a
-// collector which asks every few seconds does not fill it by doing so.
-type exporters struct {
-	mu   sync.Mutex
-	last map[string]time.Time
-}
-
-func (e *exporters) first(id string, now time.Time) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.last == nil || len(e.last) > 1000 {
-		e.last = map[string]time.Time{}
-	}
-	if at, ok := e.last[id]; ok && now.Sub(at) < exportNote {
-		return false
-	}
-	e.last[id] = now
-	return true
-}
 
 type exportAsk struct {
 	format      string
@@ -304,13 +285,8 @@ func (a *API) exportAudit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := who(r.Context())
-	if a.exporters.first(p.ID, a.now()) {
-		if err := a.record(r.Context(), audit.Event{
-			Actor: p.ID, ActorName: p.Name, Verb: "audit.export", Object: "audit", Detail: audit.Detail("format", ask.format, "from", ask.from),
-		}); err != nil {
-			return err
-		}
+	if err := a.tellExport(r.Context(), exportNote, audit.Event{Verb: "audit.export", Object: "audit", Detail: audit.Detail("format", ask.format, "from", ask.from)}); err != nil {
+		return err
 	}
 	attach(w, "application/x-ndjson", "audit", "."+ask.format+".ndjson")
 	w.Header().Set("X-Next-Position", strconv.FormatInt(ask.until, 10))
@@ -370,6 +346,21 @@ func (a *API) writeCheckpoint(w http.ResponseWriter, r *http.Request, begin, end
 	if _, err := w.Write(line); err != nil {
 		return // the client went away
 	}
+}
+
+// tellExport records that somebody takes data out, once within a time.
+func (a *API) tellExport(ctx context.Context, within time.Duration, e audit.Event) error {
+	p := who(ctx)
+	key := p.ID + " " + e.Verb + " " + e.Object
+	if !a.exported.First(key, a.now(), within) {
+		return nil
+	}
+	e.Actor, e.ActorName = p.ID, p.Name
+	if err := a.record(ctx, e); err != nil {
+		a.exported.Forget(key)
+		return err
+	}
+	return nil
 }
 
 func (a *API) record(ctx context.Context, e audit.Event) error {

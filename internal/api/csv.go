@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"path"
 	"strings"
 
+	"sphera/internal/audit"
 	"sphera/internal/catalog"
 	"sphera/internal/fault"
 )
@@ -38,6 +40,10 @@ func (a *API) exportQuery(r *http.Request) (catalog.Query, error) {
 func (a *API) exportPages(r *http.Request, q catalog.Query, begin func(), write func(entities []catalog.Entity) error) error {
 	page, err := a.catalog.Search(r.Context(), q)
 	if err != nil {
+		return err
+	}
+	e := audit.Event{Verb: "catalog.export", Object: "blueprint/" + q.Blueprint, Detail: audit.Detail("format", strings.TrimPrefix(path.Ext(r.URL.Path), "."))}
+	if err := a.tellExport(r.Context(), takeNote, e); err != nil {
 		return err
 	}
 	begin()

@@ -11,9 +11,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
-	"time"
 
-	"sphera/internal/audit"
 	"sphera/internal/auth"
 	"sphera/internal/fault"
 
@@ -90,6 +88,7 @@ func do[I, O any, P answer[O]](handle func(ctx context.Context, in *I) (P, error
 	return endpoint{body: body, register: func(a *API, rt route) {
 		huma.Register(a.huma, a.operation(rt), func(ctx context.Context, in *I) (*output[O], error) {
 			out, err := handle(ctx, in)
+			a.tellRefused(ctx, err)
 			if err != nil {
 				return nil, failureOf(ctx, a.log, err)
 			}
@@ -263,6 +262,7 @@ var _ humago.Mux = (*table)(nil)
 // is the body small, strict JSON.
 func (a *API) guard(rt route, body reflect.Type, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = attempting(r, rt)
 		if rt.verb != anyone {
 			p, err := a.principal(r)
 			if err == nil {
@@ -312,6 +312,9 @@ func (a *API) permit(r *http.Request, p auth.Principal, rt route) error {
 			return err
 		}
 	}
+	if t := attemptOf(r.Context()); t != nil {
+		t.object = o
+	}
 	return a.may(r.Context(), p, rt.verb, o)
 }
 
@@ -355,37 +358,4 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, rt route, body re
 		f.Code = fault.Unprocessable
 	}
 	return err
-}
-
-// recordDenied appends the refusal to the audit log; a failure to do so must
-// not turn the refusal into something else.
-func (a *API) recordDenied(ctx context.Context, p auth.Principal, verb string, o auth.Object, refusal error) {
-	e := audit.Event{Actor: p.ID, ActorName: p.Name, Verb: verb, Object: objectName(o), Outcome: audit.Denied, Detail: audit.Detail()}
-	if f, ok := fault.As(refusal); ok {
-		e.Rule = f.Rule
-	}
-	if e.Object == "" {
-		e.Object = audit.Family(verb) // the collection: nothing in it was named
-	}
-	if p.ViewAs != "" {
-		e.Actor, e.ActorName, e.OnBehalfOf = p.ViewAs, "", p.ID
-	}
-	if strings.HasPrefix(verb, "catalog.") && o.ID != "" {
-		e.Entity = e.Object
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	err := a.db.Tx(ctx, func(tx *tx) error {
-		return a.audit.Append(ctx, tx, e)
-	})
-	if err != nil {
-		a.log.WarnContext(ctx, "record a refusal", "error", err)
-	}
-}
-
-func objectName(o auth.Object) string {
-	if o.ID == "" {
-		return o.Kind
-	}
-	return o.Kind + "/" + o.ID
 }

@@ -143,6 +143,7 @@ func detailOf(d *huma.ErrorDetail) fault.Detail {
 
 // writeFailure answers outside huma: routes that stream, unknown paths, panics.
 func (a *API) writeFailure(w http.ResponseWriter, r *http.Request, err error) {
+	a.tellRefused(r.Context(), err)
 	f := failureOf(r.Context(), a.log, err)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(f.status)

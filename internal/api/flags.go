@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"sphera/internal/audit"
 	"sphera/internal/auth"
 	"sphera/internal/fault"
 	"sphera/internal/flag"
@@ -307,6 +308,10 @@ func (a *API) exportFlags(w http.ResponseWriter, r *http.Request) error {
 		return fault.Field("environment", "is missing", "the environment whose flags are wanted")
 	}
 	doc, err := a.flags.Export(r.Context(), r.PathValue("project"), environment)
+	if err != nil {
+		return err
+	}
+	err = a.tellExport(r.Context(), takeNote, audit.Event{Verb: "flag.export", Object: "flag/" + r.PathValue("project"), Detail: audit.Detail("environment", environment)})
 	if err != nil {
 		return err
 	}

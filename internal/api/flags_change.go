@@ -173,7 +173,7 @@ func (a *API) bulkFlags(ctx context.Context, in *bulkFlagsInput) (*flagBulkAnswe
 	for _, one := range in.Body.Flags {
 		o, err := a.ownedFlag(ctx, one.Project, one.Key, in.Body.Environment)
 		if err == nil {
-			err = a.may(ctx, who(ctx), "flag.write", o)
+			err = a.mayOne(ctx, "flag.write", o)
 		}
 		if err == nil {
 			err = a.bulkOne(ctx, one.Project, one.Key, in.Body.Environment, in.Body.Do, in.Body.Reason, one.Version)

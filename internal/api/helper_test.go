@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -226,6 +227,9 @@ func (h *harness) waitHere(t *testing.T) *action.Action {
 			}
 			x.Logf("line %d", i+1)
 		}
+		if in.Note == "fail" {
+			return struct{}{}, action.Permanent(errors.New("it was told to fail"))
+		}
 		return struct{}{}, nil
 	})
 	a, err := action.New(action.Definition[waitInput]{
@@ -359,6 +363,10 @@ func (h *harness) must(role, method, path string, body any) reply {
 func (r reply) field(path string) any {
 	var v any = r.json
 	for name := range strings.SplitSeq(path, ".") {
+		if list, ok := v.([]any); ok && name == "0" && len(list) > 0 {
+			v = list[0]
+			continue
+		}
 		m, ok := v.(map[string]any)
 		if !ok {
 			return nil

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 
+	"sphera/internal/audit"
 	"sphera/internal/auth"
 	"sphera/internal/catalog"
 	"sphera/internal/importer"
@@ -73,11 +74,17 @@ type filesAnswer struct {
 
 func (a *API) export(ctx context.Context, _ *struct{}) (*filesAnswer, error) {
 	files, err := a.catalog.Export(ctx)
+	if err == nil {
+		err = a.tellExport(ctx, takeNote, audit.Event{Verb: "catalog.export", Object: "catalog", Detail: audit.Detail("format", "files", "files", len(files))})
+	}
+	if err != nil {
+		return nil, err
+	}
 	out := &filesAnswer{}
 	for _, f := range files {
 		out.Files = append(out.Files, file{Name: f.Name, Content: string(f.Content)})
 	}
-	return out, err
+	return out, nil
 }
 
 type convertInput struct {

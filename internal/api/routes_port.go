@@ -75,6 +75,7 @@ func (a *API) registerPort(rt route, pr portapi.Route) {
 			req.Body = body.Bytes()
 		}
 		status, answer, err := pr.Handle(r.Context(), req)
+		a.tellRefused(r.Context(), err)
 		if err != nil {
 			a.writeFailure(w, r, err)
 			return

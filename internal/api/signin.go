@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"sphera/internal/audit"
 	"sphera/internal/auth"
 	"sphera/internal/fault"
 	"sphera/internal/oidc"
@@ -161,6 +162,7 @@ func (a *API) exchangeToken(w http.ResponseWriter, r *http.Request) error {
 		Token: form.Get("subject_token"), Service: form.Get("service_account"), Scopes: strings.Fields(form.Get("scope")), Address: a.clientIP(r),
 	})
 	if err != nil {
+		a.tellExchangeRefused(r, err)
 		return a.oauthError(w, r, "invalid_grant", err)
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -168,6 +170,23 @@ func (a *API) exchangeToken(w http.ResponseWriter, r *http.Request) error {
 		"access_token": out.Token, "issued_token_type": ourToken, "token_type": "Bearer",
 		"expires_in": int(out.Expires / time.Second), "scope": strings.Join(out.Scopes, " "),
 	})
+}
+
+// tellExchangeRefused records the first refusal of a minute for each address:
+// anybody can send tokens that are not good.
+func (a *API) tellExchangeRefused(r *http.Request, err error) {
+	key := "exchange " + a.clientIP(r)
+	if !a.exported.First(key, a.now(), time.Minute) {
+		return
+	}
+	e := audit.Event{Actor: audit.Anonymous, Verb: "auth.exchange", Object: "service-account/unknown", Outcome: audit.Denied, Detail: audit.Detail()}
+	if f, ok := fault.As(err); ok {
+		e.Rule, e.Detail = f.Rule, audit.Detail("reason", f.Message)
+	}
+	if err := a.record(r.Context(), e); err != nil {
+		a.exported.Forget(key)
+		a.log.WarnContext(r.Context(), "record a refused exchange", "error", err)
+	}
 }
 
 func (a *API) oauthError(w http.ResponseWriter, r *http.Request, code string, err error) error {

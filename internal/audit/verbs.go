@@ -63,7 +63,9 @@ func Verbs() map[string]Verb {
 
 // refusal are fields that every refusal may have: which right was missing and
 // why, never what was sent.
-func refusal() []string { return []string{"reason", "right", "rule", "clause", "on", "environment"} }
+func refusal() []string {
+	return []string{"reason", "right", "rule", "clause", "on", "environment", "refused"}
+}
 
 // typed fits the detail of e to its verb.
 func (l *Log) typed(e *Event) (Verb, error) {

@@ -13,11 +13,12 @@ func catalogVerbs() map[string]Verb {
 		"blueprint.delete": of("changes", "omitted"), "blueprint.rename": of("changes", "omitted"), "blueprint.permissions": of("blocks"),
 		"scorecard.create": of("before", "after"), "scorecard.update": of("before", "after"), "scorecard.delete": of("before", "after"),
 
+		"catalog.export":   of("format", "files"),
 		"catalog.import":   of("blueprints", "entities", "changed", "repairs"),
 		"migration.create": of("blueprint", "deletesEntities", "deletesBlueprint"), "migration.cancel": of(),
 
 		"source.update": source,
-		"sweep.begin":   sweep, "sweep.hold": sweep, "sweep.fail": sweep, "sweep.approve": sweep, "sweep.reject": sweep, "sweep.withdraw": sweep,
+		"sweep.begin":   sweep, "sweep.complete": sweep, "sweep.hold": sweep, "sweep.fail": sweep, "sweep.approve": sweep, "sweep.reject": sweep, "sweep.withdraw": sweep,
 
 		"view.create": of("name", "blueprint", "list", "shared"), "view.update": of("name", "blueprint", "list", "shared"), "view.delete": of("name", "blueprint", "list", "shared"),
 	}

@@ -8,6 +8,7 @@ func flagVerbs() map[string]Verb {
 	return map[string]Verb{
 		"flag.create": change, "flag.update": change, "flag.change": change, "flag.kill": change, "flag.archive": change, "flag.restore": change, "flag.delete": change,
 		"flag.propose": change, "flag.approve": change, "flag.decline": change, "flag.schedule": change,
+		"flag.export":      of("environment"),
 		"flag_segment.put": segment, "flag_segment.delete": segment,
 		"flag_project.update": onEntity("key", "bucketing", "maxStep", "staleDays", "population"),
 		"flag_key.create":     key, "flag_key.rotate": key, "flag_key.revoke": key,

@@ -7,6 +7,8 @@ func workVerbs() map[string]Verb {
 		"run.end":   of("state", "action", "error"), "run.cancel": of("state"), "run.retry": of("step", "undoing"), "run.undo": of("from"),
 		"run.approve": of("request", "step", "comment", "digest", "behalf"), "run.decline": of("request", "step", "comment", "digest", "behalf"),
 
+		"run.take": of("runs"), "run.report": of("status"),
+
 		"service.deploy": onEntity("environment", "version", "deployment", "problem"),
 		"service.stop":   onEntity("environment"), "service.restart": onEntity("environment"),
 	}

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"sphera/internal/audit"
 	"sphera/internal/fault"
 	"sphera/internal/store"
 )
@@ -243,7 +244,8 @@ func (s *Service) DeleteApp(ctx context.Context, p Principal, id string) error {
 }
 
 // AccessToken gives a machine a token for its secret. Unknown, switched off
-// and wrong are one answer. It reads one row and writes none.
+// and wrong are one answer. The log has the first of an hour for each app, and
+// the first wrong secret of a minute: machines ask for tokens all the time.
 func (s *Service) AccessToken(ctx context.Context, clientID, secret string) (string, time.Duration, error) {
 	if len(clientID) > 100 || len(secret) > 200 {
 		return "", 0, errClient()
@@ -254,7 +256,13 @@ func (s *Service) AccessToken(ctx context.Context, clientID, secret string) (str
 	}
 	key := appKey(clientID, secret)
 	if subtle.ConstantTimeCompare([]byte(publicHalf(key)), []byte(stored)) != 1 || !app.Enabled {
+		if err := s.appSignIn(ctx, app, audit.Denied, time.Minute); err != nil {
+			return "", 0, err
+		}
 		return "", 0, errClient()
+	}
+	if err := s.appSignIn(ctx, app, audit.Success, time.Hour); err != nil {
+		return "", 0, err
 	}
 	var claims [24]byte // when it ends, and chance, so that no two are the same
 	binary.BigEndian.PutUint64(claims[:8], uint64(s.now().Add(appTokenTTL).UnixMilli()))
@@ -262,6 +270,20 @@ func (s *Service) AccessToken(ctx context.Context, clientID, secret string) (str
 	body := clientID + "." + base64.RawURLEncoding.EncodeToString(claims[:])
 	signature := ed25519.Sign(key, []byte(body))
 	return appTokenPrefix + body + "." + base64.RawURLEncoding.EncodeToString(signature), appTokenTTL, nil
+}
+
+// appSignIn records that an app signs in, or fails to.
+func (s *Service) appSignIn(ctx context.Context, app App, outcome string, within time.Duration) error {
+	key := app.ID + " " + outcome
+	if app.ID == "" || !s.appSignIns.First(key, s.now(), within) {
+		return nil
+	}
+	e := audit.Event{Actor: app.ID, ActorName: app.Name, Verb: "auth.login", Object: "app/" + app.ID, Outcome: outcome}
+	if err := s.db.Tx(ctx, func(tx *store.Tx) error { return s.log.Append(ctx, tx, e) }); err != nil {
+		s.appSignIns.Forget(key)
+		return fmt.Errorf("record that an app signs in: %w", err)
+	}
+	return nil
 }
 
 func errClient() *fault.Error {

@@ -127,6 +127,8 @@ type Service struct {
 	accounts  *limiter
 	addresses *limiter
 	o         Options
+	// appSignIns remembers which apps signed in lately.
+	appSignIns audit.Seldom
 }
 
 // New returns the service. Rate limits are kept in memory, per replica. It

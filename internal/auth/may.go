@@ -122,7 +122,7 @@ func (s *Service) May(ctx context.Context, p Principal, verb string, o Object) e
 	q := s.Question(p, verb, o)
 	d := s.policies.Decide(ctx, q)
 	s.policies.Record(q, d)
-	return Refusal(d)
+	return RefusalOf(d, verb, o)
 }
 
 // Could answers May without anybody trying to do it: it shows which buttons
@@ -179,6 +179,24 @@ func Refusal(d policy.Decision) error {
 		f.Code = fault.Unavailable
 	}
 	return f
+}
+
+// RefusalOf is Refusal with what was refused, for the audit log.
+func RefusalOf(d policy.Decision, verb string, o Object) error {
+	err := Refusal(d)
+	if f, ok := fault.As(err); ok {
+		f.Right, f.On = verb, o.Name()
+	}
+	return err
+}
+
+// Name is the object as the audit log calls it, "Component/checkout", or its
+// kind where it is none in particular.
+func (o Object) Name() string {
+	if o.ID == "" {
+		return o.Kind
+	}
+	return o.Kind + "/" + o.ID
 }
 
 type principalKey struct{}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"sphera/internal/audit"
 	"sphera/internal/fault"
 	"sphera/internal/store"
 )
@@ -110,6 +111,9 @@ func (s *Service) Acknowledge(ctx context.Context, ids []string, by string) (int
 			}
 			count += int(n)
 			tx.Notify(Topic, runID(id))
+		}
+		if count > 0 {
+			return s.Audit.Append(ctx, tx, audit.Event{Actor: by, Verb: "run.take", Object: "run/" + runID(ids[0]), RunID: runID(ids[0]), Detail: audit.Detail("runs", ids)})
 		}
 		return nil
 	})

@@ -9,6 +9,7 @@ import (
 
 	"sphera/action"
 	"sphera/internal/approval"
+	"sphera/internal/audit"
 	"sphera/internal/fault"
 	"sphera/internal/store"
 )
@@ -149,6 +150,12 @@ func (s *Service) apply(ctx context.Context, tx *store.Tx, r *runRow, o outcome)
 	tx.Notify(Topic, r.ID)
 	if o.Status == "" {
 		return nil
+	}
+	if o.By != audit.System {
+		e := audit.Event{Actor: o.By, Verb: "run.report", Object: "run/" + r.ID, RunID: r.ID, Detail: audit.Detail("status", o.Status)}
+		if err := s.Audit.Append(ctx, tx, e); err != nil {
+			return err
+		}
 	}
 	before := r.status()
 	if err := s.emit(ctx, tx, &r.record, "UPDATE", map[string]any{"status": before}, map[string]any{"status": o.Status}); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"sphera/internal/audit"
 	"sphera/internal/fault"
 )
 
@@ -51,6 +52,9 @@ type BulkFailure struct {
 func (c *Catalog) EditMany(ctx context.Context, blueprint string, edit BulkEdit, w Write) (BulkEdited, error) {
 	if err := c.may(ctx, VerbKnown, blueprint); err != nil {
 		return BulkEdited{}, err
+	}
+	if edit.DryRun {
+		ctx = audit.OnlyAsking(ctx)
 	}
 	var out BulkEdited
 	w.Merge, w.Upsert = true, true

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"sphera/internal/audit"
 	"sphera/internal/fault"
 	"sphera/internal/store"
 )
@@ -33,6 +34,7 @@ func (c *Catalog) Rehearse(ctx context.Context, f func(t *Transaction) error) er
 	if err != nil {
 		return err
 	}
+	ctx = audit.OnlyAsking(ctx)
 	err = c.write(ctx, func(tx *store.Tx) error {
 		if err := f(&Transaction{c: c, tx: tx, rehearsal: whole}); err != nil {
 			return err

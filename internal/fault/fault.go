@@ -48,6 +48,9 @@ type Error struct {
 	Reason      string
 	Alternative string
 	Contact     string
+	// Right and On are what was refused and on what, e.g. "catalog.write" on
+	// "Component/checkout": for the audit log, not shown.
+	Right, On string
 	// Data is machine-readable detail, e.g. the differences of a plan.
 	Data  any
 	cause error

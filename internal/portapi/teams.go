@@ -128,6 +128,10 @@ func (s *Service) createTeam(ctx context.Context, r *Request) (int, any, error) 
 	if _, err := s.Auth.CreateTeam(ctx, team, r.Caller.ID); err != nil {
 		return 0, nil, err
 	}
+	if in.Users == nil {
+		t, err := s.Auth.Team(ctx, team.Name)
+		return 0, SavedTeamAnswer{Team: savedTeam(t)}, err
+	}
 	t, err := s.Auth.UpdateTeam(ctx, team.Name, auth.TeamChange{Members: in.Users}, r.Caller.ID)
 	return 0, SavedTeamAnswer{Team: savedTeam(t)}, err
 }

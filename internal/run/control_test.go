@@ -196,6 +196,10 @@ func TestUndoGoesBackwardsOverEveryStartedStep(t *testing.T) {
 		if _, err := e.UndoPlan(context.Background(), r.ID); !fault.Is(err, fault.Conflict) {
 			t.Errorf("undo twice: %v", err)
 		}
+		var events int
+		if err := db.Read().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM audit_events WHERE verb = 'run.undo' AND run_id = $1", r.ID).Scan(&events); err != nil || events != 1 {
+			t.Errorf("%d events of it, %v", events, err)
+		}
 	})
 }
 

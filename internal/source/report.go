@@ -139,7 +139,10 @@ func (s *Sources) Complete(ctx context.Context, sweep int64, pages int) (Sweep, 
 		if err != nil {
 			return fmt.Errorf("find what sweep %d did not see: %w", sweep, err)
 		}
-		return s.sign(ctx, tx, c)
+		if err := s.sign(ctx, tx, c); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, "sweep.complete", w.Source, w.Caller, "sweep", sweep, "generation", w.Generation)
 	})
 	if err != nil {
 		return w, err
