@@ -48,19 +48,21 @@ type Sealer struct {
 		at       time.Time
 	}
 	leads time.Time
+	// look is how often it looks without being told; tests set it.
+	look time.Duration
 }
 
 // New returns a sealer that signs checkpoints with key. instance names the
 // process among the replicas.
 func New(db *store.DB, key *Key, log *slog.Logger, now func() time.Time, instance string) *Sealer {
-	return &Sealer{db: db, key: key, log: log, now: now, instance: instance}
+	return &Sealer{db: db, key: key, log: log, now: now, instance: instance, look: look}
 }
 
 // Work seals what is committed until ctx ends.
 func (s *Sealer) Work(ctx context.Context) error {
 	notes, stop := s.db.Subscribe(audit.Topic)
 	defer stop()
-	tick := time.NewTicker(look)
+	tick := time.NewTicker(s.look)
 	defer tick.Stop()
 	for {
 		if err := s.turn(ctx); err != nil && ctx.Err() == nil {

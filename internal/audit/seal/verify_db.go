@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"sync"
 
 	"sphera/internal/store"
@@ -148,6 +149,7 @@ func verifyLinks(ctx context.Context, db *store.DB, r *Report, h head, last int6
 type worker struct {
 	rows []row
 	buf  []byte
+	raw  raw
 }
 
 // verify verifies the entries after from up to to.
@@ -178,49 +180,95 @@ func (w *worker) verify(ctx context.Context, db *store.DB, h head, from, to int6
 	return out, int64(len(w.rows)), nil
 }
 
+// unit stands between the texts of an event when they are read as one column:
+// a row of few columns costs a third of one with all of them.
+const unit = "\x1f"
+
+// texts are the columns of an event's texts, in the order of fields.
+const texts = "e.actor, e.actor_name, e.verb, e.object, e.outcome, e.run_id, e.request_id, e.via, e.on_behalf_of, e.address, e.rule, e.entity, e.family"
+
+func (r *row) fields() []*string {
+	e := &r.Event
+	return []*string{
+		&e.Actor, &e.ActorName, &e.Verb, &e.Object, &e.Outcome, &e.RunID, &e.RequestID, &e.Via, &e.OnBehalfOf, &e.Address, &e.Rule, &e.Entity, &r.family,
+	}
+}
+
 func (w *worker) read(ctx context.Context, db *store.DB, from, to int64) error {
-	rows, err := db.Read().QueryContext(ctx, `SELECT c.position, c.seq, c.hash, e.seq, e.at, e.actor, e.actor_name, e.verb, e.object, e.outcome, e.run_id, e.request_id,
-			e.via, e.on_behalf_of, e.address, e.rule, e.entity, e.family, e.detail
-		FROM audit_chain c LEFT JOIN audit_events e ON e.seq = c.seq WHERE c.position > $1 AND c.position <= $2 ORDER BY c.position`, from, to)
+	rows, err := db.Read().QueryContext(ctx, `SELECT c.position, c.seq, c.hash, e.seq, e.at, concat_ws($3, `+texts+`), e.detail
+		FROM audit_chain c LEFT JOIN audit_events e ON e.seq = c.seq WHERE c.position > $1 AND c.position <= $2 ORDER BY c.position`, from, to, unit)
 	if err != nil {
 		return fmt.Errorf("read the chain: %w", err)
 	}
 	defer rows.Close()
 	w.rows = w.rows[:0]
+	var apart []int
 	for rows.Next() {
-		w.rows = append(w.rows, row{})
-		if err := w.rows[len(w.rows)-1].scan(rows); err != nil {
+		if len(w.rows) < cap(w.rows) {
+			w.rows = w.rows[:len(w.rows)+1] // with the memory of the row before
+		} else {
+			w.rows = append(w.rows, row{})
+		}
+		whole, err := w.rows[len(w.rows)-1].scan(rows, &w.raw)
+		if err != nil {
 			return fmt.Errorf("read the chain: %w", err)
 		}
+		if !whole {
+			apart = append(apart, len(w.rows)-1)
+		}
 	}
-	return rows.Err()
-}
-
-func (r *row) scan(rows *sql.Rows) error {
-	var seq, at sql.NullInt64
-	var hash sql.RawBytes
-	var text [14]sql.RawBytes
-	e := &r.Event
-	dest := []any{&r.Position, &e.Seq, &hash, &seq, &at}
-	for i := range text {
-		dest = append(dest, &text[i])
-	}
-	if err := rows.Scan(dest...); err != nil {
+	if err := rows.Err(); err != nil {
 		return err
 	}
-	if err := r.Hash.UnmarshalText(hash); err != nil {
+	for _, i := range apart {
+		if err := w.rows[i].readTexts(ctx, db); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// raw is where a row is scanned to.
+type raw struct {
+	seq, at              sql.NullInt64
+	hash, joined, detail sql.RawBytes
+}
+
+// scan reads a row; whole is false when one of its texts has the separator in
+// it, so that they have to be read apart.
+func (r *row) scan(rows *sql.Rows, in *raw) (whole bool, err error) {
+	e := &r.Event
+	if err := rows.Scan(&r.Position, &e.Seq, &in.hash, &in.seq, &in.at, &in.joined, &in.detail); err != nil {
+		return false, err
+	}
+	if err := r.Hash.UnmarshalText(in.hash); err != nil {
 		r.Hash = Hash{} // no hash at all: a changed link
 	}
-	if r.missing = !seq.Valid; r.missing {
-		return nil
+	if r.missing = !in.seq.Valid; r.missing {
+		return true, nil
 	}
-	e.At = store.Time(at.Int64)
-	for i, field := range []*string{
-		&e.Actor, &e.ActorName, &e.Verb, &e.Object, &e.Outcome, &e.RunID, &e.RequestID, &e.Via, &e.OnBehalfOf, &e.Address, &e.Rule, &e.Entity, &r.family,
-	} {
-		*field = string(text[i])
+	e.At = store.Time(in.at.Int64)
+	e.Detail = append(e.Detail[:0], in.detail...)
+	fields, rest := r.fields(), string(in.joined)
+	if strings.Count(rest, unit) != len(fields)-1 {
+		return false, nil
 	}
-	e.Detail = append(e.Detail[:0], text[13]...)
+	for _, field := range fields {
+		*field, rest, _ = strings.Cut(rest, unit)
+	}
+	return true, nil
+}
+
+// readTexts reads the texts of one event column by column.
+func (r *row) readTexts(ctx context.Context, db *store.DB) error {
+	var dest []any
+	for _, field := range r.fields() {
+		dest = append(dest, field)
+	}
+	err := db.Read().QueryRowContext(ctx, "SELECT "+texts+" FROM audit_events e WHERE e.seq = $1", r.Event.Seq).Scan(dest...)
+	if err != nil {
+		return fmt.Errorf("read event %d: %w", r.Event.Seq, err)
+	}
 	return nil
 }
 
