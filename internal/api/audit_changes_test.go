@@ -13,7 +13,6 @@ import (
 
 	"sphera/internal/audit"
 	"sphera/internal/auth"
-	"sphera/internal/forge"
 )
 
 // changing is one request of testdata/changes.txt.
@@ -123,12 +122,6 @@ func newPlay(t *testing.T, h *harness) *play {
 	p := &play{t: t, h: h, cookies: map[string]string{}, set: map[string]string{
 		"ADMIN": h.users["administrator"].ID, "DEVELOPER": h.users["developer"].ID, "VIEWER": h.users["viewer"].ID,
 	}}
-	code := forge.File{Path: "main.go", Content: []byte("package main\n\nfunc on() bool { return flags.Boolean(ctx, \"one\", false, e) }\n")}
-	if _, err := h.api.forge.Commit(t.Context(), "group/r", forge.NewCommit{
-		Branch: "main", Message: "Ask", Author: forge.Person{ID: "ada", Name: "Ada", Email: "ada@example.com"}, Time: time.Now(), Files: []forge.File{code}, Bypass: true, Key: "3",
-	}); err != nil {
-		t.Fatal(err)
-	}
 	second, err := h.auth.CreateUser(t.Context(), auth.NewUser{Email: "second@example.com", Name: "second", Roles: []string{auth.Administrator}}, "system")
 	if err != nil {
 		t.Fatal(err)
