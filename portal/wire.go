@@ -199,6 +199,8 @@ func (p *parts) assemble(c *config, own []*action.Action) error {
 		Environments: p.devEnvironments, Launcher: []string{"/proc/self/exe", runtime.LaunchCommand},
 		ServiceEnv: p.serviceEnv,
 	})
+	p.catalog.FollowRenames(p.views.FollowRename, p.approvals.FollowRename, p.automation.FollowRename, p.runs.FollowRename, p.flags.FollowRename,
+		p.secrets.FollowRename, p.sources.FollowRename, p.changes.FollowRename, runtime.FollowRename)
 	p.contracts = golden.Contract(golden.Deps{
 		Forge: p.forge, Catalog: p.catalog, Runtime: p.runtime, Flags: p.flags.Projects, Secrets: p.secrets,
 		Environments: p.environments, CIRepository: ciRepository, GitOpsRepository: gitopsRepository,

@@ -194,6 +194,7 @@ func New(d Deps, o Options) (*API, error) {
 		Automation: d.Automation,
 		Vault:      d.Vault, Hooks: d.Hooks, Changes: d.Changes, PublicURL: d.PublicURL,
 	})
+	d.Catalog.FollowRenames(a.port.FollowRename)
 	a.stopping, a.stop = context.WithCancel(context.Background())
 	a.metrics = newMetrics(d.Metrics)
 	a.mux = &table{

@@ -33,6 +33,22 @@ func (a *API) previewBlueprint(ctx context.Context, in *previewInput) (*previewA
 	return &previewAnswer{Preview: p}, err
 }
 
+type previewRenameInput struct {
+	Blueprint string `path:"bp" maxLength:"200"`
+	Body      catalog.RenameIn
+}
+
+type previewRenameAnswer struct {
+	Answer
+	catalog.RenamePreview
+}
+
+// previewRename says what would follow a rename, and what would not.
+func (a *API) previewRename(ctx context.Context, in *previewRenameInput) (*previewRenameAnswer, error) {
+	p, err := a.catalog.PreviewRename(ctx, in.Blueprint, in.Body)
+	return &previewRenameAnswer{RenamePreview: p}, err
+}
+
 type bulkEditInput struct {
 	Blueprint string `path:"bp" maxLength:"200"`
 	Body      catalog.BulkEdit

@@ -321,14 +321,22 @@ func (s *Service) DeleteRule(ctx context.Context, id string, by auth.User) error
 // changeRules changes rules while no run is being started.
 func (s *Service) changeRules(ctx context.Context, f func(tx *store.Tx, now int64) error) error {
 	return s.DB.Tx(ctx, func(tx *store.Tx) error {
-		if err := closeGate(ctx, tx); err != nil {
+		if err := ruleChanges(ctx, tx); err != nil {
 			return err
-		}
-		if _, err := tx.ExecContext(ctx, "UPDATE approval_state SET version = version + 1 WHERE one = 1"); err != nil {
-			return fmt.Errorf("change the rules: %w", err)
 		}
 		return f(tx, store.Millis(s.Now()))
 	})
+}
+
+// ruleChanges makes plans that were made by the rules before ask again.
+func ruleChanges(ctx context.Context, tx *store.Tx) error {
+	if err := closeGate(ctx, tx); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE approval_state SET version = version + 1 WHERE one = 1"); err != nil {
+		return fmt.Errorf("change the rules: %w", err)
+	}
+	return nil
 }
 
 func (r *RuleBody) detail(position int) json.RawMessage {

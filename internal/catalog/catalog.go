@@ -36,6 +36,8 @@ type Catalog struct {
 	access Access
 	// guard may refuse a change of blueprints; nil refuses none.
 	guard func(ctx context.Context, tx *store.Tx) error
+	// followers are asked when something gets another name.
+	followers []Follower
 }
 
 // GuardBlueprints has guard asked in each transaction that changed blueprints:
@@ -60,8 +62,19 @@ func New(db *store.DB, log *audit.Log, now func() time.Time) *Catalog {
 // again when another writer got between the
 // look and the insert: what f finds then decides.
 func (c *Catalog) write(ctx context.Context, f func(tx *store.Tx) error) error {
+	return c.writeAfter(ctx, nil, f)
+}
+
+// writeAfter is write with something that runs in the transaction beforehand,
+// while others still write; where there is one writer they wait anyway.
+func (c *Catalog) writeAfter(ctx context.Context, before, f func(tx *store.Tx) error) error {
 	for attempt := 0; ; attempt++ {
 		err := c.db.Tx(ctx, func(tx *store.Tx) error {
+			if before != nil {
+				if err := before(tx); err != nil {
+					return err
+				}
+			}
 			if err := lockCatalog(ctx, tx); err != nil {
 				return err
 			}

@@ -116,10 +116,14 @@ func (s *Staging) beat(ctx context.Context) error {
 
 // Publish shows everything at once. also runs in the same transaction.
 func (s *Staging) Publish(ctx context.Context, also func(t *Transaction) error) error {
-	return s.c.Atomically(ctx, func(t *Transaction) error {
-		if _, err := t.tx.ExecContext(ctx, "UPDATE entities SET pending = 0 WHERE pending = $1", s.id); err != nil {
-			return fmt.Errorf("show the import: %w", err)
-		}
+	if err := s.c.may(ctx, VerbKnown, ""); err != nil {
+		return err
+	}
+	// Nobody sees or waits for these rows before the transaction ends, so other
+	// writers go on while they are made ready.
+	show := func(tx *store.Tx) error { return s.show(ctx, tx) }
+	return s.c.writeAfter(ctx, show, func(tx *store.Tx) error {
+		t := &Transaction{c: s.c, tx: tx}
 		m, err := s.c.readModel(ctx, t.tx, true)
 		if err != nil {
 			return err
@@ -139,6 +143,22 @@ func (s *Staging) Publish(ctx context.Context, also func(t *Transaction) error) 
 		t.tx.Notify(QueueTopic, "")
 		return also(t)
 	})
+}
+
+// show is most of the work: each row enters every index of what is seen. Its
+// statement goes through the rows and not through the index of what is pending,
+// from which it takes them away.
+func (s *Staging) show(ctx context.Context, tx *store.Tx) error {
+	var first, last int64
+	err := tx.QueryRowContext(ctx, `SELECT COALESCE((SELECT MIN(id) FROM entities WHERE pending = $1 AND pending <> 0), 0),
+		COALESCE((SELECT MAX(id) FROM entities WHERE pending = $1 AND pending <> 0), 0)`, s.id).Scan(&first, &last)
+	if err == nil && first > 0 {
+		_, err = tx.ExecContext(ctx, "UPDATE entities SET pending = 0 WHERE id >= $1 AND id <= $2 AND +pending = $3", first, last, s.id)
+	}
+	if err != nil {
+		return fmt.Errorf("show the import: %w", err)
+	}
+	return nil
 }
 
 // Abort takes everything back.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"sphera/internal/catalog/naming"
 	"sphera/internal/catalog/property"
 	"sphera/internal/fault"
 	"sphera/internal/store"
@@ -490,7 +491,8 @@ func (b *batch) rename(ctx context.Context, r *row, identifier string) error {
 			other.now.digest = ""
 		}
 	}
-	return nil
+	_, err := b.c.carry(ctx, b.tx, b.m, naming.Change{Kind: naming.Entity, Blueprint: r.s.Identifier, Old: before, New: identifier, By: b.w.By})
+	return err
 }
 
 // findIDs resolves identifiers of one blueprint.

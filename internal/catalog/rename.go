@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"sphera/internal/catalog/naming"
 	"sphera/internal/fault"
 	"sphera/internal/store"
 )
@@ -78,15 +79,7 @@ func (c *Catalog) renamePart(ctx context.Context, blueprint, by string, r renami
 		if err := r.data(ctx, tx); err != nil {
 			return err
 		}
-		if err := r.scorecards(ctx, tx); err != nil {
-			return err
-		}
-		for _, id := range sortedKeys(r.m.blueprints) {
-			if err := c.renameIn(ctx, tx, r, id, by); err != nil {
-				return err
-			}
-		}
-		if err := touchModel(ctx, tx); err != nil {
+		if err := c.references(ctx, tx, r, by); err != nil {
 			return err
 		}
 		// Slots moved with the names; what is derived has to be looked at again.
@@ -100,6 +93,31 @@ func (c *Catalog) renamePart(ctx context.Context, blueprint, by string, r renami
 		return err
 	})
 	return out, err
+}
+
+// references renames in everything but the entities.
+func (c *Catalog) references(ctx context.Context, tx *store.Tx, r renaming, by string) error {
+	for _, id := range sortedKeys(r.m.blueprints) {
+		if err := c.renameIn(ctx, tx, r, id, by); err != nil {
+			return err
+		}
+	}
+	ch := r.change()
+	ch.By = by
+	found, err := c.carry(ctx, tx, r.m, ch)
+	if err != nil {
+		return err
+	}
+	r.out.add(found)
+	return touchModel(ctx, tx)
+}
+
+func (r renaming) change() naming.Change {
+	ch := naming.Change{Kind: naming.Property, Blueprint: r.blueprint, Old: r.old, New: r.name, Target: r.m.target}
+	if r.what == "relation" {
+		ch.Kind = naming.Relation
+	}
+	return ch
 }
 
 func (r renaming) check(b Blueprint) error {
@@ -192,67 +210,6 @@ func (r renaming) field(name string) string {
 		return fieldRelation(name)
 	}
 	return fieldProperty(name)
-}
-
-// scorecards renames it in the conditions of the blueprint's scorecards.
-func (r renaming) scorecards(ctx context.Context, tx *store.Tx) error {
-	list, err := readScorecards(ctx, tx, r.blueprint)
-	if err != nil {
-		return err
-	}
-	key := "property"
-	if r.what == "relation" {
-		key = "relation"
-	}
-	for _, s := range list {
-		changed := false
-		for _, part := range []string{"rules", "filter"} {
-			var doc any
-			if raw, ok := s.Doc[part]; !ok || json.Unmarshal(raw, &doc) != nil {
-				continue
-			}
-			if !renameConditions(doc, key, r.old, r.name) {
-				continue
-			}
-			changed = true
-			text, err := sortedJSON(doc)
-			if err != nil {
-				return err
-			}
-			s.Doc[part] = json.RawMessage(text)
-		}
-		if !changed {
-			continue
-		}
-		text, err := sortedJSON(s.Doc)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, "UPDATE scorecards SET doc = $1 WHERE blueprint = $2 AND identifier = $3", text, s.Blueprint, s.Identifier); err != nil {
-			return fmt.Errorf("rename in scorecard %s: %w", s.Identifier, err)
-		}
-		r.out.Followed = append(r.out.Followed, "scorecard "+s.Identifier)
-	}
-	return nil
-}
-
-// renameConditions changes {key: old} wherever it is in conditions and rules.
-func renameConditions(doc any, key, old, name string) bool {
-	changed := false
-	switch doc := doc.(type) {
-	case []any:
-		for _, item := range doc {
-			changed = renameConditions(item, key, old, name) || changed
-		}
-	case map[string]any:
-		if doc[key] == old && doc["operator"] != nil {
-			doc[key], changed = name, true
-		}
-		for _, k := range []string{"rules", "conditions", "query"} {
-			changed = renameConditions(doc[k], key, old, name) || changed
-		}
-	}
-	return changed
 }
 
 // renameIn follows the rename in one blueprint, and saves it where it changed.
@@ -349,7 +306,7 @@ func (r renaming) follow(b *Blueprint, s *schema) {
 		}
 	}
 	for name, a := range b.AggregationProperties {
-		if r.aggregation(b, &a, s) {
+		if r.aggregation(b, name, &a, s) {
 			b.AggregationProperties[name] = a
 			r.followed(b, "aggregationProperties", name)
 		}
@@ -391,7 +348,7 @@ func (r renaming) path(s *schema, path string, property bool) (string, bool) {
 	return strings.Join(parts, "."), changed
 }
 
-func (r renaming) aggregation(b *Blueprint, a *Aggregation, s *schema) bool {
+func (r renaming) aggregation(b *Blueprint, name string, a *Aggregation, s *schema) bool {
 	changed := false
 	for i, f := range a.PathFilter {
 		start := s
@@ -402,18 +359,18 @@ func (r renaming) aggregation(b *Blueprint, a *Aggregation, s *schema) bool {
 			a.PathFilter[i].Path, changed = strings.Split(path, "."), true
 		}
 	}
-	if a.Target != r.blueprint {
-		return changed
-	}
-	if r.what == "relation" {
-		return renameConditions(any(a.Query), "relation", r.old, r.name) || changed
-	}
-	for _, name := range []*string{&a.CalculationSpec.Property, &a.CalculationSpec.MeasureTimeBy} {
-		if *name == r.old {
-			*name, changed = r.name, true
+	if a.Target == r.blueprint && r.what != "relation" {
+		for _, name := range []*string{&a.CalculationSpec.Property, &a.CalculationSpec.MeasureTimeBy} {
+			if *name == r.old {
+				*name, changed = r.name, true
+			}
 		}
 	}
-	return renameConditions(any(a.Query), "property", r.old, r.name) || changed
+	_, renamed, left := r.change().Document(any(a.Query), a.Target)
+	for _, at := range left {
+		r.out.Left = append(r.out.Left, b.Identifier+"/aggregationProperties/"+name+"/query"+at)
+	}
+	return renamed || changed
 }
 
 // calculation renames in a jq text where it is certain what is meant; where it
@@ -438,17 +395,12 @@ func (r renaming) calculation(b *Blueprint, name string, calc Calculation) {
 // scorecards follow in the database, other blueprints here; b, which is about
 // to be saved, gets its own references renamed.
 func (c *Catalog) renameBlueprint(ctx context.Context, tx *store.Tx, id string, b *Blueprint, w BlueprintWrite) error {
-	if isSystem(id) || isSystem(b.Identifier) {
-		return fault.New(fault.Forbidden, "The catalog's own blueprints keep their names.")
+	if err := c.checkBlueprintName(ctx, tx, id, b.Identifier); err != nil {
+		return err
 	}
-	if !validBlueprintIdentifier(b.Identifier) {
-		return fault.Field("/identifier", fmt.Sprintf("%q is not an identifier", cut(b.Identifier)), blueprintRule)
-	}
-	if _, err := readBlueprint(ctx, tx, b.Identifier, ""); !fault.Is(err, fault.NotFound) {
-		if err != nil {
-			return err
-		}
-		return fault.New(fault.Taken, "There is a blueprint %q already (identifier_taken).", b.Identifier)
+	m, err := c.readModel(ctx, tx, false)
+	if err != nil {
+		return err
 	}
 	if _, err := tx.ExecContext(ctx, "UPDATE blueprints SET identifier = $1 WHERE identifier = $2", b.Identifier, id); err != nil {
 		return fmt.Errorf("rename blueprint %s: %w", id, err)
@@ -456,8 +408,14 @@ func (c *Catalog) renameBlueprint(ctx context.Context, tx *store.Tx, id string, 
 	if err := renameFacets(ctx, tx, id, b.Identifier); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "UPDATE derive_backfill SET blueprint = $1 WHERE blueprint = $2", b.Identifier, id); err != nil {
-		return fmt.Errorf("rename the backfill of %s: %w", id, err)
+	for _, table := range []string{"derive_backfill", "scorecards_deleted", "entity_versions", "blueprint_versions"} {
+		where := " WHERE blueprint = $2"
+		if table == "entity_versions" {
+			where += " AND verb = 'delete'" // those that are there are known by their number
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE "+table+" SET blueprint = $1"+where, b.Identifier, id); err != nil {
+			return fmt.Errorf("rename blueprint %s in %s: %w", id, table, err)
+		}
 	}
 	others, err := readBlueprints(ctx, tx)
 	if err != nil {
@@ -470,12 +428,32 @@ func (c *Catalog) renameBlueprint(ctx context.Context, tx *store.Tx, id string, 
 	}
 	b.complete()
 	retargeted(b, id, b.Identifier)
+	if _, err := c.carry(ctx, tx, m, naming.Change{Kind: naming.Blueprint, Blueprint: id, Old: id, New: b.Identifier, By: w.By}); err != nil {
+		return err
+	}
 	if err := errors.Join(touchModel(ctx, tx), c.reindex(ctx, tx, b.Identifier), c.queueBlueprint(ctx, tx, b.Identifier, "rename of "+id)); err != nil {
 		return err
 	}
 	tx.Notify(BlueprintTopic, id)
 	tx.Notify(QueueTopic, "")
 	return c.record(ctx, tx, "blueprint.rename", b.Identifier, w.By, w.RunID, changeDetail(map[string]any{"identifier": id}, map[string]any{"identifier": b.Identifier}))
+}
+
+func (c *Catalog) checkBlueprintName(ctx context.Context, tx *store.Tx, id, name string) error {
+	if isSystem(id) || isSystem(name) {
+		return fault.New(fault.Forbidden, "The catalog's own blueprints keep their names.")
+	}
+	if !validBlueprintIdentifier(name) {
+		return fault.Field("/identifier", fmt.Sprintf("%q is not an identifier", cut(name)), blueprintRule)
+	}
+	_, err := readBlueprint(ctx, tx, name, "")
+	if err == nil {
+		return fault.New(fault.Taken, "There is a blueprint %q already (identifier_taken).", name)
+	}
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
 }
 
 // retarget saves another blueprint that points at the renamed one.
@@ -529,6 +507,9 @@ func retargeted(b *Blueprint, old, name string) bool {
 			if a.PathFilter[i].FromBlueprint == old {
 				a.PathFilter[i].FromBlueprint, changed = name, true
 			}
+		}
+		if _, renamed, _ := (naming.Change{Kind: naming.Blueprint, Blueprint: old, Old: old, New: name}).Document(any(a.Query), was); renamed {
+			changed = true
 		}
 		b.AggregationProperties[key] = a
 	}

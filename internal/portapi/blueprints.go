@@ -139,15 +139,7 @@ func (s *Service) putBlueprint(ctx context.Context, r *Request) (int, any, error
 // saveBlueprint saves the blueprint of the address as b.
 func (s *Service) saveBlueprint(ctx context.Context, r *Request, b catalog.Blueprint) (int, any, error) {
 	saved, _, err := s.Catalog.SaveBlueprint(ctx, r.Path["bp"], b, catalog.BlueprintWrite{By: r.Caller.ID, DropUnfit: r.Bool("drop_failing")})
-	if err != nil {
-		return 0, nil, err
-	}
-	if saved.Identifier != r.Path["bp"] {
-		if err := s.renameCatalogPages(ctx, actor(r), r.Path["bp"], saved.Identifier); err != nil {
-			return 0, nil, err
-		}
-	}
-	return 0, BlueprintAnswer{Blueprint: saved}, nil
+	return 0, BlueprintAnswer{Blueprint: saved}, err
 }
 
 // patchBlueprint replaces the keys that are sent, each as a whole; null takes
@@ -219,12 +211,6 @@ func (s *Service) rename(key string, f func(ctx context.Context, blueprint, old,
 			return 0, nil, fault.Field("/"+key, "is missing", "the new identifier")
 		}
 		done, err := f(ctx, r.Path["bp"], r.Path["name"], name, r.Caller.ID)
-		if err != nil {
-			return 0, nil, err
-		}
-		if err := s.renamePermissions(ctx, r, done.Blueprint.Identifier, r.Path["name"], name, key == "newRelationIdentifier"); err != nil {
-			return 0, nil, err
-		}
-		return 0, RenamedAnswer{Renamed: done}, nil
+		return 0, RenamedAnswer{Renamed: done}, err
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"sphera/internal/catalog/naming"
 	"sphera/internal/fault"
 	"sphera/internal/resource"
 	"sphera/internal/store"
@@ -67,19 +68,26 @@ func (s *Service) createCatalogPage(ctx context.Context, tx *store.Tx, by resour
 	return err
 }
 
-// renameCatalogPages makes pages follow a blueprint that was renamed: what they
-// show, and the name of the entity page. The page that lists keeps its name,
-// which other pages may stand after.
-func (s *Service) renameCatalogPages(ctx context.Context, by resource.Actor, before, after string) error {
-	return s.eachPageOf(ctx, before, func(tx *store.Tx, p resource.Resource) error {
-		_, err := s.documents.Change(ctx, tx, pageKind(), "", p.Identifier, by, func(d *resource.Resource) error {
-			if d.Identifier == entityPageID(before) && d.Doc.Text("type") == entityPage {
-				d.Identifier = entityPageID(after)
-			}
-			return d.Doc.Set("blueprint", after)
-		})
-		return err
+// FollowRename makes documents follow new names, pages with them. The page that
+// lists keeps its name, which other pages may stand after; that of one entity
+// is found by it.
+func (s *Service) FollowRename(ctx context.Context, tx *store.Tx, c naming.Change) (naming.Found, error) {
+	found, err := s.documents.FollowRename(ctx, tx, c)
+	if err != nil || c.Kind != naming.Blueprint {
+		return found, err
+	}
+	p, err := s.documents.Get(ctx, tx, pageKind(), "", entityPageID(c.Old))
+	if fault.Is(err, fault.NotFound) || err == nil && p.Doc.Text("type") != entityPage {
+		return found, nil
+	}
+	if err != nil {
+		return found, err
+	}
+	_, err = s.documents.Change(ctx, tx, pageKind(), "", p.Identifier, resource.Actor{ID: c.By, Name: c.By}, func(d *resource.Resource) error {
+		d.Identifier = entityPageID(c.New)
+		return nil
 	})
+	return found, err
 }
 
 // deleteCatalogPages removes the pages of a blueprint that is gone.

@@ -108,25 +108,6 @@ func (s *Service) patchBlueprintPermissions(ctx context.Context, r *Request) (in
 	return 0, storedPermissions(p).answer(b), nil
 }
 
-// renamePermissions carries what was set for a property or relation over to its
-// new name.
-func (s *Service) renamePermissions(ctx context.Context, r *Request, blueprint, old, name string, relation bool) error {
-	_, err := s.Catalog.ChangeRights(ctx, blueprint, r.Caller.ID, func(p *catalog.Rights) ([]string, error) {
-		blocks := p.Properties
-		if relation {
-			blocks = p.Relations
-		}
-		block, set := blocks[old]
-		if !set {
-			return nil, nil
-		}
-		delete(blocks, old)
-		blocks[name] = block
-		return []string{name}, nil
-	})
-	return err
-}
-
 func (p *storedPermissions) merge(b catalog.Blueprint, sent map[string]json.RawMessage) error {
 	f := fault.New(fault.Unprocessable, "The permissions of %q were not changed.", b.Identifier)
 	for _, key := range sortedKeys(sent) {

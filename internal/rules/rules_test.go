@@ -19,7 +19,7 @@ func levels() map[string]int {
 		"internal/fault":   0,
 		"internal/keyfile": 5,
 		"internal/store":   10, "internal/outgoing": 10, "internal/catalog/property": 10, "internal/catalog/jq": 10, "internal/flag/eval": 10,
-		"internal/audit": 20, "internal/audit/seal": 22, "internal/catalog/query": 20, "internal/catalog/scorecard": 20, "internal/catalog/textindex": 20,
+		"internal/audit": 20, "internal/audit/seal": 22, "internal/catalog/query": 20, "internal/catalog/naming": 12, "internal/catalog/scorecard": 20, "internal/catalog/textindex": 20,
 		"internal/audit/ocsf": 23, "internal/audit/sink": 24,
 		"internal/policy": 25,
 		"internal/auth":   30, "internal/catalog": 30, "internal/catalog/catalogtest": 40, "internal/access": 40, "internal/forge": 30, "internal/run": 30, "internal/resource": 30, "internal/integration": 30,

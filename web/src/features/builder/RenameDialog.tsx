@@ -1,12 +1,13 @@
-import { Button, Group, Text, TextInput } from '@mantine/core';
-import { useMutation } from '@tanstack/react-query';
+import { Button, Group, List, Text, TextInput } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState, type FormEvent } from 'react';
 import { isApiError } from '~/api/errors';
 import { t } from '~/strings';
 import { tc } from '~/strings/catalog';
 import { Dialog } from '~/ui/Dialog';
 import { toastDone } from '~/ui/toast';
-import { renameMember } from './api';
+import { renameMember, renamePreviewQuery } from './api';
 import type { Part } from './document';
 
 /** Renames a saved property, mirror or relation: at once, with all its values. */
@@ -24,6 +25,8 @@ export function RenameDialog({
   onRenamed: (blueprint: Record<string, unknown>) => void;
 }) {
   const [to, setTo] = useState(name);
+  const [typed] = useDebouncedValue(to, 300);
+  const preview = useQuery(renamePreviewQuery(blueprint, part, name, typed));
   const rename = useMutation({
     mutationFn: () => renameMember(blueprint, part, name, to),
     onSuccess: (answer) => {
@@ -55,6 +58,12 @@ export function RenameDialog({
           }
           onChange={(event) => setTo(event.currentTarget.value)}
         />
+        {preview.data && typed === to && (
+          <div role="status">
+            <Places title={tc.builder.renameFollows} places={preview.data.followed} />
+            <Places title={tc.builder.renameByHand} places={preview.data.left} />
+          </div>
+        )}
         <Group justify="flex-end" gap="xs" mt="lg">
           <Button variant="default" onClick={onClose}>
             {t.common.cancel}
@@ -65,5 +74,21 @@ export function RenameDialog({
         </Group>
       </form>
     </Dialog>
+  );
+}
+
+function Places({ title, places }: { title: string; places: string[] }) {
+  if (places.length === 0) return null;
+  return (
+    <>
+      <Text size="sm" fw={600} mt="sm">
+        {title}
+      </Text>
+      <List size="sm" style={{ maxHeight: 180, overflowY: 'auto', overflowWrap: 'anywhere' }}>
+        {places.map((place) => (
+          <List.Item key={place}>{place}</List.Item>
+        ))}
+      </List>
+    </>
   );
 }

@@ -66,6 +66,22 @@ export const renameMember = (bp: string, part: string, name: string, to: string)
   );
 };
 
+/** What a rename would change elsewhere, and what has to be changed by hand. */
+export const renamePreviewQuery = (bp: string, part: string, old: string, to: string) =>
+  queryOptions({
+    queryKey: ['blueprint', bp, 'rename', part, old, to],
+    queryFn: ({ signal }) =>
+      call<{ followed: string[]; left: string[] }>(
+        'POST',
+        '/v1/blueprints/{bp}/rename-preview',
+        { path: { bp }, signal },
+        { what: part === 'relations' ? 'relation' : 'property', old, new: to },
+      ),
+    enabled: to !== '' && to !== old,
+    retry: false,
+    staleTime: 10_000,
+  });
+
 export type JqAnswer = { value?: unknown; error?: string; micros: number };
 
 export const tryJq = (body: {

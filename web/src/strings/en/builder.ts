@@ -96,6 +96,8 @@ export const builder = {
   rename: 'Rename',
   renameTitle: (name: string) => `Rename ${name}`,
   renameText: 'Values, and everything that refers to it, follow at once.',
+  renameFollows: 'Changed with it',
+  renameByHand: 'Has to be looked at by hand',
   renamed: (name: string) => `Renamed to ${name}`,
   newName: 'New identifier',
   remove: (name: string) => `Remove ${name}`,
