@@ -24,13 +24,16 @@ type account struct {
 
 func (c *cli) loginCommand() *cobra.Command {
 	var email string
+	var web bool
 	command := &cobra.Command{
 		Use:   "login",
 		Short: "Sign in to a portal and keep an API token for the next commands",
 		Long: `Sign in to a portal and keep an API token for the next commands.
 
-The password is asked for without showing it, or read from the first line of
-standard input when that is not a terminal. The token goes into
+In a terminal a page of the portal opens in the browser, which asks whether to
+allow it. With --email, or when standard input is not a terminal, it asks for the
+password instead, without showing it, or reads it from the first line of standard
+input. The token goes into
 $XDG_CONFIG_HOME/sphera/credentials.json, readable by you only. Programs set
 SPHERA_SERVER and SPHERA_TOKEN instead.
 
@@ -38,17 +41,32 @@ SPHERA_SERVER and SPHERA_TOKEN instead.
 		Example: "  sphera login --server https://sphera.example.com\n  echo \"$PASSWORD\" | sphera login --server localhost:8080 --email dev@example.com",
 		Args:    cobra.NoArgs,
 	}
-	command.Flags().StringVar(&email, "email", "", "your e-mail address (asked for when absent)")
-	command.RunE = c.action(func(ctx context.Context, _ []string) error { return c.login(ctx, email) })
+	command.Flags().StringVar(&email, "email", "", "your e-mail address, to sign in by password")
+	command.Flags().BoolVar(&web, "web", false, "allow it in the browser, also when standard input is not a terminal")
+	command.RunE = c.action(func(ctx context.Context, _ []string) error {
+		server, err := c.loginServer()
+		if err != nil {
+			return err
+		}
+		if web && email != "" {
+			return usage("--web signs in as who is signed in in the browser; leave out --email")
+		}
+		if web || email == "" && isTerminal(c.in) {
+			value, id, err := c.browserLogin(ctx, server)
+			if err != nil {
+				return err
+			}
+			return c.keepLogin(ctx, server, value, id)
+		}
+		return c.login(ctx, server, email)
+	})
 	return command
 }
 
-func (c *cli) login(ctx context.Context, email string) error {
-	server, err := c.loginServer()
-	if err != nil {
-		return err
-	}
+// login signs in by password, to make the token and for nothing else.
+func (c *cli) login(ctx context.Context, server, email string) error {
 	input := bufio.NewReader(c.in)
+	var err error
 	if email == "" {
 		if email, err = c.ask(ctx, input, "E-mail: "); err != nil {
 			return err
@@ -67,9 +85,20 @@ func (c *cli) login(ctx context.Context, email string) error {
 		Token struct{ ID string } `json:"token"`
 	}
 	err = r.post(ctx, apiPath("v1", "tokens"), map[string]string{"name": "sphera on " + hostName()}, &made)
-	// The session was only needed to make the token.
 	err = errors.Join(err, r.post(ctx, apiPath("v1", "auth", "logout"), nil, nil))
 	if err != nil {
+		return err
+	}
+	return c.keepLogin(ctx, server, made.Value, made.Token.ID)
+}
+
+// keepLogin keeps the token for the next commands and says whose it is.
+func (c *cli) keepLogin(ctx context.Context, server, value, id string) error {
+	r := newRemote(server, value)
+	var me struct {
+		User account `json:"user"`
+	}
+	if err := r.get(ctx, apiPath("v1", "me"), nil, &me); err != nil {
 		return err
 	}
 	saved, err := c.loadCredentials()
@@ -77,11 +106,11 @@ func (c *cli) login(ctx context.Context, email string) error {
 		return err
 	}
 	saved.Server = server
-	saved.Portals[server] = credential{Email: email, TokenID: made.Token.ID, Token: made.Value}
+	saved.Portals[server] = credential{Email: me.User.Email, TokenID: id, Token: value}
 	if err := c.saveCredentials(saved); err != nil {
 		return err
 	}
-	return c.showAccount(ctx, newRemote(server, made.Value), "Signed in to "+server+" as ")
+	return c.showAccount(ctx, r, "Signed in to "+server+" as ")
 }
 
 // loginServer is where to sign in: login is the one command that needs no

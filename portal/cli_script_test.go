@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == runtime.LaunchCommand {
 		os.Exit(program())
 	}
-	testscript.Main(m, map[string]func(){"sphera": func() { os.Exit(program()) }})
+	testscript.Main(m, map[string]func(){"sphera": func() { os.Exit(program()) }, "clicker": func() { os.Exit(clicker()) }})
 }
 
 func program() int {

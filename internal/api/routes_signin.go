@@ -21,6 +21,8 @@ func (a *API) signinRoutes() []route {
 		{get, "/v1/auth/oidc/{provider}/callback", "endLogin", anyone, nil, 0, domain, 0, raw(back, a.endLogin)},
 		{post, "/v1/auth/oidc/{provider}/backchannel", "backchannelLogout", anyone, nil, 0, domain, 0, outside(http.HandlerFunc(a.backchannel))},
 		{post, "/v1/auth/again", "signInAgain", signedIn, nil, small, domain, 0, do(a.again)},
+		{post, "/v1/auth/cli", "allowCommandLine", signedIn, nil, small, domain, 0, do(a.allowCommandLine)},
+		{post, "/v1/auth/cli/token", "redeemCommandLine", anyone, nil, small, domain, created, do(a.redeemCommandLine)},
 		{post, "/v1/auth/token-exchange", "exchangeToken", anyone, nil, 0, domain, 0, raw(exchange, a.exchangeToken)},
 
 		{get, "/v1/people", "listPeople", users, nil, 0, none, 0, do(a.people)},

@@ -5,7 +5,7 @@ package audit
 func accountVerbs() map[string]Verb {
 	return map[string]Verb{
 		"auth.login": of("address", "reason", "issuer"), "auth.logout": of("issuer", "by"), "auth.setup": of("email"),
-		"auth.again": of(), "auth.break-glass": of("address"), "auth.exchange": of("trust", "job", "scopes", "reason"),
+		"auth.again": of(), "auth.allow": of("name"), "auth.break-glass": of("address"), "auth.exchange": of("trust", "job", "scopes", "reason"),
 		"session.delete": of("user"), "token.create": of("name", "expiresAt", "scopes"), "token.delete": of("user"),
 		"user.create": of("email", "roles", "teams"), "user.update": of("status", "roles", "teams", "newPassword", "contractor"),
 		"user.delete": of("email"), "user.rotate": of(), "user.link": of("issuer"), "user.unlink": of("issuer"), "user.sign-out": of(),

@@ -88,6 +88,14 @@ func wellFormed(token, prefix string) bool {
 	return checksum(body) == token[len(body):]
 }
 
+// CheckTokenName refuses what no token can be called.
+func CheckTokenName(name string) error {
+	if strings.TrimSpace(name) == "" || clip(name, maxName) != name {
+		return fault.Field("name", "is empty, too long or has control characters", "what the token is for, up to 100 characters")
+	}
+	return nil
+}
+
 // CreateToken makes an API token that acts with the user's rights until it
 // ends, after 90 days when ttl is zero. scopes narrow what it may do; none is
 // all. The plain token is returned only here.
@@ -96,8 +104,9 @@ func (s *Service) CreateToken(ctx context.Context, p Principal, name string, ttl
 		return "", Token{}, fault.Refuse("token-makes-no-token", "An API token cannot make another API token: a leaked one would never end.",
 			"Sign in with your password and make the token there.", "role administrator")
 	}
-	if name = strings.TrimSpace(name); name == "" || clip(name, maxName) != name {
-		return "", Token{}, fault.Field("name", "is empty, too long or has control characters", "what the token is for, up to 100 characters")
+	name = strings.TrimSpace(name)
+	if err := CheckTokenName(name); err != nil {
+		return "", Token{}, err
 	}
 	if ttl == 0 {
 		ttl = defaultTTL

@@ -12,6 +12,7 @@ import { Route as rootRouteImport } from './pages/__root'
 import { Route as IndexRouteImport } from './pages/index'
 import { Route as AccountRouteImport } from './pages/account'
 import { Route as AuditRouteImport } from './pages/audit'
+import { Route as CliRouteImport } from './pages/cli'
 import { Route as DeletedRouteImport } from './pages/deleted'
 import { Route as ImportRouteImport } from './pages/import'
 import { Route as InsightsRouteImport } from './pages/insights'
@@ -71,6 +72,11 @@ const AccountRoute = AccountRouteImport.update({
 const AuditRoute = AuditRouteImport.update({
   id: '/audit',
   path: '/audit',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const CliRoute = CliRouteImport.update({
+  id: '/cli',
+  path: '/cli',
   getParentRoute: () => rootRouteImport,
 } as any)
 const DeletedRoute = DeletedRouteImport.update({
@@ -303,6 +309,7 @@ export interface FileRoutesByFullPath {
   '/': typeof IndexRoute
   '/account': typeof AccountRoute
   '/audit': typeof AuditRoute
+  '/cli': typeof CliRoute
   '/deleted': typeof DeletedRoute
   '/import': typeof ImportRoute
   '/insights': typeof InsightsRoute
@@ -353,6 +360,7 @@ export interface FileRoutesByTo {
   '/': typeof IndexRoute
   '/account': typeof AccountRoute
   '/audit': typeof AuditRoute
+  '/cli': typeof CliRoute
   '/deleted': typeof DeletedRoute
   '/import': typeof ImportRoute
   '/insights': typeof InsightsRoute
@@ -404,6 +412,7 @@ export interface FileRoutesById {
   '/': typeof IndexRoute
   '/account': typeof AccountRoute
   '/audit': typeof AuditRoute
+  '/cli': typeof CliRoute
   '/deleted': typeof DeletedRoute
   '/import': typeof ImportRoute
   '/insights': typeof InsightsRoute
@@ -456,6 +465,7 @@ export interface FileRouteTypes {
     | '/'
     | '/account'
     | '/audit'
+    | '/cli'
     | '/deleted'
     | '/import'
     | '/insights'
@@ -506,6 +516,7 @@ export interface FileRouteTypes {
     | '/'
     | '/account'
     | '/audit'
+    | '/cli'
     | '/deleted'
     | '/import'
     | '/insights'
@@ -556,6 +567,7 @@ export interface FileRouteTypes {
     | '/'
     | '/account'
     | '/audit'
+    | '/cli'
     | '/deleted'
     | '/import'
     | '/insights'
@@ -607,6 +619,7 @@ export interface RootRouteChildren {
   IndexRoute: typeof IndexRoute
   AccountRoute: typeof AccountRoute
   AuditRoute: typeof AuditRoute
+  CliRoute: typeof CliRoute
   DeletedRoute: typeof DeletedRoute
   ImportRoute: typeof ImportRoute
   InsightsRoute: typeof InsightsRoute
@@ -675,6 +688,13 @@ declare module '@tanstack/react-router' {
       path: '/audit'
       fullPath: '/audit'
       preLoaderRoute: typeof AuditRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/cli': {
+      id: '/cli'
+      path: '/cli'
+      fullPath: '/cli'
+      preLoaderRoute: typeof CliRouteImport
       parentRoute: typeof rootRouteImport
     }
     '/deleted': {
@@ -999,6 +1019,7 @@ const rootRouteChildren: RootRouteChildren = {
   IndexRoute: IndexRoute,
   AccountRoute: AccountRoute,
   AuditRoute: AuditRoute,
+  CliRoute: CliRoute,
   DeletedRoute: DeletedRoute,
   ImportRoute: ImportRoute,
   InsightsRoute: InsightsRoute,

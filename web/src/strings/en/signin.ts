@@ -131,3 +131,24 @@ export const machines = {
   save: 'Save',
   edit: 'Change',
 };
+
+export const cli = {
+  title: 'Command line',
+  nothing: 'This page asks something only when "sphera login" has opened it.',
+  question: (computer: string) => `Allow the command line on ${computer}?`,
+  what: 'What it gets',
+  computer: 'Computer',
+  portal: 'Portal',
+  as: 'Acts as',
+  may: 'May',
+  mayText: (roles: string) => `All that you may (${roles}), for 90 days`,
+  tokenName: (computer: string) => `sphera on ${computer}`,
+  warning: 'Allow it only when you have run "sphera login" yourself, on this computer, a moment ago.',
+  later: 'You find it among the API tokens under Account, and can delete it there.',
+  allow: 'Allow',
+  refuse: 'Do not allow',
+  allowedTitle: 'The command line is signed in',
+  allowedText: 'Close this page and go on in the terminal.',
+  refusedTitle: 'Not allowed',
+  refusedText: 'The command line has got nothing. Close this page.',
+};
