@@ -30,9 +30,8 @@ type Snapshot struct {
 	// Bucketing is the generation that Set was compiled with: copies on disk and
 	// in relays are compiled again.
 	Bucketing int
-	// Definition is flagd's JSON; it must not be changed.
-	Definition []byte
-	Set        *eval.Set
+	// Set has flagd's JSON, too.
+	Set *eval.Set
 	// Clients are the flags that public client keys may see.
 	Clients map[string]bool
 }
@@ -44,8 +43,9 @@ func NewSnapshot(project, environment string, version int64, definition []byte, 
 		return nil, fmt.Errorf("compile the flags of %s in %s: %+v", project, environment, problems)
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%v\n%s", bucketing, slices.Sorted(maps.Keys(clients)), definition))
+	set.Pack()
 	return &Snapshot{
-		Project: project, Environment: environment, Version: version, ETag: hex.EncodeToString(sum[:12]), Bucketing: bucketing, Definition: definition, Set: set, Clients: clients,
+		Project: project, Environment: environment, Version: version, ETag: hex.EncodeToString(sum[:12]), Bucketing: bucketing, Set: set, Clients: clients,
 	}, nil
 }
 

@@ -47,6 +47,7 @@ type expr func(e *env) value
 // compiler turns the rules of one flag into closures.
 type compiler struct {
 	o          Options
+	shared     *shared
 	evaluators value
 	// nodes and depth are what is left of the limits.
 	nodes, depth int
@@ -84,6 +85,12 @@ func (c *compiler) compile(v value) expr {
 	c.size++
 	if c.nodes--; c.nodes < 0 {
 		return c.wrong("has too many parts", fmt.Sprintf("at most %d", c.o.MaxNodes))
+	}
+	switch v.kind {
+	case text:
+		return c.shared.text(v)
+	case null:
+		return c.shared.nothing
 	}
 	if v.kind != list && v.kind != object {
 		return constant(v)

@@ -76,7 +76,7 @@ func (m *Metadata) Values() map[string]any {
 	if m == nil {
 		return out
 	}
-	v, _, err := read(source(m.Raw), 4, 1<<20, false)
+	v, err := read(source(m.Raw), 4, 1<<20)
 	if err != nil || v.kind != object {
 		return out
 	}

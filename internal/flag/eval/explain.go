@@ -21,11 +21,11 @@ func (s *Set) Explain(key string, c *Context, now int64) Explanation {
 	if f == nil || f.rule == nil || f.disabled {
 		return out
 	}
-	doc, _, err := read(source(s.definition), s.o.MaxDepth+16, 1<<62, false)
+	doc, err := read(source(s.Definition()), s.o.MaxDepth+16, 1<<62)
 	if err != nil {
 		return out
 	}
-	l := &loader{o: s.o, definition: s.definition}
+	l := &loader{o: s.o, shared: newShared()}
 	l.evaluators, _ = doc.field("$evaluators")
 	flags, _ := doc.field("flags")
 	flag, _ := flags.field(key)

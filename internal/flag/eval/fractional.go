@@ -50,6 +50,7 @@ func (c *compiler) fractional(v value) expr {
 	if r.fixed && (r.total > maxWeight || r.total <= 0) {
 		return constant(value{})
 	}
+	r.buckets = c.shared.alike(r.buckets)
 	if c.tracing {
 		return r.tracedPick(c.level)
 	}

@@ -15,7 +15,8 @@ var (
 	errNodes  = errors.New("has too many parts")
 )
 
-// reader reads JSON into values whose texts point into the source.
+// reader reads JSON into values whose texts point into the source, unless it
+// keeps them.
 type reader struct {
 	src   string
 	pos   int
@@ -24,21 +25,49 @@ type reader struct {
 	spans bool
 	// twice are keys that came twice in one object; the last one counts.
 	twice []string
+	// texts holds each text once, apart from the source; nil lets texts point
+	// into it.
+	texts map[string]string
+}
+
+// keep is a text that may outlive the source.
+func (r *reader) keep(s string) string {
+	if r.texts == nil {
+		return s
+	}
+	known, ok := r.texts[s]
+	if !ok {
+		known = strings.Clone(s)
+		r.texts[known] = known
+	}
+	return known
 }
 
 // read reads all of src.
-func read(src string, depth, nodes int, spans bool) (value, *reader, error) {
-	r := &reader{src: src, depth: depth, nodes: nodes, spans: spans}
+func read(src string, depth, nodes int) (value, error) {
+	r := &reader{src: src, depth: depth, nodes: nodes}
+	return r.all()
+}
+
+// readKept reads all of src into values that do not point into it, and notes
+// where those of objects stand.
+func readKept(src string, depth, nodes int) (value, *reader, error) {
+	r := &reader{src: src, depth: depth, nodes: nodes, spans: true, texts: map[string]string{}}
+	v, err := r.all()
+	return v, r, err
+}
+
+func (r *reader) all() (value, error) {
 	r.space()
 	v, err := r.value()
 	if err != nil {
-		return value{}, r, err
+		return value{}, err
 	}
 	r.space()
 	if r.pos != len(r.src) {
-		return value{}, r, errSyntax
+		return value{}, errSyntax
 	}
-	return v, r, nil
+	return v, nil
 }
 
 func (r *reader) space() {
@@ -271,7 +300,7 @@ func (r *reader) text() (string, error) {
 			if !utf8.ValidString(s) {
 				s = strings.ToValidUTF8(s, "\uFFFD")
 			}
-			return s, nil
+			return r.keep(s), nil
 		case c == '\\':
 			return r.escaped(start)
 		case c < 0x20:
@@ -290,7 +319,7 @@ func (r *reader) escaped(start int) (string, error) {
 		r.pos++
 		switch {
 		case c == '"':
-			return strings.ToValidUTF8(b.String(), "\uFFFD"), nil
+			return r.keep(strings.ToValidUTF8(b.String(), "\uFFFD")), nil
 		case c < 0x20:
 			return "", errSyntax
 		case c != '\\':

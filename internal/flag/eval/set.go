@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -15,23 +16,21 @@ type Set struct {
 	o     Options
 	meta  *Metadata
 	clock bool
-	// definition is kept for explanations; variants point into it.
-	definition []byte
+	// definition is kept for explanations and for those who ask for it.
+	definition definition
 }
 
 // compiled is one flag.
 type compiled struct {
 	variants []Variant
 	// standard is the default variant's place, -1 without one.
-	standard int
+	standard int32
 	disabled bool
 	clock    bool
 	rule     expr
 	// broken says why the rule cannot be read.
 	broken string
 	meta   *Metadata
-	// at is where the rule stands in the definition.
-	at span
 }
 
 func (o Options) filled() Options {
@@ -50,8 +49,8 @@ func (o Options) filled() Options {
 	return o
 }
 
-// Compile reads a definition, which must not change afterwards: the set points
-// into it. Problems that are not fatal leave the flag they are about answering
+// Compile reads a definition, which must not change afterwards: the set keeps
+// it (see Pack). Problems that are not fatal leave the flag they are about answering
 // with an error, as flagd does.
 func Compile(definition []byte, o Options) (*Set, []Problem) {
 	o = o.filled()
@@ -61,8 +60,8 @@ func Compile(definition []byte, o Options) (*Set, []Problem) {
 	if len(definition) > o.MaxBytes {
 		return fatal("", "is too large", fmt.Sprintf("at most %d bytes", o.MaxBytes))
 	}
-	l := &loader{o: o, definition: definition}
-	doc, r, err := read(source(definition), o.MaxDepth+16, 1<<62, true)
+	l := &loader{o: o, definition: definition, shared: newShared()}
+	doc, r, err := readKept(source(definition), o.MaxDepth+16, 1<<62)
 	if err != nil {
 		return fatal("", err.Error(), "a flagd definition")
 	}
@@ -92,6 +91,7 @@ type loader struct {
 	evaluators value
 	problems   []Problem
 	setMeta    value
+	shared     *shared
 }
 
 func (l *loader) problem(flag, path, problem, expected string) {
@@ -105,7 +105,7 @@ func (l *loader) fatal(flag, path, problem, expected string) {
 }
 
 func (l *loader) load(doc, flags value) (*Set, []Problem) {
-	s := &Set{flags: make(map[string]*compiled, len(flags.box.keys)), o: l.o, definition: l.definition}
+	s := &Set{flags: make(map[string]*compiled, len(flags.box.keys)), o: l.o, definition: definition{text: l.definition}}
 	if meta, ok := doc.field("metadata"); ok {
 		l.setMeta = meta
 		s.meta = l.metadata("", meta, value{})
@@ -140,13 +140,12 @@ func (l *loader) flag(key string, v value, at span) *compiled {
 	}
 	l.variants(key, f, v)
 	if d, ok := v.field("defaultVariant"); ok && d.kind != null && d.text != "" {
-		if f.standard = f.variant(d.text); f.standard < 0 {
+		if f.standard = int32(f.variant(d.text)); f.standard < 0 { //nolint:gosec // a definition has at most 64 MiB
 			l.fatal(key, "defaultVariant", "is not a variant", "the name of a variant")
 		}
 	}
 	for i, name := range v.box.keys {
 		if name == "targeting" {
-			f.at = v.box.spans[i]
 			l.targeting(key, f, v.box.items[i])
 		}
 	}
@@ -157,11 +156,17 @@ func (l *loader) flag(key string, v value, at span) *compiled {
 }
 
 func (l *loader) variants(key string, f *compiled, v value) {
-	variants, ok := v.field("variants")
-	if !ok || variants.kind != object {
+	i := slices.Index(v.box.keys, "variants")
+	if i < 0 || v.box.items[i].kind != object {
 		l.fatal(key, "variants", "is not an object", "at least one variant")
 		return
 	}
+	variants, said := v.box.items[i], string(l.raw(v.box.spans[i]))
+	if known, ok := l.shared.variants[said]; ok {
+		f.variants = known
+		return
+	}
+	before := len(l.problems)
 	if len(variants.box.keys) == 0 {
 		l.problem(key, "variants", "is empty", "at least one variant")
 	}
@@ -175,12 +180,12 @@ func (l *loader) variants(key string, f *compiled, v value) {
 		if item.kind != first || item.kind == null || item.kind == list {
 			l.problem(key, "variants."+short(name), "has a value of another type", "booleans, texts, numbers or objects, all of one type")
 		}
-		f.variants = append(f.variants, Variant{Name: name, Raw: l.raw(variants.box.spans[i]), Value: shared(item)})
+		f.variants = append(f.variants, Variant{Name: name, Raw: bytes.Clone(l.raw(variants.box.spans[i])), Value: item.plain()})
+	}
+	if len(l.problems) == before { // what is wrong is said of every flag
+		l.shared.variants[said] = f.variants
 	}
 }
-
-// shared is a value for answers; booleans need no allocation.
-func shared(v value) any { return v.plain() }
 
 func (l *loader) raw(at span) []byte { return l.definition[at.from:at.to:at.to] }
 
@@ -198,7 +203,7 @@ func (l *loader) targeting(key string, f *compiled, v value) {
 }
 
 func (l *loader) compiler(problem func(path, problem, expected string)) *compiler {
-	return &compiler{o: l.o, evaluators: l.evaluators, nodes: l.o.MaxNodes, depth: l.o.MaxDepth, problem: problem, path: []string{"targeting"}}
+	return &compiler{o: l.o, shared: l.shared, evaluators: l.evaluators, nodes: l.o.MaxNodes, depth: l.o.MaxDepth, problem: problem, path: []string{"targeting"}}
 }
 
 // metadata merges the set's with a flag's, which wins. Only booleans, texts and
@@ -229,7 +234,12 @@ func (l *loader) metadata(flag string, own, inherited value) *Metadata {
 		l.problem(flag, "metadata", "cannot be written", "booleans, texts and numbers")
 		return nil
 	}
-	return &Metadata{Raw: slices.Clip(raw)}
+	known := l.shared.metadata[string(raw)]
+	if known == nil {
+		known = &Metadata{Raw: bytes.Clone(raw)}
+		l.shared.metadata[string(raw)] = known
+	}
+	return known
 }
 
 func short(s string) string {

@@ -134,15 +134,7 @@ func (c *compiler) fixedVariable(path []string, defaults bool, otherwise expr) e
 		return c.flagdVariable(path, otherwise)
 	}
 	if len(path) == 1 && !defaults {
-		name := path[0]
-		return func(e *env) value {
-			if e.local == nil {
-				v, _ := e.c.field(name)
-				return v
-			}
-			v, _ := e.local.at(name)
-			return v
-		}
+		return c.shared.variable(path[0])
 	}
 	return func(e *env) value {
 		if v, ok := e.find(path); ok && v.kind != null {

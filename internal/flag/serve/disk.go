@@ -31,7 +31,7 @@ type message struct {
 }
 
 func messageOf(sn *flag.Snapshot) message {
-	m := message{Project: sn.Project, Environment: sn.Environment, Version: sn.Version, ETag: sn.ETag, Bucketing: sn.Bucketing, Clients: []string{}, Definition: sn.Definition}
+	m := message{Project: sn.Project, Environment: sn.Environment, Version: sn.Version, ETag: sn.ETag, Bucketing: sn.Bucketing, Clients: []string{}, Definition: sn.Set.Definition()}
 	for _, key := range sn.Set.Keys() {
 		if sn.Clients[key] {
 			m.Clients = append(m.Clients, key)
@@ -51,7 +51,8 @@ func (m message) snapshot() (*flag.Snapshot, error) {
 		}
 		return nil, fmt.Errorf("the flags of %s in %s cannot be read", m.Project, m.Environment)
 	}
-	sn := &flag.Snapshot{Project: m.Project, Environment: m.Environment, Version: m.Version, ETag: m.ETag, Bucketing: m.Bucketing, Definition: m.Definition, Set: set, Clients: make(map[string]bool, len(m.Clients))}
+	set.Pack()
+	sn := &flag.Snapshot{Project: m.Project, Environment: m.Environment, Version: m.Version, ETag: m.ETag, Bucketing: m.Bucketing, Set: set, Clients: make(map[string]bool, len(m.Clients))}
 	for _, key := range m.Clients {
 		sn.Clients[key] = true
 	}

@@ -28,7 +28,7 @@ func (s *Server) flagd(w http.ResponseWriter, r *http.Request, p place, now time
 		return http.StatusNotModified
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(now.Add(answerTimeout)) // a test's recorder has none
-	return send(w, http.StatusOK, q.loaded.sn.Definition)
+	return send(w, http.StatusOK, q.loaded.sn.Set.Definition())
 }
 
 // selected tells whether a selector of flagd names the set: flagSetId=NAME, or
@@ -102,7 +102,7 @@ type definition struct {
 
 func (l *loaded) manifest() ([]manifestFlag, error) {
 	var d definition
-	if err := json.Unmarshal(l.sn.Definition, &d); err != nil {
+	if err := json.Unmarshal(l.sn.Set.Definition(), &d); err != nil {
 		return nil, err
 	}
 	out := make([]manifestFlag, 0, len(l.server.list))

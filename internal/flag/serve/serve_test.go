@@ -104,8 +104,9 @@ func snapshotOf(t testing.TB, project, environment string, version int64, def st
 	if set == nil {
 		t.Fatal(problems)
 	}
+	set.Pack()
 	sum := sha256.Sum256([]byte(def))
-	sn := &flag.Snapshot{Project: project, Environment: environment, Version: version, ETag: hex.EncodeToString(sum[:]), Definition: []byte(def), Set: set, Clients: map[string]bool{}}
+	sn := &flag.Snapshot{Project: project, Environment: environment, Version: version, ETag: hex.EncodeToString(sum[:]), Set: set, Clients: map[string]bool{}}
 	for _, key := range clients {
 		sn.Clients[key] = true
 	}

@@ -145,7 +145,7 @@ func (y syncer) SyncFlags(ctx context.Context, req *connect.Request[syncv1.SyncF
 			if rc != nil {
 				_ = rc.SetWriteDeadline(s.o.Now().Add(s.o.WriteTimeout)) // a test's recorder has none
 			}
-			if err := to.Send(&syncv1.SyncFlagsResponse{FlagConfiguration: string(l.sn.Definition), SyncContext: about}); err != nil {
+			if err := to.Send(&syncv1.SyncFlagsResponse{FlagConfiguration: string(l.sn.Set.Definition()), SyncContext: about}); err != nil {
 				return err
 			}
 			sent = l
@@ -170,7 +170,7 @@ func (y syncer) FetchAllFlags(ctx context.Context, req *connect.Request[syncv1.F
 	if err != nil {
 		return nil, err
 	}
-	return connect.NewResponse(&syncv1.FetchAllFlagsResponse{FlagConfiguration: string(q.loaded.sn.Definition)}), nil
+	return connect.NewResponse(&syncv1.FetchAllFlagsResponse{FlagConfiguration: string(q.loaded.sn.Set.Definition())}), nil
 }
 
 // GetMetadata is what older providers ask instead of reading the sync context.
