@@ -49,6 +49,7 @@ func TestSoakClients(t *testing.T) {
 		switch commands.Text() {
 		case "fetch":
 			c.fetch.Store(true)
+			fmt.Println("SOAK {}")
 		case "report":
 			raw, err := json.Marshal(c.report())
 			if err != nil {
