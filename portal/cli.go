@@ -76,7 +76,9 @@ func (c *cli) quiet(command *cobra.Command) {
 			}
 			return nil
 		}
-		command.RunE = func(command *cobra.Command, _ []string) error { return command.Help() }
+		if command.RunE == nil {
+			command.RunE = func(command *cobra.Command, _ []string) error { return command.Help() }
+		}
 	}
 	for _, child := range command.Commands() {
 		c.quiet(child)

@@ -42,7 +42,8 @@ const rootPassword = "correct horse battery"
 // its own. Scripts named demo_* get the demo organisation and its people as
 // $ADMINISTRATOR, $DEVELOPER, $MAINTAINER and $INFRASTRUCTURE; the others an empty
 // portal with the administrator root@example.com. Besides testscript's own
-// commands there are "code N COMMAND" and "signin PERSON".
+// commands there are "code N COMMAND", "signin PERSON", and "first VIEW", which
+// leaves the id of the first request of approvals in $REQUEST.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -56,7 +57,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("XDG_CONFIG_HOME", env.WorkDir+"/config")
 			return nil
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"code": exitCodeIs, "signin": signIn},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"code": exitCodeIs, "signin": signIn, "first": firstRequest},
 	})
 }
 
@@ -76,6 +77,21 @@ func exitCodeIs(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+func firstRequest(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: first VIEW")
+	}
+	ts.Check(ts.Exec("sphera", "approvals", "list", "--view", args[0], "-o", "json"))
+	var list []struct {
+		ID string `json:"id"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &list))
+	if len(list) == 0 {
+		ts.Fatalf("there are no requests in %s", args[0])
+	}
+	ts.Setenv("REQUEST", list[0].ID)
 }
 
 // signIn signs in as a person of the demo, with the password that the demo made,
