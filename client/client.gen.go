@@ -17,6 +17,27 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for ApprovalDetailKind.
+const (
+	ApprovalDetailKindFlag   ApprovalDetailKind = "flag"
+	ApprovalDetailKindPolicy ApprovalDetailKind = "policy"
+	ApprovalDetailKindRun    ApprovalDetailKind = "run"
+)
+
+// Valid indicates whether the value is a known member of the ApprovalDetailKind enum.
+func (e ApprovalDetailKind) Valid() bool {
+	switch e {
+	case ApprovalDetailKindFlag:
+		return true
+	case ApprovalDetailKindPolicy:
+		return true
+	case ApprovalDetailKindRun:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ApprovalDetailState.
 const (
 	ApprovalDetailStateApproved  ApprovalDetailState = "approved"
@@ -62,6 +83,27 @@ func (e ApprovalMatchMinRisk) Valid() bool {
 	case Low:
 		return true
 	case Medium:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ApprovalRequestKind.
+const (
+	ApprovalRequestKindFlag   ApprovalRequestKind = "flag"
+	ApprovalRequestKindPolicy ApprovalRequestKind = "policy"
+	ApprovalRequestKindRun    ApprovalRequestKind = "run"
+)
+
+// Valid indicates whether the value is a known member of the ApprovalRequestKind enum.
+func (e ApprovalRequestKind) Valid() bool {
+	switch e {
+	case ApprovalRequestKindFlag:
+		return true
+	case ApprovalRequestKindPolicy:
+		return true
+	case ApprovalRequestKindRun:
 		return true
 	default:
 		return false
@@ -1189,10 +1231,11 @@ func (e ListProjectFlagsParamsState) Valid() bool {
 
 // Defines values for ListFlagProposalsParamsState.
 const (
-	ListFlagProposalsParamsStateApproved ListFlagProposalsParamsState = "approved"
-	ListFlagProposalsParamsStateDeclined ListFlagProposalsParamsState = "declined"
-	ListFlagProposalsParamsStateOpen     ListFlagProposalsParamsState = "open"
-	ListFlagProposalsParamsStateOutdated ListFlagProposalsParamsState = "outdated"
+	ListFlagProposalsParamsStateApproved  ListFlagProposalsParamsState = "approved"
+	ListFlagProposalsParamsStateDeclined  ListFlagProposalsParamsState = "declined"
+	ListFlagProposalsParamsStateOpen      ListFlagProposalsParamsState = "open"
+	ListFlagProposalsParamsStateOutdated  ListFlagProposalsParamsState = "outdated"
+	ListFlagProposalsParamsStateWithdrawn ListFlagProposalsParamsState = "withdrawn"
 )
 
 // Valid indicates whether the value is a known member of the ListFlagProposalsParamsState enum.
@@ -1205,6 +1248,8 @@ func (e ListFlagProposalsParamsState) Valid() bool {
 	case ListFlagProposalsParamsStateOpen:
 		return true
 	case ListFlagProposalsParamsStateOutdated:
+		return true
+	case ListFlagProposalsParamsStateWithdrawn:
 		return true
 	default:
 		return false
@@ -1716,6 +1761,14 @@ type ApprovalAsk struct {
 	Why    *string         `json:"why,omitempty"`
 }
 
+// ApprovalChange defines model for ApprovalChange.
+type ApprovalChange struct {
+	After  string   `json:"after"`
+	Before string   `json:"before"`
+	Name   string   `json:"name"`
+	Words  []string `json:"words"`
+}
+
 // ApprovalDecision defines model for ApprovalDecision.
 type ApprovalDecision struct {
 	Approve bool            `json:"approve"`
@@ -1727,30 +1780,39 @@ type ApprovalDecision struct {
 
 // ApprovalDetail defines model for ApprovalDetail.
 type ApprovalDetail struct {
-	Action    string              `json:"action"`
-	Asks      []ApprovalAsk       `json:"asks"`
-	CanDecide bool                `json:"canDecide"`
-	Cost      *PlannedCost        `json:"cost,omitempty"`
-	CreatedAt time.Time           `json:"createdAt"`
-	DecidedAt *time.Time          `json:"decidedAt,omitempty"`
-	Decider   *string             `json:"decider,omitempty"`
-	Decisions []ApprovalDecision  `json:"decisions"`
-	Digest    string              `json:"digest"`
-	DueAt     *time.Time          `json:"dueAt,omitempty"`
-	Earlier   []ApprovalRequest   `json:"earlier"`
-	Escalated bool                `json:"escalated"`
-	ExpiresAt *time.Time          `json:"expiresAt,omitempty"`
-	For       *string             `json:"for,omitempty"`
-	ID        string              `json:"id"`
-	Input     interface{}         `json:"input"`
-	Plan      *Plan               `json:"plan,omitempty"`
-	Reason    *string             `json:"reason,omitempty"`
-	Requester ApprovalPerson      `json:"requester"`
-	Risk      *PlannedRisk        `json:"risk,omitempty"`
-	RunID     string              `json:"runId"`
-	State     ApprovalDetailState `json:"state"`
-	Title     string              `json:"title"`
+	Action      string              `json:"action"`
+	Asks        []ApprovalAsk       `json:"asks"`
+	CanDecide   bool                `json:"canDecide"`
+	CanWithdraw bool                `json:"canWithdraw"`
+	Changes     []ApprovalChange    `json:"changes"`
+	Cost        *PlannedCost        `json:"cost,omitempty"`
+	CreatedAt   time.Time           `json:"createdAt"`
+	DecidedAt   *time.Time          `json:"decidedAt,omitempty"`
+	Decider     *string             `json:"decider,omitempty"`
+	Decisions   []ApprovalDecision  `json:"decisions"`
+	Digest      string              `json:"digest"`
+	DueAt       *time.Time          `json:"dueAt,omitempty"`
+	Earlier     []ApprovalRequest   `json:"earlier"`
+	Escalated   bool                `json:"escalated"`
+	ExpiresAt   *time.Time          `json:"expiresAt,omitempty"`
+	For         *string             `json:"for,omitempty"`
+	ID          string              `json:"id"`
+	Input       interface{}         `json:"input"`
+	Kind        ApprovalDetailKind  `json:"kind"`
+	Link        string              `json:"link"`
+	Plan        *Plan               `json:"plan,omitempty"`
+	Project     *string             `json:"project,omitempty"`
+	Reason      *string             `json:"reason,omitempty"`
+	Requester   ApprovalPerson      `json:"requester"`
+	Risk        *PlannedRisk        `json:"risk,omitempty"`
+	RunID       *string             `json:"runId,omitempty"`
+	State       ApprovalDetailState `json:"state"`
+	Title       string              `json:"title"`
+	Why         *string             `json:"why,omitempty"`
 }
+
+// ApprovalDetailKind defines model for ApprovalDetail.Kind.
+type ApprovalDetailKind string
 
 // ApprovalDetailState defines model for ApprovalDetail.State.
 type ApprovalDetailState string
@@ -1798,12 +1860,17 @@ type ApprovalRequest struct {
 	Escalated bool                 `json:"escalated"`
 	ExpiresAt *time.Time           `json:"expiresAt,omitempty"`
 	ID        string               `json:"id"`
+	Kind      ApprovalRequestKind  `json:"kind"`
+	Link      string               `json:"link"`
 	Requester ApprovalPerson       `json:"requester"`
 	Risk      *PlannedRisk         `json:"risk,omitempty"`
-	RunID     string               `json:"runId"`
+	RunID     *string              `json:"runId,omitempty"`
 	State     ApprovalRequestState `json:"state"`
 	Title     string               `json:"title"`
 }
+
+// ApprovalRequestKind defines model for ApprovalRequest.Kind.
+type ApprovalRequestKind string
 
 // ApprovalRequestState defines model for ApprovalRequest.State.
 type ApprovalRequestState string
@@ -3667,8 +3734,10 @@ type HomeAnswer struct {
 
 // HomeWaiting defines model for HomeWaiting.
 type HomeWaiting struct {
-	PullRequests []PullRequest `json:"pullRequests"`
-	Runs         []Run         `json:"runs"`
+	// Approvals Changes of flags and policies
+	Approvals    []ApprovalRequest `json:"approvals"`
+	PullRequests []PullRequest     `json:"pullRequests"`
+	Runs         []Run             `json:"runs"`
 }
 
 // IdentifierAnswer defines model for IdentifierAnswer.
@@ -11649,6 +11718,11 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/flag-projects/{project}/proposals (the `ListFlagProposals` operationId).
 	ListFlagProposals(ctx context.Context, project string, params *ListFlagProposalsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// WithdrawFlagProposal Withdraw flag proposal
+	//
+	// Corresponds with DELETE /v1/flag-projects/{project}/proposals/{id} (the `WithdrawFlagProposal` operationId).
+	WithdrawFlagProposal(ctx context.Context, project string, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// DecideFlagProposalWithBody Decide flag proposal
 	//
 	// Takes any type of body and a specified content type.
@@ -17002,6 +17076,21 @@ func (c *Client) RotateFlagKey(ctx context.Context, project string, id string, b
 // Corresponds with GET /v1/flag-projects/{project}/proposals (the `ListFlagProposals` operationId).
 func (c *Client) ListFlagProposals(ctx context.Context, project string, params *ListFlagProposalsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListFlagProposalsRequest(c.Server, project, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WithdrawFlagProposal Withdraw flag proposal
+//
+// Corresponds with DELETE /v1/flag-projects/{project}/proposals/{id} (the `WithdrawFlagProposal` operationId).
+func (c *Client) WithdrawFlagProposal(ctx context.Context, project string, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWithdrawFlagProposalRequest(c.Server, project, id)
 	if err != nil {
 		return nil, err
 	}
@@ -30403,6 +30492,47 @@ func NewListFlagProposalsRequest(server string, project string, params *ListFlag
 	return req, nil
 }
 
+// NewWithdrawFlagProposalRequest constructs an http.Request for the WithdrawFlagProposal method
+func NewWithdrawFlagProposalRequest(server string, project string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project", project, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flag-projects/%s/proposals/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewDecideFlagProposalRequest calls the generic DecideFlagProposal builder with application/json body
 func NewDecideFlagProposalRequest(server string, project string, id string, body DecideFlagProposalJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -41284,6 +41414,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/flag-projects/{project}/proposals (the `ListFlagProposals` operationId).
 	ListFlagProposalsWithResponse(ctx context.Context, project string, params *ListFlagProposalsParams, reqEditors ...RequestEditorFn) (*ListFlagProposalsResponse, error)
 
+	// WithdrawFlagProposalWithResponse Withdraw flag proposal
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/flag-projects/{project}/proposals/{id} (the `WithdrawFlagProposal` operationId).
+	WithdrawFlagProposalWithResponse(ctx context.Context, project string, id string, reqEditors ...RequestEditorFn) (*WithdrawFlagProposalResponse, error)
+
 	// DecideFlagProposalWithBodyWithResponse Decide flag proposal
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -50614,6 +50751,54 @@ func (r ListFlagProposalsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListFlagProposalsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type WithdrawFlagProposalResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlagProposalAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r WithdrawFlagProposalResponse) GetJSON200() *FlagProposalAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r WithdrawFlagProposalResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r WithdrawFlagProposalResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WithdrawFlagProposalResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WithdrawFlagProposalResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WithdrawFlagProposalResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -63130,6 +63315,19 @@ func (c *ClientWithResponses) ListFlagProposalsWithResponse(ctx context.Context,
 	return ParseListFlagProposalsResponse(rsp)
 }
 
+// WithdrawFlagProposalWithResponse Withdraw flag proposal
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/flag-projects/{project}/proposals/{id} (the `WithdrawFlagProposal` operationId).
+func (c *ClientWithResponses) WithdrawFlagProposalWithResponse(ctx context.Context, project string, id string, reqEditors ...RequestEditorFn) (*WithdrawFlagProposalResponse, error) {
+	rsp, err := c.WithdrawFlagProposal(ctx, project, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWithdrawFlagProposalResponse(rsp)
+}
+
 // DecideFlagProposalWithBodyWithResponse Decide flag proposal
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -71740,6 +71938,39 @@ func ParseListFlagProposalsResponse(rsp *http.Response) (*ListFlagProposalsRespo
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest FlagProposalsAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseWithdrawFlagProposalResponse parses an HTTP response from a WithdrawFlagProposalWithResponse call
+func ParseWithdrawFlagProposalResponse(rsp *http.Response) (*WithdrawFlagProposalResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WithdrawFlagProposalResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlagProposalAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -12,12 +12,13 @@ import (
 )
 
 // flagKeysObject is the flag project of a request, with the teams that own its
-// service. One that does not exist belongs to nobody.
+// service.
 func (a *API) flagKeysObject(r *http.Request) (auth.Object, error) {
 	project := r.PathValue("project")
 	o := auth.Object{Kind: "flag_project", ID: project}
 	service, err := a.flagKeys.Service(r.Context(), project)
 	if fault.Is(err, fault.NotFound) {
+		o.Teams = who(r.Context()).Teams // as in ownedProject
 		return o, nil
 	}
 	if err != nil {

@@ -27,7 +27,10 @@ func (a *API) ownedProject(ctx context.Context, project string) (auth.Object, er
 	o := auth.Object{Kind: "flag", ID: project}
 	p, err := a.flags.Projects.Get(ctx, project)
 	if fault.Is(err, fault.NotFound) {
-		return o, nil // nobody owns it; the handler says that it is not there
+		// Who may write flags of their own service is told that it is not there;
+		// others are refused as ever.
+		o.Teams = who(ctx).Teams
+		return o, nil
 	}
 	if err != nil {
 		return o, err

@@ -11,7 +11,6 @@ import (
 
 	"sphera/internal/audit"
 	"sphera/internal/catalog"
-	"sphera/internal/fault"
 	"sphera/internal/store"
 )
 
@@ -218,7 +217,7 @@ func (f *Flags) ProjectSettings(ctx context.Context, project string) (ProjectSet
 	var version int64
 	err := f.d.DB.Read().QueryRowContext(ctx, `SELECT settings, settings_version FROM flag_projects WHERE key = $1`, project).Scan(&raw, &version)
 	if errors.Is(err, sql.ErrNoRows) {
-		return ProjectSettings{}, fault.New(fault.NotFound, "There is no flag project %s.", project)
+		return ProjectSettings{}, noProject(project)
 	}
 	if err != nil {
 		return ProjectSettings{}, fmt.Errorf("read flag project %s: %w", project, err)

@@ -80,6 +80,10 @@ func (p *Projects) Get(ctx context.Context, key string) (Project, error) {
 	return read(ctx, p.db.Read(), key)
 }
 
+func noProject(key string) error {
+	return fault.New(fault.NotFound, "There is no flag project %s.", key).With("project", "does not exist", "the key of a flag project")
+}
+
 // List returns the projects of a service, of all services when it is empty,
 // by key.
 func (p *Projects) List(ctx context.Context, service string, limit int, from string) ([]Project, error) {
@@ -134,7 +138,7 @@ func removeFlags(ctx context.Context, tx *store.Tx, project string) error {
 func read(ctx context.Context, q store.Querier, key string) (Project, error) {
 	p, err := scan(q.QueryRowContext(ctx, `SELECT key, service, created_at, created_by, run_id FROM flag_projects WHERE key = $1`, key))
 	if errors.Is(err, sql.ErrNoRows) {
-		return Project{}, fault.New(fault.NotFound, "There is no flag project %s.", key)
+		return Project{}, noProject(key)
 	}
 	if err != nil {
 		return Project{}, fmt.Errorf("read flag project %s: %w", key, err)

@@ -87,7 +87,7 @@ func (f *Flags) load(ctx context.Context, q store.Querier, key string) (*whole, 
 	var version int64
 	err := q.QueryRowContext(ctx, `SELECT service, settings, settings_version FROM flag_projects WHERE key = $1`, key).Scan(&p.service, &raw, &version)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, fault.New(fault.NotFound, "There is no flag project %s.", key)
+		return nil, noProject(key)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read flag project %s: %w", key, err)

@@ -208,7 +208,7 @@ func room(ctx context.Context, tx *store.Tx, project string) error {
 		var found string
 		err := tx.QueryRowContext(ctx, `SELECT key FROM flag_projects WHERE key = $1`+tx.ForUpdate(), project).Scan(&found)
 		if errors.Is(err, sql.ErrNoRows) {
-			return fault.New(fault.NotFound, "There is no flag project %s.", project)
+			return noProject(project)
 		}
 		if err != nil {
 			return err
@@ -381,7 +381,7 @@ func (k *Keys) Service(ctx context.Context, project string) (string, error) {
 	var service string
 	err := k.db.Read().QueryRowContext(ctx, `SELECT service FROM flag_projects WHERE key = $1`, project).Scan(&service)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", fault.New(fault.NotFound, "There is no flag project %s.", project)
+		return "", noProject(project)
 	}
 	if err != nil {
 		return "", fmt.Errorf("read flag project %s: %w", project, err)
@@ -411,4 +411,8 @@ func (k *Keys) Holds(ctx context.Context, plain string) (bool, error) {
 		return false, fmt.Errorf("look for a flag key: %w", err)
 	}
 	return n > 0, nil
+}
+
+func noProject(key string) error {
+	return fault.New(fault.NotFound, "There is no flag project %s.", key).With("project", "does not exist", "the key of a flag project")
 }

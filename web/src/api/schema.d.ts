@@ -2196,6 +2196,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/flag-projects/{project}/proposals/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Withdraw flag proposal */
+        delete: operations["withdrawFlagProposal"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/flag-projects/{project}/proposals/{id}/decision": {
         parameters: {
             query?: never;
@@ -4973,6 +4990,12 @@ export interface components {
             rule: string;
             why?: string;
         };
+        ApprovalChange: {
+            after: string;
+            before: string;
+            name: string;
+            words: string[];
+        };
         ApprovalDecision: {
             approve: boolean;
             /** Format: date-time */
@@ -4985,6 +5008,8 @@ export interface components {
             action: string;
             asks: components["schemas"]["ApprovalAsk"][];
             canDecide: boolean;
+            canWithdraw: boolean;
+            changes: components["schemas"]["ApprovalChange"][];
             cost?: components["schemas"]["PlannedCost"];
             /** Format: date-time */
             createdAt: string;
@@ -5002,14 +5027,19 @@ export interface components {
             for?: string;
             id: string;
             input: unknown;
+            /** @enum {string} */
+            kind: "run" | "flag" | "policy";
+            link: string;
             plan?: components["schemas"]["Plan"];
+            project?: string;
             reason?: string;
             requester: components["schemas"]["ApprovalPerson"];
             risk?: components["schemas"]["PlannedRisk"];
-            runId: string;
+            runId?: string;
             /** @enum {string} */
             state: "open" | "approved" | "declined" | "expired" | "cancelled" | "void";
             title: string;
+            why?: string;
         };
         ApprovalGroup: {
             /** Format: int64 */
@@ -5052,9 +5082,12 @@ export interface components {
             /** Format: date-time */
             expiresAt?: string;
             id: string;
+            /** @enum {string} */
+            kind: "run" | "flag" | "policy";
+            link: string;
             requester: components["schemas"]["ApprovalPerson"];
             risk?: components["schemas"]["PlannedRisk"];
-            runId: string;
+            runId?: string;
             /** @enum {string} */
             state: "open" | "approved" | "declined" | "expired" | "cancelled" | "void";
             title: string;
@@ -6666,6 +6699,8 @@ export interface components {
             waiting: components["schemas"]["HomeWaiting"];
         };
         HomeWaiting: {
+            /** @description Changes of flags and policies */
+            approvals: components["schemas"]["ApprovalRequest"][];
             pullRequests: components["schemas"]["PullRequest"][];
             runs: components["schemas"]["Run"][];
         };
@@ -14332,7 +14367,7 @@ export interface operations {
     listFlagProposals: {
         parameters: {
             query?: {
-                state?: "open" | "approved" | "declined" | "outdated";
+                state?: "open" | "approved" | "declined" | "outdated" | "withdrawn";
             };
             header?: never;
             path: {
@@ -14349,6 +14384,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FlagProposalsAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    withdrawFlagProposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagProposalAnswer"];
                 };
             };
             /** @description Failure */

@@ -10,30 +10,52 @@ import { tf } from '~/strings/flags';
 import { Dialog } from '~/ui/Dialog';
 import { Note } from '~/ui/Note';
 import { toastDone } from '~/ui/toast';
+import { isProduction } from './EnvToggle';
 import { ReasonField } from './ReasonDialog';
 import { settingsOf } from './settings';
 import { idOf, type Flag } from './types';
 
-type What = 'archive' | 'tags' | 'owner';
+export type What = 'on' | 'off' | 'archive' | 'tags' | 'owner';
 type Result = { project: string; key: string; ok: boolean; message?: string };
 
+const labels = { on: tf.list.turnOn, off: tf.list.turnOff, archive: tf.list.bulkArchive };
 const titles = {
+  on: tf.list.bulkOnTitle,
+  off: tf.list.bulkOffTitle,
   archive: tf.list.bulkArchiveTitle,
   tags: tf.list.bulkTagTitle,
   owner: tf.list.bulkOwnerTitle,
 };
 
 /** Changes many flags; each succeeds or fails by itself. */
-export function BulkDialog({ what, flags, onClose }: { what: What; flags: Flag[]; onClose: () => void }) {
+export function BulkDialog({
+  what,
+  flags,
+  environment,
+  onClose,
+}: {
+  what: What;
+  flags: Flag[];
+  /** The environment that the list is narrowed to. */
+  environment?: string;
+  onClose: () => void;
+}) {
   const queryClient = useQueryClient();
   const [reason, setReason] = useState('');
   const [add, setAdd] = useState<string[]>([]);
   const [remove, setRemove] = useState<string[]>([]);
   const [owner, setOwner] = useState<string | null>(null);
+  const [env, setEnv] = useState<string | null>(environment ?? null);
+  const turns = what === 'on' || what === 'off';
+  const environments = new Map(
+    flags.flatMap((flag) => flag.environments.map((each) => [each.environment, each] as const)),
+  );
+  const production = turns && env !== null && isProduction(environments.get(env)!);
   const teams = useQuery({ ...teamsQuery, enabled: what === 'owner' }).data ?? [];
   const run = useMutation({
     mutationFn: () => {
-      if (what === 'archive') return archive(flags, reason);
+      if (what === 'archive') return bulk(what, flags, reason, undefined);
+      if (turns) return bulk(what, flags, reason, env!);
       if (what === 'owner') return each(flags, reason, () => ({ owner: owner ?? '' }));
       return each(flags, reason, (flag) => ({
         tags: [...new Set([...(flag.tags ?? []), ...add])].filter((tag) => !remove.includes(tag)),
@@ -48,11 +70,24 @@ export function BulkDialog({ what, flags, onClose }: { what: What; flags: Flag[]
   });
   const failed = run.data?.filter((result) => !result.ok) ?? [];
   const known = [...new Set(flags.flatMap((flag) => flag.tags ?? []))];
-  const empty = (what === 'tags' && add.length + remove.length === 0) || (what === 'owner' && owner === null);
+  const empty =
+    (what === 'tags' && add.length + remove.length === 0) ||
+    (what === 'owner' && owner === null) ||
+    (turns && (env === null || (production && !reason.trim())));
   return (
     <Dialog opened onClose={onClose} title={titles[what](plural(flags.length, 'flag'))}>
       <Stack gap="md">
         {what === 'archive' && <Text size="sm">{tf.list.bulkArchiveText}</Text>}
+        {turns && (
+          <Select
+            label={tf.list.environment}
+            description={what === 'off' ? tf.list.bulkOffText : tf.list.bulkOnText}
+            allowDeselect={false}
+            data={[...environments.keys()]}
+            value={env}
+            onChange={setEnv}
+          />
+        )}
         {what === 'tags' && (
           <>
             <TagsInput label={tf.list.bulkTagAdd} value={add} onChange={setAdd} acceptValueOnBlur />
@@ -89,7 +124,7 @@ export function BulkDialog({ what, flags, onClose }: { what: What; flags: Flag[]
             </ul>
           </Note>
         ) : (
-          <ReasonField value={reason} onChange={setReason} />
+          <ReasonField value={reason} onChange={setReason} required={production} />
         )}
         {run.error && (
           <Note tone="bad" role="alert">
@@ -102,12 +137,12 @@ export function BulkDialog({ what, flags, onClose }: { what: What; flags: Flag[]
           </Button>
           {!run.data && (
             <Button
-              color={what === 'archive' ? 'red' : undefined}
+              color={what === 'archive' || (what === 'off' && production) ? 'red' : undefined}
               disabled={empty}
               loading={run.isPending}
               onClick={() => run.mutate()}
             >
-              {what === 'archive' ? tf.list.bulkArchive : tf.list.bulkApply}
+              {what === 'tags' || what === 'owner' ? tf.list.bulkApply : labels[what]}
             </Button>
           )}
         </Group>
@@ -116,12 +151,18 @@ export function BulkDialog({ what, flags, onClose }: { what: What; flags: Flag[]
   );
 }
 
-async function archive(flags: Flag[], reason: string): Promise<Result[]> {
-  const { results } = await api.post(
-    '/v1/flags/bulk',
-    {},
-    { do: 'archive', reason, flags: flags.map(({ project, key, version }) => ({ project, key, version })) },
-  );
+async function bulk(
+  what: 'on' | 'off' | 'archive',
+  flags: Flag[],
+  reason: string,
+  environment: string | undefined,
+): Promise<Result[]> {
+  const named = flags.map(({ project, key, version, environments }) => ({
+    project,
+    key,
+    version: environments.find((each) => each.environment === environment)?.version ?? version,
+  }));
+  const { results } = await api.post('/v1/flags/bulk', {}, { do: what, reason, environment, flags: named });
   return results;
 }
 

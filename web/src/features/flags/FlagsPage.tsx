@@ -24,7 +24,15 @@ import { idOf, type Flag, type Kind, type ListedState } from './types';
 
 const BulkDialog = lazy(() => import('./BulkDialog').then((m) => ({ default: m.BulkDialog })));
 
-type Bulk = 'archive' | 'tags' | 'owner';
+type Bulk = 'on' | 'off' | 'archive' | 'tags' | 'owner';
+
+const bulkLabels: Record<Bulk, string> = {
+  on: tf.list.turnOn,
+  off: tf.list.turnOff,
+  archive: tf.list.bulkArchive,
+  tags: tf.list.bulkTag,
+  owner: tf.list.bulkOwner,
+};
 
 const viewsOf = { list: 'flags' } as const;
 
@@ -118,13 +126,9 @@ export function FlagsPage({ state, onState }: { state: ListState; onState: (stat
         reserve={310}
         selection={(ids) => (
           <>
-            {(['archive', 'tags', 'owner'] as const).map((what) => (
+            {(['on', 'off', 'archive', 'tags', 'owner'] as const).map((what) => (
               <Button key={what} size="compact-sm" variant="default" onClick={() => setBulk({ what, ids })}>
-                {what === 'archive'
-                  ? tf.list.bulkArchive
-                  : what === 'tags'
-                    ? tf.list.bulkTag
-                    : tf.list.bulkOwner}
+                {bulkLabels[what]}
               </Button>
             ))}
           </>
@@ -143,6 +147,7 @@ export function FlagsPage({ state, onState }: { state: ListState; onState: (stat
         <Suspense>
           <BulkDialog
             what={bulk.what}
+            environment={shownEnv}
             flags={rows.filter((flag) => bulk.ids.includes(idOf(flag)))}
             onClose={() => setBulk(undefined)}
           />

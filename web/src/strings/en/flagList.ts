@@ -82,6 +82,10 @@ export const list = {
   bulkArchive: 'Archive',
   bulkTag: 'Tags',
   bulkOwner: 'Owner',
+  bulkOnTitle: (n: string) => `Turn ${n} on?`,
+  bulkOffTitle: (n: string) => `Turn ${n} off?`,
+  bulkOnText: 'Where they are turned on. Their rules and shares stay as they are.',
+  bulkOffText: 'Where they are turned off. Everybody gets the off variation within two seconds.',
   bulkArchiveTitle: (n: string) => `Archive ${n}?`,
   bulkArchiveText:
     'An archived flag is no longer served: services get the default that stands in their code. It can be restored.',
