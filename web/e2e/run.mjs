@@ -8,7 +8,7 @@ import { launch } from './lib/browser.mjs';
 import { Portal } from './lib/portal.mjs';
 import { Steps } from './lib/steps.mjs';
 
-const flows = ['developer', 'catalog', 'flags', 'flagpage', 'pages', 'approvals', 'crash', 'undo', 'cli', 'access', 'signin', 'hostile'];
+const flows = ['developer', 'catalog', 'flags', 'flagpage', 'pages', 'inout', 'approvals', 'crash', 'undo', 'cli', 'access', 'signin', 'hostile'];
 const results = join(import.meta.dirname, '../test-results');
 const binary = process.env.SPHERA_BIN || join(import.meta.dirname, '../../bin/sphera');
 

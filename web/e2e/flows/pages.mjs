@@ -56,7 +56,7 @@ function paths(name, services, flag) {
   '/blueprints/Component?tab=scorecards',
   '/blueprints/Component?tab=json',
   '/blueprints/Component?tab=playground',
-  '/sources', '/audit', '/insights', '/docs/api', '/account', '/deleted', '/catalog/Component/new', '/catalog/Component?group=lifecycle');
+  '/sources', '/sources?tab=webhooks', '/sources?tab=integrations', '/sources?tab=changes', '/sources?tab=actions', '/sources?tab=pages', '/audit', '/insights', '/docs/api', '/account', '/deleted', '/catalog/Component/new', '/catalog/Component?group=lifecycle');
   for (const part of ['', '/segments', '/schedule', '/stale', '/unknown', '/keys', '/new']) all.push(`/flags${part}`);
   if (flag) {
     for (const tab of ['rules', 'schedule', 'tester', 'usage', 'history', 'code', 'json', 'settings']) {

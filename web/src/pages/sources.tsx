@@ -1,12 +1,18 @@
 import { createFileRoute } from '@tanstack/react-router';
-import { heldQuery, sourcesQuery } from '~/features/sources/queries';
-import { SourcesPage } from '~/features/sources/SourcesPage';
+import { InOutPage } from '~/features/sources/InOutPage';
+
+type Search = { tab?: string; id?: string };
 
 export const Route = createFileRoute('/sources')({
-  loader: ({ context }) =>
-    Promise.all([
-      context.queryClient.prefetchQuery(sourcesQuery),
-      context.queryClient.prefetchQuery(heldQuery),
-    ]),
-  component: SourcesPage,
+  validateSearch: (raw: Record<string, unknown>): Search => ({
+    tab: raw.tab ? String(raw.tab) : undefined,
+    id: raw.id ? String(raw.id) : undefined,
+  }),
+  component: Page,
 });
+
+function Page() {
+  const { tab, id } = Route.useSearch();
+  const navigate = Route.useNavigate();
+  return <InOutPage tab={tab} id={id} go={(search) => void navigate({ search })} />;
+}

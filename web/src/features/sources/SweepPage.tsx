@@ -12,7 +12,7 @@ import { Section } from '~/ui/Section';
 import { ErrorState, Skeletons } from '~/ui/States';
 import { toastDone, toastError } from '~/ui/toast';
 import { sweepQuery } from './queries';
-import { sizeOf, sweepTones } from './SourcesPage';
+import { sizeOf, sweepTones } from './SourcesTab';
 
 /** What a source wants to delete, one by one, and the decision. */
 export function SweepPage({ id }: { id: number }) {

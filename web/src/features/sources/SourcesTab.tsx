@@ -1,4 +1,4 @@
-import { Group, Table, Text } from '@mantine/core';
+import { Group, Stack, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { count, plural } from '~/lib/format';
 import { t } from '~/strings';
@@ -6,7 +6,6 @@ import { tc } from '~/strings/catalog';
 import { Pill, When, type Tone } from '~/ui/bits';
 import { IconPlug } from '~/ui/icons';
 import { ButtonLink } from '~/ui/links';
-import { PageHeader } from '~/ui/PageHeader';
 import { Section } from '~/ui/Section';
 import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
 import { heldQuery, sourcesQuery } from './queries';
@@ -26,12 +25,11 @@ export const sizeOf = (counts: Record<string, number>): number =>
   Object.values(counts).reduce((sum, n) => sum + n, 0);
 
 /** Who writes into the catalog, and what waits for a person. */
-export function SourcesPage() {
+export function SourcesTab() {
   const { data, error, isPending, refetch } = useQuery(sourcesQuery);
   const held = useQuery(heldQuery).data ?? [];
   return (
-    <div className="sph-page">
-      <PageHeader title={tc.sources.title} description={tc.sources.description} />
+    <Stack gap="md">
       {held.length > 0 && (
         <Section title={tc.sources.held} description={tc.sources.heldText} flush>
           {held.map((sweep) => (
@@ -107,6 +105,6 @@ export function SourcesPage() {
           </Table.ScrollContainer>
         )}
       </div>
-    </div>
+    </Stack>
   );
 }
