@@ -191,8 +191,8 @@ func New(d Deps, o Options) (*API, error) {
 			}
 			return ids, err
 		},
-		Automation: d.Automation,
-		Vault:      d.Vault, Hooks: d.Hooks, Changes: d.Changes, PublicURL: d.PublicURL,
+		Automation: d.Automation, Forge: d.Forge, Flags: d.Flags,
+		Vault: d.Vault, Hooks: d.Hooks, Changes: d.Changes, PublicURL: d.PublicURL,
 	})
 	d.Catalog.FollowRenames(a.port.FollowRename)
 	a.stopping, a.stop = context.WithCancel(context.Background())

@@ -22,7 +22,6 @@ type TeamDetail struct {
 // TeamChange is what to change of a team; nil fields stay. Members are
 // addresses.
 type TeamChange struct {
-	Name        *string
 	Title       *string
 	Description *string
 	Members     *[]string
@@ -84,8 +83,7 @@ func (s *Service) teamDetails(ctx context.Context, q store.Querier, name string)
 	return teams, nil
 }
 
-// UpdateTeam changes a team. Another name takes its people along; what the team
-// owns in the catalog is the caller's to rename.
+// UpdateTeam changes a team.
 func (s *Service) UpdateTeam(ctx context.Context, name string, c TeamChange, by string) (TeamDetail, error) {
 	var out TeamDetail
 	err := s.db.Tx(ctx, func(tx *store.Tx) error {
@@ -97,54 +95,27 @@ func (s *Service) UpdateTeam(ctx context.Context, name string, c TeamChange, by 
 		if err != nil {
 			return fmt.Errorf("read a team: %w", err)
 		}
-		now := name
-		renames := c.Name != nil && *c.Name != name
-		if renames || c.Title != nil && *c.Title != title {
+		if c.Title != nil && *c.Title != title {
 			if err := own(ctx, tx, name, "what it is called"); err != nil {
 				return err
 			}
 		}
-		if renames {
-			if now, err = *c.Name, renameTeam(ctx, tx, name, *c.Name); err != nil {
-				return err
-			}
-		}
-		if err := s.describeTeam(ctx, tx, now, c); err != nil {
+		if err := s.describeTeam(ctx, tx, name, c); err != nil {
 			return err
 		}
 		if c.Members != nil {
-			if err := s.setMembers(ctx, tx, now, *c.Members); err != nil {
+			if err := s.setMembers(ctx, tx, name, *c.Members); err != nil {
 				return err
 			}
 		}
-		list, err := s.teamDetails(ctx, tx, now)
+		list, err := s.teamDetails(ctx, tx, name)
 		if err != nil {
 			return err
 		}
 		out = list[0]
-		return s.event(ctx, tx, by, "team.update", "team/"+now, "name", now, "before", name)
+		return s.event(ctx, tx, by, "team.update", "team/"+name, "name", name, "before", name)
 	})
 	return out, err
-}
-
-func renameTeam(ctx context.Context, tx *store.Tx, name, now string) error {
-	if !validTeamName(now) {
-		return fault.Field("name", "is not a team's name", teamNames)
-	}
-	for _, statement := range []string{
-		"INSERT INTO auth_teams (name, title, description, created_at) SELECT $2, title, description, created_at FROM auth_teams WHERE name = $1",
-		"INSERT INTO auth_members (user_id, team) SELECT user_id, $2 FROM auth_members WHERE team = $1",
-	} {
-		if _, err := tx.ExecContext(ctx, statement, name, now); store.IsUnique(err) {
-			return fault.New(fault.Taken, "There is already a team %s (identifier_taken).", now)
-		} else if err != nil {
-			return fmt.Errorf("rename a team: %w", err)
-		}
-	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM auth_teams WHERE name = $1", name); err != nil {
-		return fmt.Errorf("rename a team: %w", err)
-	}
-	return nil
 }
 
 func (s *Service) describeTeam(ctx context.Context, tx *store.Tx, name string, c TeamChange) error {

@@ -26,6 +26,8 @@ import (
 	"sphera/internal/catalog"
 	"sphera/internal/change"
 	"sphera/internal/fault"
+	"sphera/internal/flag"
+	"sphera/internal/forge"
 	"sphera/internal/hook"
 	"sphera/internal/integration"
 	"sphera/internal/migration"
@@ -41,6 +43,9 @@ type Deps struct {
 	Audit   *audit.Log
 	Auth    *auth.Service
 	Catalog *catalog.Catalog
+	// Forge and Flags are asked what a team owns.
+	Forge *forge.Builtin
+	Flags *flag.Flags
 	// Sources is asked before what a program deletes is deleted (Delete), and
 	// told when one lists (Listed) or writes (Wrote) its entities.
 	Sources    *source.Sources

@@ -19,8 +19,10 @@ type Team struct {
 	Provider    string     `json:"provider"`
 	Members     int        `json:"members" doc:"How many people are in it and active"`
 	Users       []TeamUser `json:"users"`
-	CreatedAt   string     `json:"createdAt"`
-	UpdatedAt   string     `json:"updatedAt"`
+	// Directory is the name of the directory that decides about the team.
+	Directory string `json:"directory,omitempty"`
+	CreatedAt string `json:"createdAt"`
+	UpdatedAt string `json:"updatedAt"`
 }
 
 // TeamUser is somebody in a team.
@@ -79,7 +81,11 @@ func (s *Service) teamRoutes() []Route {
 		{Method: http.MethodGet, Path: one, ID: "getTeam", Verb: SignedIn, Audit: None, Out: TeamAnswer{}, Params: fields, Handle: s.team},
 		{Method: http.MethodPut, Path: one, ID: "putTeam", Verb: "user.write", Limit: Small, Audit: Domain, In: TeamInput{}, Out: SavedTeamAnswer{}, Handle: s.putTeam},
 		{Method: http.MethodPatch, Path: one, ID: "patchTeam", Verb: "user.write", Limit: Small, Audit: Domain, In: TeamInput{}, Out: SavedTeamAnswer{}, Handle: s.patchTeam},
-		{Method: http.MethodDelete, Path: one, ID: "deleteTeam", Verb: "user.write", Audit: Domain, Handle: s.deleteTeam},
+		{
+			Method: http.MethodDelete, Path: one, ID: "deleteTeam", Verb: "user.write", Audit: Domain, Handle: s.deleteTeam,
+			Params: []Param{{Name: "moveTo", Doc: "The team that gets what this one owns; without it a team that owns something is not deleted"}},
+		},
+		s.holdingsRoute(),
 	}
 }
 
@@ -168,17 +174,17 @@ func (s *Service) changeTeam(ctx context.Context, r *Request, replace bool) (int
 	if replace && in.Description == nil {
 		in.Description = new(string)
 	}
-	renamed := in.Name != nil && *in.Name != before.Name
-	if renamed && in.Title == nil && before.Title == before.Name {
-		in.Title = in.Name
+	name := before.Name
+	if in.Name != nil && *in.Name != name {
+		if in.Title == nil && before.Title == before.Name {
+			in.Title = in.Name
+		}
+		if err := s.renameTeam(ctx, r, name, *in.Name); err != nil {
+			return 0, nil, err
+		}
+		name = *in.Name
 	}
-	t, err := s.Auth.UpdateTeam(ctx, before.Name, auth.TeamChange{Name: in.Name, Title: in.Title, Description: in.Description, Members: in.Users}, r.Caller.ID)
-	if err != nil {
-		return 0, nil, err
-	}
-	if renamed {
-		err = s.renameOwner(ctx, r, before.Name, t.Name)
-	}
+	t, err := s.Auth.UpdateTeam(ctx, name, auth.TeamChange{Title: in.Title, Description: in.Description, Members: in.Users}, r.Caller.ID)
 	return 0, SavedTeamAnswer{Team: savedTeam(t)}, err
 }
 
@@ -230,17 +236,9 @@ func (s *Service) handOver(ctx context.Context, r *Request, list []catalog.Entit
 	return changed, err
 }
 
-func (s *Service) deleteTeam(ctx context.Context, r *Request) (int, any, error) {
-	t, err := s.findTeam(ctx, r)
-	if err != nil {
-		return 0, nil, err
-	}
-	return 0, nil, s.Auth.DeleteTeam(ctx, t.Name, r.Caller.ID)
-}
-
 func teamOf(t auth.TeamDetail) Team {
 	out := Team{
-		Name: t.Name, Title: t.Title, Description: t.Description, Provider: "port", Members: t.Members, Users: []TeamUser{},
+		Name: t.Name, Title: t.Title, Description: t.Description, Provider: "port", Members: t.Members, Users: []TeamUser{}, Directory: t.Directory,
 		CreatedAt: stamp(t.CreatedAt), UpdatedAt: stamp(t.CreatedAt),
 	}
 	for _, u := range t.People {

@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -121,7 +122,10 @@ func TestWhatPeopleAddToUsersAndTeamsStays(t *testing.T) {
 			t.Fatal(err)
 		}
 		text, name := "About", "New Team"
-		if _, err := o.auth.UpdateTeam(ctx, "Old Team", auth.TeamChange{Name: &name, Description: &text}, "system"); err != nil {
+		if err := errors.Join(o.auth.CopyTeam(ctx, "Old Team", name), o.auth.DropTeam(ctx, "Old Team", name, "system")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.auth.UpdateTeam(ctx, name, auth.TeamChange{Description: &text}, "system"); err != nil {
 			t.Fatal(err)
 		}
 		o.sync()

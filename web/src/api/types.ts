@@ -9,6 +9,7 @@ export type Me = Schemas['MeAnswer'];
 export type DemoUser = Schemas['DemoUser'];
 export type Status = Schemas['StatusAnswer'];
 export type Team = Schemas['Team'];
+export type Holdings = Schemas['Holdings'];
 export type Token = Schemas['Token'];
 export type Session = Schemas['Session'];
 export type PersonAccount = Schemas['PersonAccount'];

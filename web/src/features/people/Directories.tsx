@@ -1,8 +1,7 @@
 import { Button, Code, Group, Text, TextInput } from '@mantine/core';
 import { queryOptions, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState, type FormEvent } from 'react';
+import { useState } from 'react';
 import { api } from '~/api/client';
-import { isApiError } from '~/api/errors';
 import { t } from '~/strings';
 import { ts } from '~/strings/signin';
 import { CopyButton, When } from '~/ui/bits';
@@ -11,6 +10,7 @@ import { Note } from '~/ui/Note';
 import { Section } from '~/ui/Section';
 import { ErrorState, Skeletons } from '~/ui/States';
 import { toastError } from '~/ui/toast';
+import { InlineForm } from './InlineForm';
 
 const directoriesQuery = queryOptions({
   queryKey: ['directories'],
@@ -39,11 +39,6 @@ export function Directories() {
     onSuccess: changed,
     onError: (reason) => toastError(reason),
   });
-  const fields = isApiError(create.error) ? create.error.fieldErrors() : {};
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    create.mutate();
-  };
   return (
     <Section title={ts.people.directories} description={ts.people.directoriesText} flush>
       {isPending && <Skeletons rows={1} />}
@@ -81,7 +76,7 @@ export function Directories() {
           </Button>
         </div>
       ))}
-      <div style={{ padding: '12px 16px' }}>
+      <div>
         {plain ? (
           <Note tone="ok" title={ts.people.directoryToken}>
             <Group gap="xs">
@@ -96,35 +91,29 @@ export function Directories() {
             </Text>
           </Note>
         ) : (
-          <form onSubmit={submit}>
-            <Group align="flex-end" gap="xs">
-              <TextInput
-                label={ts.people.directoryName}
-                size="sm"
-                required
-                withAsterisk={false}
-                value={name}
-                error={fields.name}
-                onChange={(event) => setName(event.currentTarget.value)}
-              />
-              <TextInput
-                label={ts.people.issuer}
-                size="sm"
-                style={{ flex: '1 1 220px' }}
-                value={issuer}
-                error={fields.issuer}
-                onChange={(event) => setIssuer(event.currentTarget.value)}
-              />
-              <Button type="submit" size="sm" variant="default" loading={create.isPending}>
-                {ts.people.addDirectory}
-              </Button>
-            </Group>
-            {create.error && Object.keys(fields).length === 0 && (
-              <Text size="sm" c="var(--sph-bad)" mt="xs" role="alert">
-                {create.error.message}
-              </Text>
+          <InlineForm create={create} verb={ts.people.addDirectory}>
+            {(fields) => (
+              <>
+                <TextInput
+                  label={ts.people.directoryName}
+                  size="sm"
+                  required
+                  withAsterisk={false}
+                  value={name}
+                  error={fields.name}
+                  onChange={(event) => setName(event.currentTarget.value)}
+                />
+                <TextInput
+                  label={ts.people.issuer}
+                  size="sm"
+                  style={{ flex: '1 1 220px' }}
+                  value={issuer}
+                  error={fields.issuer}
+                  onChange={(event) => setIssuer(event.currentTarget.value)}
+                />
+              </>
             )}
-          </form>
+          </InlineForm>
         )}
       </div>
     </Section>

@@ -1,11 +1,14 @@
 import { Button, Group, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState, type FormEvent } from 'react';
+import { useState } from 'react';
 import { api } from '~/api/client';
-import { isApiError } from '~/api/errors';
+import type { Team } from '~/api/types';
 import { ts } from '~/strings/signin';
+import { Pill } from '~/ui/bits';
 import { Section } from '~/ui/Section';
 import { ErrorState, Skeletons } from '~/ui/States';
+import { InlineForm } from './InlineForm';
+import { DeleteTeam, RenameTeam } from './TeamDialogs';
 import { teamsQuery } from './queries';
 
 /** The teams; people are put into them on their own pages. */
@@ -13,6 +16,7 @@ export function Teams() {
   const queryClient = useQueryClient();
   const { data, error, isPending, refetch } = useQuery(teamsQuery);
   const [name, setName] = useState('');
+  const [open, setOpen] = useState<{ team: Team; what: 'rename' | 'delete' }>();
   const create = useMutation({
     mutationFn: () => api.post('/v1/teams', {}, { name }),
     onSuccess: async () => {
@@ -20,24 +24,21 @@ export function Teams() {
       await queryClient.invalidateQueries({ queryKey: teamsQuery.queryKey });
     },
   });
-  const fields = isApiError(create.error) ? create.error.fieldErrors() : {};
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    create.mutate();
-  };
+  const close = () => setOpen(undefined);
   return (
     <Section title={ts.people.teamsTitle} description={ts.people.teamsText} flush>
       {isPending && <Skeletons rows={2} />}
       {error && !data && <ErrorState error={error} retry={() => void refetch()} />}
       {data?.map((team) => (
-        <div key={team.name} className="sph-row sph-line">
-          <Text size="sm" fw={550} className="sph-line-text" style={{ overflowWrap: 'anywhere' }}>
-            {team.name}
-          </Text>
-        </div>
+        <TeamRow
+          key={team.name}
+          team={team}
+          onRename={() => setOpen({ team, what: 'rename' })}
+          onDelete={() => setOpen({ team, what: 'delete' })}
+        />
       ))}
-      <form onSubmit={submit} style={{ padding: '12px 16px' }}>
-        <Group align="flex-end" gap="xs">
+      <InlineForm create={create} verb={ts.people.addTeam}>
+        {(fields) => (
           <TextInput
             label={ts.people.newTeam}
             size="sm"
@@ -47,16 +48,48 @@ export function Teams() {
             error={fields.name}
             onChange={(event) => setName(event.currentTarget.value)}
           />
-          <Button type="submit" size="sm" variant="default" loading={create.isPending}>
-            {ts.people.addTeam}
+        )}
+      </InlineForm>
+      {open?.what === 'rename' && <RenameTeam team={open.team} onClose={close} />}
+      {open?.what === 'delete' && <DeleteTeam team={open.team} teams={data ?? []} onClose={close} />}
+    </Section>
+  );
+}
+
+function TeamRow({ team, onRename, onDelete }: { team: Team; onRename: () => void; onDelete: () => void }) {
+  const directory = team.directory;
+  return (
+    <div className="sph-row sph-line">
+      <div className="sph-line-text">
+        <Text size="sm" fw={550} style={{ overflowWrap: 'anywhere' }}>
+          {team.title || team.name} {directory && <Pill tone="info">{directory}</Pill>}
+        </Text>
+        <Text size="xs" className="sph-muted" style={{ overflowWrap: 'anywhere' }}>
+          {team.title !== team.name && `${team.name} · `}
+          {ts.people.members(team.members)}
+          {directory && ` · ${ts.people.directoryDecides(directory)}`}
+        </Text>
+      </div>
+      {!directory && (
+        <Group gap={6}>
+          <Button
+            size="compact-sm"
+            variant="default"
+            onClick={onRename}
+            aria-label={ts.people.renameTeamTitle(team.name)}
+          >
+            {ts.people.renameTeam}
+          </Button>
+          <Button
+            size="compact-sm"
+            variant="default"
+            onClick={onDelete}
+            aria-label={ts.people.deleteTeamTitle(team.name)}
+          >
+            {ts.people.deleteTeam}
           </Button>
         </Group>
-        {create.error && Object.keys(fields).length === 0 && (
-          <Text size="sm" c="var(--sph-bad)" mt="xs" role="alert">
-            {create.error.message}
-          </Text>
-        )}
-      </form>
-    </Section>
+      )}
+    </div>
   );
 }

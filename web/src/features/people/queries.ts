@@ -20,3 +20,11 @@ export const teamsQuery = queryOptions({
   queryKey: ['teams'],
   queryFn: async ({ signal }) => (await api.get('/v1/teams', { signal })).teams,
 });
+
+export const holdingsQuery = (name: string) =>
+  queryOptions({
+    queryKey: ['teams', 'holdings', name],
+    queryFn: async ({ signal }) =>
+      (await api.get('/v1/teams/{name}/holdings', { path: { name }, signal })).holdings,
+    staleTime: 0,
+  });
