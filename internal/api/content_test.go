@@ -28,11 +28,10 @@ func (h *harness) content() map[string]string {
 // forgotten are tables, and columns of tables, that are not part of what the
 // portal holds for people.
 func forgotten() map[string]string {
+	const used = "when it was last used"
 	return map[string]string{
-		"auth_sessions.last_seen": "when it was last used", "auth_sessions.seen_at": "when it was last used", "auth_sessions.last_used_at": "when it was last used",
-		"auth_sessions.expires_at": "longer by being used",
-		"auth_tokens.last_used_at": "when it was last used", "auth_apps.last_used_at": "when it was last used",
-		"auth_attempts": "counts attempts to sign in", "audit_events": "the log itself", "sqlite_sequence": "the engine's own",
+		"auth_sessions.seen_at": used, "auth_tokens.used_at": used, "auth_service_tokens.used_at": used,
+		"audit_events": "the log itself", "sqlite_sequence": "the engine's own",
 	}
 }
 

@@ -11,12 +11,22 @@ import (
 )
 
 // onProduction waits for the required audit sink, if there is one, before
-// something is done to an environment of kind production.
+// something is done to an environment of kind production. Every right that is
+// asked for comes through here.
 func (a *API) onProduction(ctx context.Context, p auth.Principal, verb string, o auth.Object) error {
-	if o.EnvironmentKind != golden.Production || strings.HasSuffix(verb, ".read") || strings.HasSuffix(verb, ".plan") {
+	switch {
+	case !a.sinks.Required(), strings.HasSuffix(verb, ".read"), strings.HasSuffix(verb, ".plan"):
 		return nil
+	case o.EnvironmentKind == golden.Production:
+		return a.confirm(ctx, p, verb, o)
+	case verb == "flag.write" && o.Environment == "": // what is not of one environment reaches all of them
+		return a.confirm(ctx, p, verb, o)
+	case o.Blueprint == "Environment" && o.Properties["kind"] == golden.Production:
+		return a.confirm(ctx, p, verb, o)
+	case verb == "run.approve", verb == "run.retry", verb == "run.undo":
+		return a.knownRunOnProduction(ctx, verb, o.ID)
 	}
-	return a.confirm(ctx, p, verb, o)
+	return nil
 }
 
 // runOnProduction is onProduction for a run with these inputs.
@@ -75,10 +85,10 @@ func (a *API) confirm(ctx context.Context, p auth.Principal, verb string, o auth
 
 // knownRunOnProduction is runOnProduction for a run that exists.
 func (a *API) knownRunOnProduction(ctx context.Context, verb, id string) error {
-	if !a.sinks.Required() {
-		return nil
-	}
 	one, err := a.runs.Get(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return nil // the handler says so
+	}
 	if err != nil {
 		return err
 	}

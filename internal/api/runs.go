@@ -137,9 +137,6 @@ func (a *API) cancelRun(ctx context.Context, in *idPath) (*runAnswer, error) {
 }
 
 func (a *API) retryRun(ctx context.Context, in *idPath) (*runAnswer, error) {
-	if err := a.knownRunOnProduction(ctx, "run.retry", in.ID); err != nil {
-		return nil, err
-	}
 	r, err := a.runs.Retry(ctx, who(ctx).Actor(), in.ID)
 	return &runAnswer{Run: r}, err
 }
@@ -155,9 +152,6 @@ type decisionInput struct {
 }
 
 func (a *API) decideRun(ctx context.Context, in *decisionInput) (*runAnswer, error) {
-	if err := a.knownRunOnProduction(ctx, "run.approve", in.ID); err != nil {
-		return nil, err
-	}
 	r, err := a.approvals.Decide(ctx, who(ctx).Actor(), in.ID, approval.Word{
 		Approve: in.Body.Approve, Comment: in.Body.Comment, Digest: in.Body.Digest, For: in.Body.For,
 	})
@@ -177,9 +171,6 @@ type undoInput struct {
 }
 
 func (a *API) undoRun(ctx context.Context, in *undoInput) (*runAnswer, error) {
-	if err := a.knownRunOnProduction(ctx, "run.undo", in.ID); err != nil {
-		return nil, err
-	}
 	r, err := a.runs.Undo(ctx, who(ctx).Actor(), in.ID, in.Body.Digest)
 	return &runAnswer{Run: r}, err
 }
