@@ -15,9 +15,13 @@ import (
 	"testing"
 	"time"
 
+	syncv1 "buf.build/gen/go/open-feature/flagd/protocolbuffers/go/flagd/sync/v1"
 	"sphera/internal/flag"
 	"sphera/internal/flag/eval"
 	"sphera/internal/flag/serve"
+
+	"connectrpc.com/connect"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
@@ -320,9 +324,11 @@ func TestETag(t *testing.T) {
 	}
 }
 
-// S44: a client key gets results of visible flags and nothing else.
+// S44: a client key gets results of visible flags and nothing else. The
+// server's own list of endpoints says whether every one was asked.
 func TestS44_ClientKeySeesResultsOnly(t *testing.T) {
-	f := start(t)
+	registry := prometheus.NewRegistry()
+	f := start(t, func(o *serve.Options) { o.Metrics = registry })
 	allowed := 0
 	for _, e := range []struct{ method, path, body string }{
 		{"POST", bulkPath, `{"context":{}}`},
@@ -353,10 +359,45 @@ func TestS44_ClientKeySeesResultsOnly(t *testing.T) {
 	if allowed != 2 {
 		t.Errorf("%d were allowed, bulk and one flag should be", allowed)
 	}
+	if a := f.ask("OPTIONS", bulkPath, clientKey, ""); a.body != "" {
+		t.Errorf("a preflight: %s", a.body)
+	}
+	ask := connect.NewRequest(&syncv1.FetchAllFlagsRequest{Selector: clientKey})
+	ask.Header().Set("Authorization", "Bearer "+clientKey)
+	if answer, err := syncClient(f.openSync()).FetchAllFlags(t.Context(), ask); connect.CodeOf(err) != connect.CodePermissionDenied {
+		t.Errorf("flagd's sync: %v %v", answer, err)
+	}
+	all, asked := labels(t, registry, "sphera_flag_request_duration_seconds"), labels(t, registry, "sphera_flag_requests_total")
+	asked["flagd-sync"], asked["preflight"], asked["other"] = true, true, true // counted under another name, or nothing
+	for endpoint := range all {
+		if !asked[endpoint] {
+			t.Errorf("the endpoint %s was not asked with a client key", endpoint)
+		}
+	}
 	hidden, unknown := f.ask("POST", singlePath+"share", clientKey, `{"context":{}}`), f.ask("POST", singlePath+"nothing", clientKey, `{"context":{}}`)
 	if hidden.status != 404 || strings.ReplaceAll(hidden.body, "share", "nothing") != unknown.body {
 		t.Errorf("a hidden flag can be told from one that does not exist: %s %s", hidden.body, unknown.body)
 	}
+}
+
+// labels are the endpoints that a metric names.
+func labels(t *testing.T, registry *prometheus.Registry, name string) map[string]bool {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]bool{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if family.GetName() == name && l.GetName() == "endpoint" {
+					out[l.GetValue()] = true
+				}
+			}
+		}
+	}
+	return out
 }
 
 func TestKeysAndEnvironments(t *testing.T) {
