@@ -313,7 +313,7 @@ func (s *Server) catchUp(r *http.Request, q *asked) {
 }
 
 // member finds the value of a member of a JSON object, the last one when there
-// are several. The value is cut out, not checked.
+// are several. The value is cut out, not checked; everything else is.
 func member(object []byte, name string) ([]byte, bool) {
 	i := skipSpace(object, 0)
 	if i >= len(object) || object[i] != '{' {
@@ -337,12 +337,19 @@ func member(object []byte, name string) ([]byte, bool) {
 			return nil, false
 		}
 		if isText(key, name) {
+			if out != nil && !json.Valid(out) {
+				return nil, false
+			}
 			out = object[i:end]
+		} else if !json.Valid(key) || !json.Valid(object[i:end]) {
+			return nil, false
 		}
 		i = skipSpace(object, end)
 		if i < len(object) && object[i] == ',' {
-			i = skipSpace(object, i+1)
-			continue
+			if i = skipSpace(object, i+1); i < len(object) && object[i] == '"' {
+				continue
+			}
+			return nil, false
 		}
 		break
 	}
