@@ -57,8 +57,24 @@ func TestScripts(t *testing.T) {
 			env.Setenv("XDG_CONFIG_HOME", env.WorkDir+"/config")
 			return nil
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"code": exitCodeIs, "signin": signIn, "first": firstRequest},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"code": exitCodeIs, "signin": signIn, "first": firstRequest, "until": untilFile},
 	})
+}
+
+// untilFile runs a command again and again until the file that it was given last
+// has a text.
+func untilFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: until TEXT COMMAND... FILE")
+	}
+	for range 300 {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if raw, err := os.ReadFile(ts.MkAbs(args[len(args)-1])); err == nil && strings.Contains(string(raw), args[0]) {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not get %s", args[len(args)-1], args[0])
 }
 
 func exitCodeIs(ts *testscript.TestScript, neg bool, args []string) {
