@@ -30,7 +30,7 @@ func TestAFlagsLife(t *testing.T) {
 			t.Errorf("a new flag gives %s", got)
 		}
 		one = w.edit("new-cart", "dev", patch(true))
-		if e := env(t, one, "dev"); !e.On || e.Version != 2 || e.Summary != "On: on" || w.ask("new-cart", "dev", nil) != "on" || w.ask("new-cart", "staging", nil) != "off" {
+		if e := env(t, one, "dev"); !e.On || e.Version != 2 || e.Summary != "On: everybody gets on" || w.ask("new-cart", "dev", nil) != "on" || w.ask("new-cart", "staging", nil) != "off" {
 			t.Errorf("turned on: %+v", e)
 		}
 		// S44: a change names the version it was made on.
@@ -49,7 +49,7 @@ func TestAFlagsLife(t *testing.T) {
 			t.Errorf("history: %+v %v", history, err)
 		}
 		out, err := w.flags.Revert(t.Context(), "shop", "new-cart", 3, 3, "", false, bob)
-		if err != nil || env(t, out.Flag, "dev").Summary != "On: on" || env(t, out.Flag, "dev").UpdatedBy != "bob" {
+		if err != nil || env(t, out.Flag, "dev").Summary != "On: everybody gets on" || env(t, out.Flag, "dev").UpdatedBy != "bob" {
 			t.Errorf("reverted: %+v %v", out, err)
 		}
 		w.archiveAndDelete(one.Version)

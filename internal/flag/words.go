@@ -26,6 +26,9 @@ func (v Serve) words(standard string, now time.Time) string {
 			}
 		}
 		out := strings.Join(parts, ", ") + " by " + keyOf(v.By)
+		if len(parts) == 1 { // all of it is one variation's
+			out = strings.TrimPrefix(parts[0], percent(Whole)+" ")
+		}
 		if v.Ramp != nil {
 			last := v.Ramp.Steps[len(v.Ramp.Steps)-1]
 			if now.Before(last.At) {
@@ -156,6 +159,9 @@ func (s Setting) summary(now time.Time) string {
 	}
 	count(keys, "single key", "single keys")
 	count(len(s.Rules), "rule", "rules")
+	if len(before) == 0 && len(s.Serve.Weights) == 0 {
+		return "On: everybody gets " + s.Serve.words(s.Default, now)
+	}
 	if len(before) == 0 {
 		return "On: " + s.Serve.words(s.Default, now)
 	}

@@ -7,7 +7,9 @@ import { createServer } from 'node:http';
 import { join, normalize } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
+import { picture } from '../lib/browser.mjs';
 import { check, equal } from '../lib/steps.mjs';
+import { showPlan, start } from '../lib/wizard.mjs';
 
 const modules = join(import.meta.dirname, '../../node_modules');
 const imports = {
@@ -152,4 +154,22 @@ async function inService({ steps }, context, api) {
     check(after.includes('Moin'), `the service does not read its flag: ${after.slice(0, 200)}`);
   });
   equal(typeof environment, 'string', 'where the service runs');
+  await steps.step('clean up: the action opens a pull request that takes the flag out of the code', async () => {
+    const page = await context.newPage();
+    await page.goto(`/flags/${service}/${service}.greeting`);
+    await page.getByRole('button', { name: 'Actions' }).click();
+    await page.getByRole('menuitem', { name: 'Take it out of the code' }).click();
+    await showPlan(page);
+    await page.getByText('src/app.js').first().waitFor();
+    await picture(page, 'flag-clean-up');
+    await start(page, 'Clean up a flag');
+    await page.getByText('Succeeded').first().waitFor();
+    const { pullRequests } = await api('GET', `/v1/repositories/${service}/pull-requests?state=open`);
+    const mine = pullRequests.find(({ title }) => title.includes(`${service}.greeting`));
+    const diff = await (await context.request.get(`/v1/repositories/${service}/pull-requests/${mine.number}/diff`)).text();
+    check(diff.includes('Moin') && diff.includes('flags.text('), `the pull request does not take it out: ${diff}`);
+    await page.goto(`/forge/${service}/pulls/${mine.number}`);
+    await page.getByText('Moin').first().waitFor();
+    await page.close();
+  });
 }

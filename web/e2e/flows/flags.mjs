@@ -105,6 +105,7 @@ async function rollOut({ steps }, { page }, state) {
     await share(page).fill('10');
     await share(page).press('Enter');
     await page.getByText('Without the account, one gets off.').waitFor();
+    await picture(page, 'flag');
     const dialog = await save(page, 'First customers');
     await picture(page, 'flag-review');
     await dialog.getByRole('button', { name: 'Save' }).click();
@@ -136,6 +137,9 @@ async function look({ steps }, { page }, state) {
     await share(page).fill('25');
     await share(page).press('Enter');
     const dialog = await save(page, 'No errors');
+    await dialog.getByText('the share of on goes from 10 % to 25 % by accountId').waitFor();
+    await dialog.getByText(/of 480 known accounts/).first().waitFor();
+    await picture(page, 'flag-raise');
     await dialog.getByRole('button', { name: 'Save' }).click();
     await dialog.waitFor({ state: 'hidden' });
     await wait(500);
@@ -198,12 +202,22 @@ async function close({ steps }, { page }, state) {
     await page.getByText('Was not the cause').first().waitFor();
     await until(state, state.has, true);
   });
-  await steps.step('clean up: look for it in the code, then archive it', async () => {
+  await steps.step('save the narrowed list as a view and open it again', async () => {
+    await page.goto(`/flags?project=${encodeURIComponent(state.project)}&state=partial`);
+    await page.getByRole('button', { name: 'Views' }).click();
+    await page.getByRole('menuitem', { name: /^Save/ }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('textbox').first().fill('Half open');
+    await dialog.getByRole('button', { name: /^Save/ }).click();
+    await page.getByRole('button', { name: 'Half open' }).waitFor();
+    await page.goto('/flags');
+    await page.getByRole('button', { name: 'Views' }).click();
+    await page.getByRole('menuitem', { name: 'Half open' }).click();
+    await page.getByRole('link', { name: key }).waitFor();
+    check(new URL(page.url()).searchParams.get('state') === 'partial', 'the view has its filter');
+  });
+  await steps.step('archive it: it is no longer served', async () => {
     await page.goto(`/flags/${state.project}/${key}`);
-    await page.getByRole('button', { name: 'Actions' }).click();
-    await page.getByRole('menuitem', { name: 'Start a clean-up' }).click();
-    await page.getByRole('dialog').getByText('No references were found').waitFor();
-    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
     await page.getByRole('button', { name: 'Actions' }).click();
     await page.getByRole('menuitem', { name: 'Archive' }).click();
     const dialog = page.getByRole('dialog');

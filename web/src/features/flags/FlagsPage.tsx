@@ -17,7 +17,7 @@ import { ExportFlags } from './ExportFlags';
 import css from './flags.module.css';
 import { FlagsFrame } from './FlagsFrame';
 import { isNarrowed, viewState, viewText, type ListState } from './listState';
-import { flagsQuery, projectsQuery, totalsQuery } from './queries';
+import { environmentsQuery, flagsQuery, projectsQuery, totalsQuery } from './queries';
 import { shortState } from './shares';
 import { Sparkline } from './Sparkline';
 import { idOf, type Flag, type Kind, type ListedState } from './types';
@@ -255,6 +255,7 @@ function Filters({
 }) {
   const projects = useQuery(projectsQuery).data ?? [];
   const teams = useQuery(teamsQuery).data ?? [];
+  const allEnvironments = useQuery(environmentsQuery).data ?? [];
   const mine = useQuery(meQuery).data?.user.teams ?? [];
   const common = { size: 'sm', clearable: true, clearButtonProps: { 'aria-label': tf.list.any } } as const;
   const named = (names: Record<string, string>) =>
@@ -277,7 +278,7 @@ function Filters({
         w={{ base: 'calc(50% - 5px)', sm: 140 }}
         aria-label={tf.list.environment}
         placeholder={tf.list.environment}
-        data={[...new Set([...environments, ...(state.env ? [state.env] : [])])]}
+        data={[...new Set([...environments, ...allEnvironments, ...(state.env ? [state.env] : [])])]}
         value={state.env ?? null}
         onChange={(value) => onChange({ env: value ?? undefined })}
       />

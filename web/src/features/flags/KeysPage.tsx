@@ -15,7 +15,7 @@ import { EmptyState, ErrorState, Skeletons } from '~/ui/States';
 import { toastDone, toastError } from '~/ui/toast';
 import { FlagsFrame } from './FlagsFrame';
 import { ProjectPicker } from './ProjectPicker';
-import { keysQuery, projectFlagsQuery, projectsQuery } from './queries';
+import { environmentsQuery, keysQuery, projectsQuery } from './queries';
 import { SaveError } from './SaveDialogs';
 
 const e = tf.keys;
@@ -187,8 +187,7 @@ function MakeKey({
   onClose: () => void;
   onMade: (made: { key: Key; secret: string }) => void;
 }) {
-  const flags = useQuery(projectFlagsQuery(project)).data ?? [];
-  const environments = [...new Set(flags.flatMap((flag) => flag.environments.map((env) => env.environment)))];
+  const environments = useQuery(environmentsQuery).data ?? [];
   const [name, setName] = useState('');
   const [kind, setKind] = useState<'server' | 'client'>('server');
   const [environment, setEnvironment] = useState<string | null>(null);

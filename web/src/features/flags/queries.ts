@@ -73,6 +73,20 @@ export const flagQuery = (project: string, key: string) =>
       ),
   });
 
+/** Where flags can be on: the environments of the organisation, also those without a flag. */
+export const environmentsQuery = queryOptions({
+  queryKey: ['entity', 'Environment', 'names'],
+  queryFn: async ({ signal }) =>
+    (
+      await api.post(
+        '/v1/blueprints/{bp}/entities/search',
+        { path: { bp: 'Environment' }, signal },
+        { limit: 200 },
+      )
+    ).entities.map((each) => each.identifier),
+  staleTime: 60_000,
+});
+
 export const segmentsQuery = (project: string) =>
   queryOptions({
     queryKey: ['flag', 'segments', project],
