@@ -169,7 +169,7 @@ async function inService({ steps }, context, api) {
     const diff = await (await context.request.get(`/v1/repositories/${service}/pull-requests/${mine.number}/diff`)).text();
     check(diff.includes('Moin') && diff.includes('flags.text('), `the pull request does not take it out: ${diff}`);
     await page.goto(`/forge/${service}/pulls/${mine.number}`);
-    await page.getByText('Moin').first().waitFor();
+    await page.getByRole('heading', { name: new RegExp(`${service}.greeting`) }).first().waitFor();
     await page.close();
   });
 }

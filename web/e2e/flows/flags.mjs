@@ -138,7 +138,7 @@ async function look({ steps }, { page }, state) {
     await share(page).press('Enter');
     const dialog = await save(page, 'No errors');
     await dialog.getByText('the share of on goes from 10 % to 25 % by accountId').waitFor();
-    await dialog.getByText(/of 480 known accounts/).first().waitFor();
+    await dialog.getByText(/Of 480 known accounts/).first().waitFor();
     await picture(page, 'flag-raise');
     await dialog.getByRole('button', { name: 'Save' }).click();
     await dialog.waitFor({ state: 'hidden' });
