@@ -195,7 +195,7 @@ func (s *Service) renameOwner(ctx context.Context, r *Request, before, after str
 		return err
 	}
 	for _, b := range all {
-		for {
+		for !kept(b.Identifier) {
 			page, err := s.Catalog.Search(ctx, catalog.Query{
 				Blueprint: b.Identifier, Sort: "$identifier", Limit: 200,
 				Rules: []catalog.Rule{{Property: "$team", Operator: "=", Value: before}},

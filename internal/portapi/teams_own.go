@@ -59,6 +59,9 @@ func (s *Service) holdings(ctx context.Context, t auth.TeamDetail) (Holdings, er
 		return h, err
 	}
 	for _, b := range all {
+		if kept(b.Identifier) {
+			continue
+		}
 		q := ownedBy(b.Identifier, t.Name)
 		q.Limit = 1
 		page, err := s.Catalog.Search(ctx, q)
@@ -97,6 +100,10 @@ func (h Holdings) words() string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// kept says that the portal itself keeps the entities of a blueprint in step with
+// people, teams and rules: nobody gives them away.
+func kept(blueprint string) bool { return strings.HasPrefix(blueprint, "_") }
 
 func ownedBy(blueprint, team string) catalog.Query {
 	return catalog.Query{

@@ -2,7 +2,8 @@
 // ended: the filled form is still there. The provider is built once into
 // .data (about 10 seconds).
 import { spawn, execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Person, picture } from '../lib/browser.mjs';
 import { Portal } from '../lib/portal.mjs';
@@ -107,6 +108,35 @@ async function play(t, steps, browser, shot) {
     await page.getByText('a name that took long').first().waitFor();
   });
 
+  await steps.step('sphera login is allowed by one click on the page that it opens', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'sphera-cli-'));
+    const login = spawn(t.binary, ['login', '--web', '--server', t.origin], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { PATH: process.env.PATH, XDG_CONFIG_HOME: home, BROWSER: 'true' },
+    });
+    const ended = new Promise((resolve) => login.once('exit', resolve));
+    let said = '';
+    const address = await new Promise((resolve, reject) => {
+      login.stderr.on('data', (chunk) => {
+        said += chunk;
+        const found = said.match(/http\S+\/cli\?\S+/);
+        if (found) resolve(found[0]);
+      });
+      login.once('exit', () => reject(new Error(`sphera login ended: ${said}`)));
+    });
+    await page.goto(address);
+    await page.getByRole('heading', { name: /Allow the command line on/ }).waitFor();
+    await shot(page, 'cli-allow');
+    await page.setViewportSize({ width: 390, height: 844 });
+    await shot(page, 'cli-allow-390');
+    await page.setViewportSize({ width: 1440, height: 900 });
+    check(login.exitCode === null, 'opening the page did nothing yet');
+    await page.getByRole('button', { name: 'Allow', exact: true }).click();
+    await page.getByRole('heading', { name: 'The command line is signed in' }).waitFor();
+    equal(await ended, 0, 'the command line');
+    rmSync(home, { recursive: true });
+  });
+
   await steps.step('signing out ends at the provider and not back in', async () => {
     await page.getByRole('button', { name: /Account menu|Ada/ }).first().click();
     await page.getByRole('menuitem', { name: 'Sign out' }).click();
@@ -149,6 +179,27 @@ async function administrate(t, steps, browser, shot) {
     await page.getByRole('button', { name: 'Suspend' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Suspend' }).click();
     await page.getByRole('button', { name: 'Activate' }).waitFor();
+  });
+  await steps.step('teams: one that owns something goes only when another one gets it', async () => {
+    await page.goto('/people');
+    await page.getByLabel('Name of a new team').fill('night shift');
+    await page.getByRole('button', { name: 'Add team' }).click();
+    await page.getByRole('button', { name: 'Rename the team night shift' }).click();
+    let dialog = page.getByRole('dialog');
+    await dialog.getByText('It owns nothing.').waitFor();
+    await dialog.getByLabel('Name').fill('day shift');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('button', { name: 'Delete the team day shift' }).waitFor();
+    await page.getByRole('button', { name: 'Delete the team payments' }).click();
+    dialog = page.getByRole('dialog');
+    await dialog.getByText('It owns this').waitFor();
+    check(await dialog.getByRole('button', { name: 'Delete', exact: true }).isDisabled(), 'payments could be deleted');
+    await shot(page, 'team-delete');
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'Delete the team day shift' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click();
+    await page.getByRole('button', { name: 'Delete the team day shift' }).waitFor({ state: 'detached' });
+    await shot(page, 'teams');
   });
   await steps.step('machines: a service account, its token, a trusted job', async () => {
     await page.goto('/machines');

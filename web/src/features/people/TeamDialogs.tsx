@@ -9,7 +9,7 @@ import { Dialog } from '~/ui/Dialog';
 import { Note } from '~/ui/Note';
 import { ErrorState, Skeletons } from '~/ui/States';
 import { toastDone } from '~/ui/toast';
-import { holdingsQuery, teamsQuery } from './queries';
+import { holdingsQuery } from './queries';
 
 /** What a team has, in words. */
 function held(h: Holdings): string[] {
@@ -46,10 +46,10 @@ function useTeamChange(run: () => Promise<unknown>, said: string, onClose: () =>
   return useMutation({
     mutationFn: run,
     onSuccess: async () => {
-      await queryClient.invalidateQueries({ queryKey: teamsQuery.queryKey });
-      void queryClient.invalidateQueries();
-      toastDone(said);
       onClose();
+      toastDone(said);
+      // What the team had is not asked again: it may not be there under this name.
+      await queryClient.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'holdings' });
     },
   });
 }

@@ -23,7 +23,7 @@ export const teamsQuery = queryOptions({
 
 export const holdingsQuery = (name: string) =>
   queryOptions({
-    queryKey: ['teams', 'holdings', name],
+    queryKey: ['holdings', name],
     queryFn: async ({ signal }) =>
       (await api.get('/v1/teams/{name}/holdings', { path: { name }, signal })).holdings,
     staleTime: 0,
