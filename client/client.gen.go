@@ -683,6 +683,30 @@ func (e PutFlagInputBodyType) Valid() bool {
 	}
 }
 
+// Defines values for RenameInWhat.
+const (
+	RenameInWhatBlueprint RenameInWhat = "blueprint"
+	RenameInWhatEntity    RenameInWhat = "entity"
+	RenameInWhatProperty  RenameInWhat = "property"
+	RenameInWhatRelation  RenameInWhat = "relation"
+)
+
+// Valid indicates whether the value is a known member of the RenameInWhat enum.
+func (e RenameInWhat) Valid() bool {
+	switch e {
+	case RenameInWhatBlueprint:
+		return true
+	case RenameInWhatEntity:
+		return true
+	case RenameInWhatProperty:
+		return true
+	case RenameInWhatRelation:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReviewVerdict.
 const (
 	ReviewVerdictApprove        ReviewVerdict = "approve"
@@ -1467,6 +1491,7 @@ type AccessContextField struct {
 // AccessPerson defines model for AccessPerson.
 type AccessPerson struct {
 	ID    string   `json:"id"`
+	Kind  *string  `json:"kind,omitempty"`
 	Name  string   `json:"name"`
 	Roles []string `json:"roles"`
 	Rule  string   `json:"rule"`
@@ -1682,6 +1707,24 @@ type AggregationSpec struct {
 	MeasureTimeBy        *string                `json:"measureTimeBy,omitempty"`
 	Property             *string                `json:"property,omitempty"`
 	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// AllowAnswer defines model for AllowAnswer.
+type AllowAnswer struct {
+	// Code Good for two minutes, once, together with the secret
+	Code string `json:"code"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
+// AllowCommandLine defines model for AllowCommandLine.
+type AllowCommandLine struct {
+	// Challenge SHA-256 of the secret that only the command line knows, in base64url
+	Challenge string `json:"challenge"`
+
+	// Name What the token is called
+	Name string `json:"name"`
 }
 
 // Answer defines model for Answer.
@@ -3667,7 +3710,10 @@ type HitsAnswer struct {
 // Hold defines model for Hold.
 type Hold struct {
 	// Action The identifier of an action
-	Action    *string   `json:"action,omitempty"`
+	Action *string `json:"action,omitempty"`
+
+	// Blueprint Every entity of this blueprint, instead of one
+	Blueprint *string   `json:"blueprint,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
 	CreatedBy string    `json:"createdBy"`
 
@@ -3678,6 +3724,9 @@ type Hold struct {
 	Environment *string `json:"environment,omitempty"`
 	ID          string  `json:"id"`
 	Reason      string  `json:"reason"`
+
+	// Team Every entity that this team owns, instead of one
+	Team *string `json:"team,omitempty"`
 
 	// Until When it ends by itself; never when absent
 	Until *time.Time `json:"until,omitempty"`
@@ -3696,12 +3745,18 @@ type HoldBody struct {
 	// Action The identifier of an action
 	Action *string `json:"action,omitempty"`
 
+	// Blueprint Every entity of this blueprint, instead of one
+	Blueprint *string `json:"blueprint,omitempty"`
+
 	// Entity Blueprint/identifier
 	Entity *string `json:"entity,omitempty"`
 
 	// Environment The identifier of an environment that the inputs name
 	Environment *string `json:"environment,omitempty"`
 	Reason      string  `json:"reason"`
+
+	// Team Every entity that this team owns, instead of one
+	Team *string `json:"team,omitempty"`
 
 	// Until When it ends by itself; never when absent
 	Until *time.Time `json:"until,omitempty"`
@@ -5009,6 +5064,15 @@ type PreviewFlagInputBody struct {
 	Targets  *[]FlagTarget    `json:"targets,omitempty"`
 }
 
+// PreviewRenameAnswer defines model for PreviewRenameAnswer.
+type PreviewRenameAnswer struct {
+	Followed []string `json:"followed"`
+	Left     []string `json:"left"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
 // ProcessChange defines model for ProcessChange.
 type ProcessChange struct {
 	Address     string `json:"address"`
@@ -5115,6 +5179,28 @@ type ReadNotices struct {
 	// Ids All when absent
 	Ids *[]string `json:"ids,omitempty"`
 }
+
+// RedeemCommandLine defines model for RedeemCommandLine.
+type RedeemCommandLine struct {
+	Code string `json:"code"`
+
+	// Verifier The secret
+	Verifier string `json:"verifier"`
+}
+
+// RenameIn defines model for RenameIn.
+type RenameIn struct {
+	New string `json:"new"`
+
+	// Old The name now; of a blueprint that of the address
+	Old *string `json:"old,omitempty"`
+
+	// What A mirror, a calculation and an aggregation are properties
+	What RenameInWhat `json:"what"`
+}
+
+// RenameInWhat A mirror, a calculation and an aggregation are properties
+type RenameInWhat string
 
 // RenameInput defines model for RenameInput.
 type RenameInput struct {
@@ -7693,6 +7779,12 @@ type CreateAccessTokenJSONRequestBody = AccessTokenInput
 // SignInAgainJSONRequestBody defines body for SignInAgain for application/json ContentType.
 type SignInAgainJSONRequestBody = AgainInput
 
+// AllowCommandLineJSONRequestBody defines body for AllowCommandLine for application/json ContentType.
+type AllowCommandLineJSONRequestBody = AllowCommandLine
+
+// RedeemCommandLineJSONRequestBody defines body for RedeemCommandLine for application/json ContentType.
+type RedeemCommandLineJSONRequestBody = RedeemCommandLine
+
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = LoginInput
 
@@ -7746,6 +7838,9 @@ type RenamePropertyJSONRequestBody = RenameInput
 
 // RenameRelationJSONRequestBody defines body for RenameRelation for application/json ContentType.
 type RenameRelationJSONRequestBody = RenameInput
+
+// PreviewRenameJSONRequestBody defines body for PreviewRename for application/json ContentType.
+type PreviewRenameJSONRequestBody = RenameIn
 
 // CreateScorecardJSONRequestBody defines body for CreateScorecard for application/json ContentType.
 type CreateScorecardJSONRequestBody CreateScorecardJSONBody
@@ -10867,6 +10962,34 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/auth/again (the `SignInAgain` operationId).
 	SignInAgain(ctx context.Context, body SignInAgainJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// AllowCommandLineWithBody Allow command line
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/auth/cli (the `AllowCommandLine` operationId).
+	AllowCommandLineWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AllowCommandLine Allow command line
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/auth/cli (the `AllowCommandLine` operationId).
+	AllowCommandLine(ctx context.Context, body AllowCommandLineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RedeemCommandLineWithBody Redeem command line
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/auth/cli/token (the `RedeemCommandLine` operationId).
+	RedeemCommandLineWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RedeemCommandLine Redeem command line
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/auth/cli/token (the `RedeemCommandLine` operationId).
+	RedeemCommandLine(ctx context.Context, body RedeemCommandLineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// LoginWithBody Login
 	//
 	// Takes any type of body and a specified content type.
@@ -11286,6 +11409,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /v1/blueprints/{bp}/relations/{name}/rename (the `RenameRelation` operationId).
 	RenameRelation(ctx context.Context, bp string, name string, body RenameRelationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewRenameWithBody Preview rename
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/rename-preview (the `PreviewRename` operationId).
+	PreviewRenameWithBody(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewRename Preview rename
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/rename-preview (the `PreviewRename` operationId).
+	PreviewRename(ctx context.Context, bp string, body PreviewRenameJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListBlueprintScorecards List blueprint scorecards
 	//
@@ -14885,6 +15022,74 @@ func (c *Client) SignInAgain(ctx context.Context, body SignInAgainJSONRequestBod
 	return c.Client.Do(req)
 }
 
+// AllowCommandLineWithBody Allow command line
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/auth/cli (the `AllowCommandLine` operationId).
+func (c *Client) AllowCommandLineWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAllowCommandLineRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AllowCommandLine Allow command line
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/auth/cli (the `AllowCommandLine` operationId).
+func (c *Client) AllowCommandLine(ctx context.Context, body AllowCommandLineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAllowCommandLineRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RedeemCommandLineWithBody Redeem command line
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/auth/cli/token (the `RedeemCommandLine` operationId).
+func (c *Client) RedeemCommandLineWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRedeemCommandLineRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RedeemCommandLine Redeem command line
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/auth/cli/token (the `RedeemCommandLine` operationId).
+func (c *Client) RedeemCommandLine(ctx context.Context, body RedeemCommandLineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRedeemCommandLineRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // LoginWithBody Login
 //
 // Takes any type of body and a specified content type.
@@ -15975,6 +16180,40 @@ func (c *Client) RenameRelationWithBody(ctx context.Context, bp string, name str
 // Corresponds with PATCH /v1/blueprints/{bp}/relations/{name}/rename (the `RenameRelation` operationId).
 func (c *Client) RenameRelation(ctx context.Context, bp string, name string, body RenameRelationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRenameRelationRequest(c.Server, bp, name, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewRenameWithBody Preview rename
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/blueprints/{bp}/rename-preview (the `PreviewRename` operationId).
+func (c *Client) PreviewRenameWithBody(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewRenameRequestWithBody(c.Server, bp, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewRename Preview rename
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/blueprints/{bp}/rename-preview (the `PreviewRename` operationId).
+func (c *Client) PreviewRename(ctx context.Context, bp string, body PreviewRenameJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewRenameRequest(c.Server, bp, body)
 	if err != nil {
 		return nil, err
 	}
@@ -24873,6 +25112,86 @@ func NewSignInAgainRequestWithBody(server string, contentType string, body io.Re
 	return req, nil
 }
 
+// NewAllowCommandLineRequest calls the generic AllowCommandLine builder with application/json body
+func NewAllowCommandLineRequest(server string, body AllowCommandLineJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAllowCommandLineRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAllowCommandLineRequestWithBody constructs an http.Request for the AllowCommandLine method, with any body, and a specified content type
+func NewAllowCommandLineRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/auth/cli")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRedeemCommandLineRequest calls the generic RedeemCommandLine builder with application/json body
+func NewRedeemCommandLineRequest(server string, body RedeemCommandLineJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRedeemCommandLineRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRedeemCommandLineRequestWithBody constructs an http.Request for the RedeemCommandLine method, with any body, and a specified content type
+func NewRedeemCommandLineRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/auth/cli/token")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewLoginRequest calls the generic Login builder with application/json body
 func NewLoginRequest(server string, body LoginJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -28194,6 +28513,53 @@ func NewRenameRelationRequestWithBody(server string, bp string, name string, con
 	}
 
 	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPreviewRenameRequest calls the generic PreviewRename builder with application/json body
+func NewPreviewRenameRequest(server string, bp string, body PreviewRenameJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPreviewRenameRequestWithBody(server, bp, "application/json", bodyReader)
+}
+
+// NewPreviewRenameRequestWithBody constructs an http.Request for the PreviewRename method, with any body, and a specified content type
+func NewPreviewRenameRequestWithBody(server string, bp string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "bp", bp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/blueprints/%s/rename-preview", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -40457,6 +40823,34 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/auth/again (the `SignInAgain` operationId).
 	SignInAgainWithResponse(ctx context.Context, body SignInAgainJSONRequestBody, reqEditors ...RequestEditorFn) (*SignInAgainResponse, error)
 
+	// AllowCommandLineWithBodyWithResponse Allow command line
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/auth/cli (the `AllowCommandLine` operationId).
+	AllowCommandLineWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AllowCommandLineResponse, error)
+
+	// AllowCommandLineWithResponse Allow command line
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/auth/cli (the `AllowCommandLine` operationId).
+	AllowCommandLineWithResponse(ctx context.Context, body AllowCommandLineJSONRequestBody, reqEditors ...RequestEditorFn) (*AllowCommandLineResponse, error)
+
+	// RedeemCommandLineWithBodyWithResponse Redeem command line
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/auth/cli/token (the `RedeemCommandLine` operationId).
+	RedeemCommandLineWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RedeemCommandLineResponse, error)
+
+	// RedeemCommandLineWithResponse Redeem command line
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/auth/cli/token (the `RedeemCommandLine` operationId).
+	RedeemCommandLineWithResponse(ctx context.Context, body RedeemCommandLineJSONRequestBody, reqEditors ...RequestEditorFn) (*RedeemCommandLineResponse, error)
+
 	// LoginWithBodyWithResponse Login
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -40940,6 +41334,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PATCH /v1/blueprints/{bp}/relations/{name}/rename (the `RenameRelation` operationId).
 	RenameRelationWithResponse(ctx context.Context, bp string, name string, body RenameRelationJSONRequestBody, reqEditors ...RequestEditorFn) (*RenameRelationResponse, error)
+
+	// PreviewRenameWithBodyWithResponse Preview rename
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/rename-preview (the `PreviewRename` operationId).
+	PreviewRenameWithBodyWithResponse(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewRenameResponse, error)
+
+	// PreviewRenameWithResponse Preview rename
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/blueprints/{bp}/rename-preview (the `PreviewRename` operationId).
+	PreviewRenameWithResponse(ctx context.Context, bp string, body PreviewRenameJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewRenameResponse, error)
 
 	// ListBlueprintScorecardsWithResponse List blueprint scorecards
 	//
@@ -46266,6 +46674,102 @@ func (r SignInAgainResponse) ContentType() string {
 	return ""
 }
 
+type AllowCommandLineResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AllowAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AllowCommandLineResponse) GetJSON200() *AllowAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r AllowCommandLineResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AllowCommandLineResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AllowCommandLineResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AllowCommandLineResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AllowCommandLineResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RedeemCommandLineResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NewTokenAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r RedeemCommandLineResponse) GetJSON201() *NewTokenAnswer {
+	return r.JSON201
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r RedeemCommandLineResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RedeemCommandLineResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RedeemCommandLineResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RedeemCommandLineResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RedeemCommandLineResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type LoginResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -48646,6 +49150,54 @@ func (r RenameRelationResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RenameRelationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PreviewRenameResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PreviewRenameAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PreviewRenameResponse) GetJSON200() *PreviewRenameAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r PreviewRenameResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PreviewRenameResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PreviewRenameResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PreviewRenameResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PreviewRenameResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -61548,6 +62100,58 @@ func (c *ClientWithResponses) SignInAgainWithResponse(ctx context.Context, body 
 	return ParseSignInAgainResponse(rsp)
 }
 
+// AllowCommandLineWithBodyWithResponse Allow command line
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/auth/cli (the `AllowCommandLine` operationId).
+func (c *ClientWithResponses) AllowCommandLineWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AllowCommandLineResponse, error) {
+	rsp, err := c.AllowCommandLineWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAllowCommandLineResponse(rsp)
+}
+
+// AllowCommandLineWithResponse Allow command line
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/auth/cli (the `AllowCommandLine` operationId).
+func (c *ClientWithResponses) AllowCommandLineWithResponse(ctx context.Context, body AllowCommandLineJSONRequestBody, reqEditors ...RequestEditorFn) (*AllowCommandLineResponse, error) {
+	rsp, err := c.AllowCommandLine(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAllowCommandLineResponse(rsp)
+}
+
+// RedeemCommandLineWithBodyWithResponse Redeem command line
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/auth/cli/token (the `RedeemCommandLine` operationId).
+func (c *ClientWithResponses) RedeemCommandLineWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RedeemCommandLineResponse, error) {
+	rsp, err := c.RedeemCommandLineWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRedeemCommandLineResponse(rsp)
+}
+
+// RedeemCommandLineWithResponse Redeem command line
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/auth/cli/token (the `RedeemCommandLine` operationId).
+func (c *ClientWithResponses) RedeemCommandLineWithResponse(ctx context.Context, body RedeemCommandLineJSONRequestBody, reqEditors ...RequestEditorFn) (*RedeemCommandLineResponse, error) {
+	rsp, err := c.RedeemCommandLine(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRedeemCommandLineResponse(rsp)
+}
+
 // LoginWithBodyWithResponse Login
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -62438,6 +63042,32 @@ func (c *ClientWithResponses) RenameRelationWithResponse(ctx context.Context, bp
 		return nil, err
 	}
 	return ParseRenameRelationResponse(rsp)
+}
+
+// PreviewRenameWithBodyWithResponse Preview rename
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/blueprints/{bp}/rename-preview (the `PreviewRename` operationId).
+func (c *ClientWithResponses) PreviewRenameWithBodyWithResponse(ctx context.Context, bp string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewRenameResponse, error) {
+	rsp, err := c.PreviewRenameWithBody(ctx, bp, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewRenameResponse(rsp)
+}
+
+// PreviewRenameWithResponse Preview rename
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/blueprints/{bp}/rename-preview (the `PreviewRename` operationId).
+func (c *ClientWithResponses) PreviewRenameWithResponse(ctx context.Context, bp string, body PreviewRenameJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewRenameResponse, error) {
+	rsp, err := c.PreviewRename(ctx, bp, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewRenameResponse(rsp)
 }
 
 // ListBlueprintScorecardsWithResponse List blueprint scorecards
@@ -68874,6 +69504,72 @@ func ParseSignInAgainResponse(rsp *http.Response) (*SignInAgainResponse, error) 
 	return response, nil
 }
 
+// ParseAllowCommandLineResponse parses an HTTP response from a AllowCommandLineWithResponse call
+func ParseAllowCommandLineResponse(rsp *http.Response) (*AllowCommandLineResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AllowCommandLineResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AllowAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRedeemCommandLineResponse parses an HTTP response from a RedeemCommandLineWithResponse call
+func ParseRedeemCommandLineResponse(rsp *http.Response) (*RedeemCommandLineResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RedeemCommandLineResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NewTokenAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseLoginResponse parses an HTTP response from a LoginWithResponse call
 func ParseLoginResponse(rsp *http.Response) (*LoginResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -70493,6 +71189,39 @@ func ParseRenameRelationResponse(rsp *http.Response) (*RenameRelationResponse, e
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest RenamedAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePreviewRenameResponse parses an HTTP response from a PreviewRenameWithResponse call
+func ParsePreviewRenameResponse(rsp *http.Response) (*PreviewRenameResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PreviewRenameResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PreviewRenameAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

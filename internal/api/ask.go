@@ -172,6 +172,8 @@ type mayPerson struct {
 	Roles []string `json:"roles"`
 	Teams []string `json:"teams"`
 	Rule  string   `json:"rule"`
+	// Kind is service for a service account, empty for a person.
+	Kind string `json:"kind,omitempty"`
 }
 
 type whoAnswer struct {
@@ -219,7 +221,26 @@ func (a *API) whoCan(ctx context.Context, in *whoInput) (*whoAnswer, error) {
 			break
 		}
 	}
-	return out, nil
+	return out, a.whatMachines(ctx, v.ID, o, out)
+}
+
+// whatMachines adds the service accounts that may, as they may now.
+func (a *API) whatMachines(ctx context.Context, verb string, o auth.Object, out *whoAnswer) error {
+	list, err := a.auth.ServicePrincipals(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		out.Asked++
+		d := a.auth.Policies().Decide(ctx, a.auth.Question(p, verb, o))
+		if !d.Allowed {
+			continue
+		}
+		if out.Total++; len(out.People) < maxNamed {
+			out.People = append(out.People, mayPerson{ID: p.ID, Name: p.Name, Roles: p.Roles, Teams: p.Teams, Rule: d.Rule, Kind: p.Kind})
+		}
+	}
+	return nil
 }
 
 type verbsAnswer struct {

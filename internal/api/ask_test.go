@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sphera/internal/audit"
+	"sphera/internal/auth"
 )
 
 func rights(h *harness, token, query string) map[string]map[string]any {
@@ -55,6 +56,33 @@ func TestWhatCanIDoHereAndWhyNot(t *testing.T) {
 		people := list(who.json["people"])
 		if len(people) != 1 || text(field(people[0], "rule")) != "administrators-manage-users" {
 			t.Errorf("%v", who.json)
+		}
+		// Service accounts that may are among them, as long as they can act.
+		owner := auth.Principal{User: h.users["administrator"], Via: auth.ViaSession}
+		if _, err := h.auth.CreateTeam(t.Context(), auth.Team{Name: "bots"}, "system"); err != nil {
+			t.Fatal(err)
+		}
+		bot, err := h.auth.CreateService(t.Context(), owner, auth.ServiceAccount{Name: "reporter", Team: "bots", Roles: []string{auth.Infrastructure}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		machines := func() (n int) {
+			for _, one := range list(h.must("viewer", "GET", "/v1/access/who?verb=source.report", nil).json["people"]) {
+				if text(field(one, "kind")) == auth.KindService && text(field(one, "id")) == bot.ID {
+					n++
+				}
+			}
+			return n
+		}
+		if machines() != 1 {
+			t.Error("a service account that may is not named")
+		}
+		off := false
+		if _, err := h.auth.UpdateService(t.Context(), owner, bot.ID, auth.ServiceChange{Enabled: &off}); err != nil {
+			t.Fatal(err)
+		}
+		if machines() != 0 {
+			t.Error("a service account that is switched off is named")
 		}
 		for _, query := range []string{"verb=catalog.write&blueprint=Component&id=no-such-thing", "verb=catalog.write&blueprint=NoSuch&id=x"} {
 			if got := h.call("viewer", "GET", "/v1/access/why?"+query, nil); got.status != http.StatusNotFound {

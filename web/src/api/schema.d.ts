@@ -884,6 +884,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/auth/cli": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Allow command line */
+        post: operations["allowCommandLine"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/cli/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Redeem command line */
+        post: operations["redeemCommandLine"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/auth/login": {
         parameters: {
             query?: never;
@@ -1600,6 +1634,23 @@ export interface paths {
         head?: never;
         /** Rename relation */
         patch: operations["renameRelation"];
+        trace?: never;
+    };
+    "/v1/blueprints/{bp}/rename-preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Preview rename */
+        post: operations["previewRename"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/blueprints/{bp}/scorecards": {
@@ -4752,6 +4803,7 @@ export interface components {
         };
         AccessPerson: {
             id: string;
+            kind?: string;
             name: string;
             roles: string[];
             rule: string;
@@ -4932,6 +4984,18 @@ export interface components {
             property?: string;
         } & {
             [key: string]: unknown;
+        };
+        AllowAnswer: {
+            /** @description Good for two minutes, once, together with the secret */
+            code: string;
+            /** @description Always true */
+            ok: boolean;
+        };
+        AllowCommandLine: {
+            /** @description SHA-256 of the secret that only the command line knows, in base64url */
+            challenge: string;
+            /** @description What the token is called */
+            name: string;
         };
         Answer: {
             /** @description Always true */
@@ -6646,6 +6710,8 @@ export interface components {
         Hold: {
             /** @description The identifier of an action */
             action?: string;
+            /** @description Every entity of this blueprint, instead of one */
+            blueprint?: string;
             /** Format: date-time */
             createdAt: string;
             createdBy: string;
@@ -6655,6 +6721,8 @@ export interface components {
             environment?: string;
             id: string;
             reason: string;
+            /** @description Every entity that this team owns, instead of one */
+            team?: string;
             /**
              * Format: date-time
              * @description When it ends by itself; never when absent
@@ -6669,11 +6737,15 @@ export interface components {
         HoldBody: {
             /** @description The identifier of an action */
             action?: string;
+            /** @description Every entity of this blueprint, instead of one */
+            blueprint?: string;
             /** @description Blueprint/identifier */
             entity?: string;
             /** @description The identifier of an environment that the inputs name */
             environment?: string;
             reason: string;
+            /** @description Every entity that this team owns, instead of one */
+            team?: string;
             /**
              * Format: date-time
              * @description When it ends by itself; never when absent
@@ -7746,6 +7818,12 @@ export interface components {
             serve?: components["schemas"]["FlagServe"];
             targets?: components["schemas"]["FlagTarget"][];
         };
+        PreviewRenameAnswer: {
+            followed: string[];
+            left: string[];
+            /** @description Always true */
+            ok: boolean;
+        };
         ProcessChange: {
             address: string;
             command: string;
@@ -7835,6 +7913,21 @@ export interface components {
         ReadNotices: {
             /** @description All when absent */
             ids?: string[];
+        };
+        RedeemCommandLine: {
+            code: string;
+            /** @description The secret */
+            verifier: string;
+        };
+        RenameIn: {
+            new: string;
+            /** @description The name now; of a blueprint that of the address */
+            old?: string;
+            /**
+             * @description A mirror, a calculation and an aggregation are properties
+             * @enum {string}
+             */
+            what: "blueprint" | "property" | "relation" | "entity";
         };
         RenameInput: {
             newMirrorName?: string;
@@ -11089,6 +11182,72 @@ export interface operations {
             };
         };
     };
+    allowCommandLine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AllowCommandLine"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AllowAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    redeemCommandLine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedeemCommandLine"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewTokenAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     login: {
         parameters: {
             query?: never;
@@ -12870,6 +13029,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RenamedAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    previewRename: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bp: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewRenameAnswer"];
                 };
             };
             /** @description Failure */

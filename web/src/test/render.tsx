@@ -54,7 +54,7 @@ export const signedIn: Answers = {
       ok: true,
       myServices: [],
       myRuns: [],
-      waiting: { pullRequests: [], runs: [] },
+      waiting: { pullRequests: [], runs: [], approvals: [] },
       changes: [],
       recent: [],
     },

@@ -103,7 +103,7 @@ function Who({ thing, right, onClose }: { thing: Thing; right: Right; onClose: (
           {data.people.map((person) => (
             <li key={person.id} style={{ padding: '6px 0' }}>
               <Text size="sm" fw={550}>
-                {person.name}
+                {person.name} {person.kind && <Pill tone="mute">{ta.machine}</Pill>}
               </Text>
               <Text size="xs" className="sph-muted">
                 {[...person.roles, ...person.teams].join(', ')} · {person.rule}

@@ -55,7 +55,9 @@ export function Holds({ may }: { may: boolean }) {
         <Group key={hold.id} justify="space-between" mb="sm" gap="xs">
           <Text size="sm" component="div">
             <strong>
-              {[hold.action, hold.environment, hold.entity, hold.blueprint, hold.team].filter(Boolean).join(', ') || ta.rules.everything}
+              {[hold.action, hold.environment, hold.entity, hold.blueprint, hold.team]
+                .filter(Boolean)
+                .join(', ') || ta.rules.everything}
             </strong>
             : {hold.reason} · <When at={hold.createdAt} />
           </Text>

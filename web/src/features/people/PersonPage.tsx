@@ -3,7 +3,9 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState, type FormEvent } from 'react';
 import { api } from '~/api/client';
 import { isApiError } from '~/api/errors';
+import { meQuery } from '~/api/queries';
 import type { PersonAccount } from '~/api/types';
+import { ViewAsButton } from '~/features/access/ViewAs';
 import { browserName } from '~/features/account/Sessions';
 import { t } from '~/strings';
 import { ts } from '~/strings/signin';
@@ -20,11 +22,21 @@ import { personQuery, teamsQuery } from './queries';
 /** One account: what the person may do, where they are signed in, who they are at providers. */
 export function PersonPage({ id }: { id: string }) {
   const { data, error, isPending, refetch } = useQuery(personQuery(id));
+  const me = useQuery(meQuery).data?.user.id;
   if (isPending) return <Skeletons />;
   if (error && !data) return <ErrorState error={error} retry={() => void refetch()} />;
   return (
     <div className="sph-page narrow">
-      <PageHeader title={data.name} description={data.email} actions={<SuspendButton person={data} />} />
+      <PageHeader
+        title={data.name}
+        description={data.email}
+        actions={
+          <>
+            {data.status === 'active' && data.id !== me && <ViewAsButton id={data.id} name={data.name} />}
+            <SuspendButton person={data} />
+          </>
+        }
+      />
       <Rights key={JSON.stringify([data.roles, data.teams, data.contractor, data.name])} person={data} />
       <PersonSessions person={data} />
       <Identities person={data} />

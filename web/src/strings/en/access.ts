@@ -22,6 +22,7 @@ export const access = {
   viewing: (name: string) =>
     `You are looking at the portal as ${name}. You can look at everything this person sees, and change nothing.`,
   endView: 'End view as',
+  machine: 'Machine',
   viewAs: 'View as',
   person: 'Person',
   viewAsTitle: (name: string) => `Look at the portal as ${name}?`,
