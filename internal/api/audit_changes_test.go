@@ -104,6 +104,8 @@ func elsewhere() map[string]string {
 
 		"/git/": other, "/scim/v2/": other, "POST /v1/setup": other, "POST /v1/auth/token-exchange": other,
 		"GET /v1/auth/oidc/{provider}/callback": other, "POST /v1/auth/oidc/{provider}/backchannel": other,
+		"POST /v1/auth/cli":       "a code for one minute is nothing yet: the token that it is changed for is the event",
+		"POST /v1/auth/cli/token": "TestS8_ACommandLineIsAllowedByAPerson",
 		"POST /v1/runs/{id}/undo": "TestUndoGoesBackwardsOverEveryStartedStep of package run",
 	}
 }

@@ -47,6 +47,9 @@ func TestS8_ACommandLineIsAllowedByAPerson(t *testing.T) {
 			}
 		}
 		got := redeem(code, cliSecret)
+		if events := h.eventsOf(got); len(events) != 1 || events[0] != "success token.create" {
+			t.Errorf("events %q", events)
+		}
 		token, _ := got.json["value"].(string)
 		p, err := h.auth.Authenticate(t.Context(), token)
 		if got.status != http.StatusCreated || err != nil || p.ID != h.users["developer"].ID || p.Via != auth.ViaToken || got.field("token.name") != "sphera on laptop" {
