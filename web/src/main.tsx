@@ -4,7 +4,7 @@ import './mantineStyles';
 import './global.css';
 import { MantineProvider } from '@mantine/core';
 import { QueryClientProvider } from '@tanstack/react-query';
-import { RouterProvider } from '@tanstack/react-router';
+import { RouterContextProvider, RouterProvider } from '@tanstack/react-router';
 import { lazy, StrictMode, Suspense } from 'react';
 import { createRoot } from 'react-dom/client';
 import { nonce } from './lib/nonce';
@@ -32,9 +32,11 @@ createRoot(document.getElementById('root')!).render(
       getStyleNonce={() => nonce}
     >
       <QueryClientProvider client={queryClient}>
-        <Suspense>
-          <Toasts />
-        </Suspense>
+        <RouterContextProvider router={router}>
+          <Suspense>
+            <Toasts />
+          </Suspense>
+        </RouterContextProvider>
         <RouterProvider router={router} />
       </QueryClientProvider>
     </MantineProvider>

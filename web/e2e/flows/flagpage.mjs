@@ -121,7 +121,7 @@ async function inPage({ steps, portal }, context, api, shopPage, state) {
   });
 }
 
-async function inService({ steps }, context, api) {
+async function inService({ steps, persons }, context, api) {
   const visit = async (at) => (await context.request.get(at)).text();
   let environment;
   await steps.step('a new service reads its flags with its own key', async () => {
@@ -171,5 +171,9 @@ async function inService({ steps }, context, api) {
     await page.goto(`/forge/${service}/pulls/${mine.number}`);
     await page.getByRole('heading', { name: new RegExp(`${service}.greeting`) }).first().waitFor();
     await page.close();
+    // Maya's other page is told that the run has ended.
+    const { maya } = persons;
+    if (maya) await maya.page.getByRole('link', { name: 'Open the run' }).last().waitFor();
+    maya?.calm();
   });
 }
