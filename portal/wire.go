@@ -30,6 +30,7 @@ import (
 	flagusage "sphera/internal/flag/usage"
 	"sphera/internal/forge"
 	"sphera/internal/golden"
+	"sphera/internal/guarded"
 	"sphera/internal/hook"
 	"sphera/internal/insight"
 	"sphera/internal/migration"
@@ -313,15 +314,18 @@ func (p *parts) address() string {
 
 // serve makes the API; demo lists the users of the demo, nil outside of it.
 func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*api.API, error) {
+	g := guarded.New(p.auth, p.catalog)
+	runs, repositories, flags := g.Runs(p.runs), g.Forge(p.forge), g.Flags(p.flags)
+	approvals, services := g.Approvals(p.approvals, runs), g.Services(p.runtime, p.contracts)
 	return api.New(api.Deps{
-		Sinks: p.sinks, AuditKey: p.auditKey,
-		DB: p.db, Audit: p.audit, Auth: p.auth, Runs: p.runs, Forge: p.forge, Catalog: p.catalog, Sources: p.sources, Runtime: p.runtime,
+		Guard: g, Sinks: p.sinks, AuditKey: p.auditKey,
+		DB: p.db, Audit: p.audit, Auth: p.auth, Runs: runs, Forge: repositories, Catalog: p.catalog, Sources: p.sources,
 		Migrations: p.migrations,
-		Contracts:  p.contracts, Insights: p.insights, Views: p.views, Policies: p.policies,
-		Flags: p.flags, FlagKeys: p.flagKeys, FlagUsage: p.flagUsage,
-		Automation: p.automation, SignIn: p.signin, Directories: p.directories,
-		Approvals: p.approvals, Notices: p.notices, Courier: p.courier,
-		Vault: p.vault, Hooks: p.hooks, Changes: p.changes, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,
+		Services:   services, Things: g.Things(runs, repositories, flags, approvals, services), Insights: p.insights, Views: g.Views(p.views), Policies: p.policies,
+		Flags: flags, FlagKeys: g.FlagKeys(p.flagKeys, flags), FlagUsage: g.FlagUsage(p.flagUsage, flags),
+		Automation: g.Automation(p.automation, runs), SignIn: p.signin, Directories: p.directories,
+		Approvals: approvals, Notices: p.notices, Courier: p.courier,
+		Vault: g.Vault(p.vault), Hooks: p.hooks, Changes: p.changes, PublicURL: p.address, Log: p.log, Now: p.now, Metrics: p.metrics,
 	}, api.Options{
 		Version: version, Secure: isHTTPS(c.publicURL), TrustedOrigins: c.trustedOrigins, TrustedProxies: proxies, Demo: demo,
 		Ready: func() error {

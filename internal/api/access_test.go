@@ -56,12 +56,14 @@ func (h *harness) outcome(rt route, name string, p auth.Principal, runID string)
 	}
 	for _, wild := range wildcard.FindAllString(rt.path, -1) {
 		name := strings.Trim(wild, "{}.")
-		value := map[string]string{"bp": "Component", "repo": "group/r", "n": "1", "action": "wait_here", "env": "dev", "sha": "main", "id": "x"}[name]
+		value := map[string]string{"bp": "Component", "repo": "group/r", "n": "1", "action": "wait_here", "env": "dev", "sha": "main", "id": "x", "project": "fixture", "key": "dark"}[name]
 		switch {
 		case name == "id" && strings.Contains(rt.path, "/entities/{id}"):
 			value = "my/api"
 		case name == "id" && strings.Contains(rt.path, "/runs/{id}"):
 			value = runID
+		case name == "id" && strings.Contains(rt.path, "/proposals/{id}"):
+			value = h.proposal
 		case value == "":
 			value = "1"
 		}

@@ -199,15 +199,9 @@ func (a *API) planAction(ctx context.Context, in *planInput) (*planAnswer, error
 
 // mayAct asks about the entity that the action is about.
 func (a *API) mayAct(ctx context.Context, verb, id, entity string) error {
-	one, err := a.runs.Find(ctx, id)
+	o, err := a.runs.About(ctx, id, entity)
 	if err != nil {
 		return err
-	}
-	o := auth.Object{Kind: "action", ID: id}
-	if one.Blueprint != "" && entity != "" {
-		if o, err = a.owned(ctx, one.Blueprint, entity); err != nil {
-			return err
-		}
 	}
 	return a.may(ctx, who(ctx), verb, o)
 }

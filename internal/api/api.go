@@ -15,7 +15,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"sphera/internal/approval"
 	"sphera/internal/audit"
 	"sphera/internal/audit/seal"
 	"sphera/internal/audit/sink"
@@ -23,11 +22,7 @@ import (
 	"sphera/internal/automation"
 	"sphera/internal/catalog"
 	"sphera/internal/change"
-	"sphera/internal/flag"
-	"sphera/internal/flag/key"
-	"sphera/internal/flag/usage"
-	"sphera/internal/forge"
-	"sphera/internal/golden"
+	"sphera/internal/guarded"
 	"sphera/internal/hook"
 	"sphera/internal/insight"
 	"sphera/internal/migration"
@@ -35,13 +30,9 @@ import (
 	"sphera/internal/oidc"
 	"sphera/internal/policy"
 	"sphera/internal/portapi"
-	"sphera/internal/run"
-	"sphera/internal/runtime"
 	"sphera/internal/scim"
-	"sphera/internal/secret"
 	"sphera/internal/source"
 	"sphera/internal/store"
-	"sphera/internal/view"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -52,31 +43,34 @@ type tx = store.Tx
 
 // Deps is what the handlers call.
 type Deps struct {
-	DB      *store.DB
-	Audit   *audit.Log
-	Auth    *auth.Service
-	Runs    *run.Engine
-	Forge   *forge.Builtin
+	DB    *store.DB
+	Audit *audit.Log
+	Auth  *auth.Service
+	// Guard asks below the handlers; Runs, Forge and the others of its package
+	// are all that they have of the stores.
+	Guard   *guarded.Guard
+	Runs    *guarded.Runs
+	Forge   *guarded.Forge
 	Catalog *catalog.Catalog
 	Sources *source.Sources
 	// Migrations are those that package portapi starts and tells of.
 	Migrations *migration.Migrations
-	Runtime    runtime.Runtime
-	Contracts  *golden.Contracts
+	Services   *guarded.Services
+	Things     *guarded.Things
 	Insights   *insight.Insights
-	Views      *view.Views
+	Views      *guarded.Views
 	Policies   *policy.Policies
-	Flags      *flag.Flags
-	Vault      *secret.Vault
+	Flags      *guarded.Flags
+	Vault      *guarded.Vault
 	Hooks      *hook.Hooks
 	Changes    *change.Changes
 	// Automation has the actions that are data.
-	Automation *automation.Service
+	Automation *guarded.Automation
 	// FlagKeys are the keys of the flag server, FlagUsage how flags are used.
-	FlagKeys  *key.Keys
-	FlagUsage *usage.Store
+	FlagKeys  *guarded.FlagKeys
+	FlagUsage *guarded.FlagUsage
 	// Approvals decide who has to approve runs, Notices tell people.
-	Approvals *approval.Service
+	Approvals *guarded.Approvals
 	Notices   *notify.Service
 	Courier   *notify.Courier
 	// SignIn knows the OpenID providers and the CI systems that are trusted.
@@ -120,25 +114,25 @@ type API struct {
 	db         *store.DB
 	audit      *audit.Log
 	auth       *auth.Service
-	runs       *run.Engine
-	forge      *forge.Builtin
+	runs       *guarded.Runs
+	forge      *guarded.Forge
 	catalog    *catalog.Catalog
 	sources    *source.Sources
 	port       *portapi.Service
-	automation *automation.Service
+	automation *guarded.Automation
 	signin     *oidc.Service
 	directory  *scim.Service
-	runtime    runtime.Runtime
-	contracts  *golden.Contracts
-	approvals  *approval.Service
+	services   *guarded.Services
+	things     *guarded.Things
+	approvals  *guarded.Approvals
 	notices    *notify.Service
 	courier    *notify.Courier
 	insights   *insight.Insights
-	views      *view.Views
+	views      *guarded.Views
 	policies   *policy.Policies
-	flagKeys   *key.Keys
-	flagUses   *usage.Store
-	flags      *flag.Flags
+	flagKeys   *guarded.FlagKeys
+	flagUses   *guarded.FlagUsage
+	flags      *guarded.Flags
 	log        *slog.Logger
 	now        func() time.Time
 	o          Options
@@ -173,11 +167,12 @@ func New(d Deps, o Options) (*API, error) {
 		o.Finishing = finishing
 	}
 	a := &API{
-		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, sources: d.Sources, runtime: d.Runtime, automation: d.Automation, signin: d.SignIn, directory: d.Directories,
-		contracts: d.Contracts, insights: d.Insights, views: d.Views, policies: d.Policies, flags: d.Flags, flagKeys: d.FlagKeys, flagUses: d.FlagUsage, log: d.Log, now: d.Now, o: o,
+		db: d.DB, audit: d.Audit, auth: d.Auth, runs: d.Runs, forge: d.Forge, catalog: d.Catalog, sources: d.Sources, services: d.Services, things: d.Things, automation: d.Automation, signin: d.SignIn, directory: d.Directories,
+		insights: d.Insights, views: d.Views, policies: d.Policies, flags: d.Flags, flagKeys: d.FlagKeys, flagUses: d.FlagUsage, log: d.Log, now: d.Now, o: o,
 		sinks: d.Sinks, auditKey: d.AuditKey, visits: visits{open: map[*visit]struct{}{}},
 	}
 	a.approvals, a.notices, a.courier = d.Approvals, d.Notices, d.Courier
+	d.Guard.Denied(a.recordDenied)
 	a.port = portapi.New(portapi.Deps{
 		DB: d.DB, Audit: d.Audit, Auth: d.Auth, Catalog: d.Catalog, Sources: d.Sources, Migrations: d.Migrations, Log: d.Log, Now: d.Now, Version: o.Version,
 		Actions: func(ctx context.Context) ([]string, error) {
@@ -191,7 +186,7 @@ func New(d Deps, o Options) (*API, error) {
 			}
 			return ids, err
 		},
-		Automation: d.Automation, Forge: d.Forge, Flags: d.Flags,
+		Automation: d.Automation, Forge: d.Forge, Flags: d.Flags, Seen: d.Things.Events,
 		Vault: d.Vault, Hooks: d.Hooks, Changes: d.Changes, PublicURL: d.PublicURL,
 	})
 	d.Catalog.FollowRenames(a.port.FollowRename)

@@ -43,23 +43,10 @@ func (a *API) auditEvents(ctx context.Context, in *auditInput) (*auditAnswer, er
 		Text: in.Text, Outcomes: in.Outcome, Address: in.Address, Entity: in.Entity, Since: in.Since, Until: in.Until,
 	})
 	if err == nil {
-		events, err = a.seenEvents(ctx, events)
+		events, err = a.things.Events(ctx, events)
 	}
 	a.present(ctx, events)
 	return &auditAnswer{Events: events, Next: next}, err
-}
-
-// seenEvents leaves out what is about entities that the caller may not see.
-func (a *API) seenEvents(ctx context.Context, events []audit.Event) ([]audit.Event, error) {
-	refs := make([]string, 0, 2*len(events))
-	for _, e := range events {
-		refs = append(refs, e.Entity, e.Object)
-	}
-	hidden, err := a.catalog.Hidden(ctx, refs)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(events, func(e audit.Event) bool { return hidden[e.Entity] || hidden[e.Object] }), nil
 }
 
 // present gives events the names of who acted, and takes out where from for
@@ -190,6 +177,9 @@ func (a *API) timeline(ctx context.Context, in *timelineInput) (*timelineAnswer,
 		f.Families = append(f.Families, kinds()[kind]...)
 	}
 	events, next, err := a.underAllNames(ctx, f, names)
+	if err == nil {
+		events, err = a.things.Events(ctx, events)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -281,6 +271,9 @@ func (a *API) exportAsked(r *http.Request) (exportAsk, error) {
 // exportAudit writes entries of the chain as lines. Each line has its position;
 // who asks again from the last that arrived whole misses nothing.
 func (a *API) exportAudit(w http.ResponseWriter, r *http.Request) error {
+	if err := a.readsAll(r.Context()); err != nil {
+		return err
+	}
 	ask, err := a.exportAsked(r)
 	if err != nil {
 		return err
@@ -310,6 +303,17 @@ func (a *API) exportAudit(w http.ResponseWriter, r *http.Request) error {
 		a.writeCheckpoint(w, r, begin, ask.from)
 	}
 	return nil
+}
+
+// readsAll refuses what is chained and signed to whom it would have to be cut
+// for: an export without what they may not read could not be verified.
+func (a *API) readsAll(ctx context.Context) error {
+	all, err := a.things.All(ctx)
+	if err != nil || all {
+		return err
+	}
+	return fault.Refuse("export-has-everything", "The export is the whole chain, and there are things that you may not read.",
+		"Read the audit page, which leaves those out, or ask somebody who may read everything for the export.", "role infrastructure")
 }
 
 func (a *API) writeEntries(w http.ResponseWriter, format string, entries []seal.Entry) error {

@@ -111,7 +111,7 @@ func (a *API) entitiesCSV(w http.ResponseWriter, r *http.Request) error {
 	out := csv.NewWriter(w)
 	begin := func() {
 		attach(w, "text/csv; charset=utf-8", q.Blueprint, ".csv")
-		a.ignore(r, out.Write(guarded(headings(columns))))
+		a.ignore(r, out.Write(plainCells(headings(columns))))
 	}
 	return a.exportPages(r, q, begin, func(entities []catalog.Entity) error {
 		for _, e := range entities {
@@ -119,7 +119,7 @@ func (a *API) entitiesCSV(w http.ResponseWriter, r *http.Request) error {
 			for _, column := range columns {
 				row = append(row, cell(e, column))
 			}
-			a.ignore(r, out.Write(guarded(row))) // kept by out for Error
+			a.ignore(r, out.Write(plainCells(row))) // kept by out for Error
 		}
 		out.Flush()
 		return out.Error()
@@ -171,8 +171,8 @@ func cell(e catalog.Entity, column string) string {
 	return string(raw)
 }
 
-// guarded makes cells that a spreadsheet would take for a formula plain text.
-func guarded(row []string) []string {
+// plainCells makes cells that a spreadsheet would take for a formula plain text.
+func plainCells(row []string) []string {
 	for i, text := range row {
 		if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
 			row[i] = "'" + text

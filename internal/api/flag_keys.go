@@ -14,23 +14,7 @@ import (
 // flagKeysObject is the flag project of a request, with the teams that own its
 // service.
 func (a *API) flagKeysObject(r *http.Request) (auth.Object, error) {
-	project := r.PathValue("project")
-	o := auth.Object{Kind: "flag_project", ID: project}
-	service, err := a.flagKeys.Service(r.Context(), project)
-	if fault.Is(err, fault.NotFound) {
-		o.Teams = who(r.Context()).Teams // as in ownedProject
-		return o, nil
-	}
-	if err != nil {
-		return auth.Object{}, err
-	}
-	e, err := a.catalog.Entity(r.Context(), "Component", service)
-	if err == nil {
-		o.Teams = e.Team
-	} else if !fault.Is(err, fault.NotFound) {
-		return auth.Object{}, err
-	}
-	return o, nil
+	return a.flags.Object(r.Context(), r.PathValue("project"), "", "")
 }
 
 // FlagProjectPath is the path of a flag project.

@@ -24,20 +24,7 @@ func (a *API) flagProjectObject(r *http.Request) (auth.Object, error) {
 }
 
 func (a *API) ownedProject(ctx context.Context, project string) (auth.Object, error) {
-	o := auth.Object{Kind: "flag", ID: project}
-	p, err := a.flags.Projects.Get(ctx, project)
-	if fault.Is(err, fault.NotFound) {
-		// Who may write flags of their own service is told that it is not there;
-		// others are refused as ever.
-		o.Teams = who(ctx).Teams
-		return o, nil
-	}
-	if err != nil {
-		return o, err
-	}
-	service, err := a.owned(ctx, "Component", p.Service)
-	o.Teams = service.Teams
-	return o, err
+	return a.flags.Object(ctx, project, "", "")
 }
 
 // flagObject is a flag with its own team and those of the service.
@@ -46,32 +33,11 @@ func (a *API) flagObject(r *http.Request) (auth.Object, error) {
 }
 
 func (a *API) ownedFlag(ctx context.Context, project, key, environment string) (auth.Object, error) {
-	o, err := a.ownedProject(ctx, project)
-	if err != nil {
-		return o, err
-	}
-	o.ID, o.Environment = project+"/"+key, environment
-	if o.EnvironmentKind, err = a.flags.EnvironmentKind(ctx, environment); err != nil {
-		return o, err
-	}
-	owner, err := a.flags.Owner(ctx, project, key)
-	if owner != "" {
-		o.Teams = append(append([]string{}, o.Teams...), owner)
-	}
-	return o, err
+	return a.flags.Object(ctx, project, key, environment)
 }
 
 func (a *API) flagProposalObject(r *http.Request) (auth.Object, error) {
-	p, err := a.flags.Proposal(r.Context(), r.PathValue("project"), r.PathValue("id"))
-	if fault.Is(err, fault.NotFound) {
-		return a.ownedProject(r.Context(), r.PathValue("project"))
-	}
-	if err != nil {
-		return auth.Object{}, err
-	}
-	o, err := a.ownedFlag(r.Context(), p.Project, p.Flag, p.Environment)
-	o.Author = p.Author
-	return o, err
+	return a.flags.ProposalObject(r.Context(), r.PathValue("project"), r.PathValue("id"))
 }
 
 // FlagPath is the path of a flag.
@@ -109,7 +75,7 @@ type putFlagProjectInput struct {
 }
 
 func (a *API) listFlagProjects(ctx context.Context, in *flagProjectsInput) (*flagProjectsAnswer, error) {
-	list, err := a.flags.Projects.List(ctx, in.Service, in.limit(200, 200), in.From)
+	list, err := a.flags.ProjectList(ctx, in.Service, in.limit(200, 200), in.From)
 	return &flagProjectsAnswer{Projects: list}, err
 }
 
@@ -124,7 +90,7 @@ func (a *API) createFlagProject(ctx context.Context, in *newFlagProjectInput) (*
 	if _, err := a.catalog.Entity(ctx, "Component", in.Body.Service); err != nil {
 		return nil, err
 	}
-	p, err := a.flags.Projects.Ensure(ctx, in.Body.Key, in.Body.Service, who(ctx).ID, "")
+	p, err := a.flags.CreateProject(ctx, in.Body.Key, in.Body.Service, who(ctx).ID)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +99,7 @@ func (a *API) createFlagProject(ctx context.Context, in *newFlagProjectInput) (*
 }
 
 func (a *API) flagProject(ctx context.Context, in *FlagProjectPath) (*flagProjectAnswer, error) {
-	p, err := a.flags.Projects.Get(ctx, in.Project)
+	p, err := a.flags.Project(ctx, in.Project)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +108,7 @@ func (a *API) flagProject(ctx context.Context, in *FlagProjectPath) (*flagProjec
 }
 
 func (a *API) putFlagProject(ctx context.Context, in *putFlagProjectInput) (*flagProjectAnswer, error) {
-	p, err := a.flags.Projects.Get(ctx, in.Project)
+	p, err := a.flags.Project(ctx, in.Project)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +150,7 @@ type projectFlagsInput struct {
 }
 
 func (a *API) projectFlags(ctx context.Context, in *projectFlagsInput) (*flagsAnswer, error) {
-	if _, err := a.flags.Projects.Get(ctx, in.Project); err != nil {
+	if _, err := a.flags.Project(ctx, in.Project); err != nil {
 		return nil, err
 	}
 	list, next, err := a.flags.List(ctx, flag.Filter{Project: in.Project, State: in.State, Text: in.Q, From: in.From, Limit: in.limit(50, 200)})

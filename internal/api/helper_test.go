@@ -32,6 +32,7 @@ import (
 	"sphera/internal/flag/usage"
 	"sphera/internal/forge"
 	"sphera/internal/golden"
+	"sphera/internal/guarded"
 	"sphera/internal/hook"
 	"sphera/internal/insight"
 	"sphera/internal/migration"
@@ -62,6 +63,9 @@ type harness struct {
 	server *httptest.Server
 	log    *lockedBuffer
 	auth   *auth.Service
+	raw    rawStores
+	// proposal is the id of the change of a flag that waits.
+	proposal string
 	// app is a machine with credentials, for tests that call asPort.
 	app       auth.App
 	appSecret string
@@ -71,6 +75,30 @@ type harness struct {
 	users      map[string]auth.User
 	// gate lets the step of the action "wait_here" go on.
 	gate chan struct{}
+}
+
+// rawStores are the stores without anybody who asks.
+type rawStores struct {
+	runs       *run.Engine
+	forge      *forge.Builtin
+	flags      *flag.Flags
+	flagKeys   *key.Keys
+	flagUsage  *usage.Store
+	vault      *secret.Vault
+	views      *view.Views
+	approvals  *approval.Service
+	automation *automation.Service
+	runtime    *runtime.Process
+	contracts  *golden.Contracts
+}
+
+// guard puts the stores behind those that ask.
+func (s rawStores) guard(d *Deps) {
+	d.Guard = guarded.New(d.Auth, d.Catalog)
+	d.Runs, d.Forge, d.Flags, d.Vault, d.Views = d.Guard.Runs(s.runs), d.Guard.Forge(s.forge), d.Guard.Flags(s.flags), d.Guard.Vault(s.vault), d.Guard.Views(s.views)
+	d.Approvals, d.Automation, d.Services = d.Guard.Approvals(s.approvals, d.Runs), d.Guard.Automation(s.automation, d.Runs), d.Guard.Services(s.runtime, s.contracts)
+	d.FlagKeys, d.FlagUsage = d.Guard.FlagKeys(s.flagKeys, d.Flags), d.Guard.FlagUsage(s.flagUsage, d.Flags)
+	d.Things = d.Guard.Things(d.Runs, d.Forge, d.Flags, d.Approvals, d.Services)
 }
 
 type lockedBuffer struct {
@@ -104,7 +132,7 @@ func start(t *testing.T, db *store.DB, o Options, providers ...oidc.Config) *har
 	kept := catalog.New(db, events, time.Now)
 	kept.Guard(access.New(h.auth, h.auth.Policies(), kept.SearchEnv).Catalog())
 	d := Deps{
-		DB: db, Audit: events, Auth: h.auth, Catalog: kept, Insights: insight.New(db, time.Now), Views: view.Open(db, events, time.Now),
+		DB: db, Audit: events, Auth: h.auth, Catalog: kept, Insights: insight.New(db, time.Now),
 		Log: log, Now: time.Now, Metrics: prometheus.NewRegistry(), PublicURL: func() string { return "http://portal.example" },
 	}
 	d.Policies = policy.Open(policy.Deps{
@@ -113,13 +141,14 @@ func start(t *testing.T, db *store.DB, o Options, providers ...oidc.Config) *har
 			return []policy.Shape{{Blueprint: "Component", Properties: []policy.Property{{Name: "tier", Type: "string"}}}}, nil
 		},
 	})
-	d.FlagKeys, d.FlagUsage = key.New(db, events, time.Now), usage.Open(db, time.Now, "test")
+	s := &h.raw
+	s.views, s.flagKeys, s.flagUsage = view.Open(db, events, time.Now), key.New(db, events, time.Now), usage.Open(db, time.Now, "test")
 	d.AuditKey, d.Sinks = auditParts(t, db, log)
 	sealer, err := secret.OpenSealer(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Vault = secret.NewVault(db, events, time.Now, sealer)
+	s.vault = secret.NewVault(db, events, time.Now, sealer)
 	d.SignIn, err = oidc.New(oidc.Deps{
 		DB: db, Auth: h.auth, Audit: events, Sealer: sealer, Client: outgoing.New(true).HTTP(), Guarded: outgoing.New(true).HTTP(),
 		PublicURL: d.PublicURL, Log: log, Now: time.Now,
@@ -129,30 +158,29 @@ func start(t *testing.T, db *store.DB, o Options, providers ...oidc.Config) *har
 	}
 	d.Directories = scim.New(scim.Deps{DB: db, Auth: h.auth, Audit: events, PublicURL: d.PublicURL, Log: log, Now: time.Now})
 	d.Sources = source.New(db, d.Catalog, events, time.Now)
-	d.Hooks = hook.New(hook.Deps{DB: db, Catalog: d.Catalog, Sources: d.Sources, Resources: resource.New(events, time.Now), Vault: d.Vault, Log: log, Now: time.Now, Instance: "test"})
+	d.Hooks = hook.New(hook.Deps{DB: db, Catalog: d.Catalog, Sources: d.Sources, Resources: resource.New(events, time.Now), Vault: s.vault, Log: log, Now: time.Now, Instance: "test"})
 	d.Changes = change.New(change.Deps{
-		DB: db, Catalog: d.Catalog, Resources: resource.New(events, time.Now), Vault: d.Vault, Outgoing: outgoing.New(false), Log: log, Now: time.Now, Instance: "test",
+		DB: db, Catalog: d.Catalog, Resources: resource.New(events, time.Now), Vault: s.vault, Outgoing: outgoing.New(false), Log: log, Now: time.Now, Instance: "test",
 	})
 	d.Migrations = migration.NewMigrations(db, d.Catalog, events, log, time.Now)
 	h.migrations = d.Migrations
-	d.Runs = run.New(db, events, log, run.Options{Now: time.Now, Exclusive: db.Dialect == store.SQLite})
+	s.runs = run.New(db, events, log, run.Options{Now: time.Now, Exclusive: db.Dialect == store.SQLite})
 	d.Notices = notify.New(db, time.Now)
 	d.Courier = notify.NewCourier(notify.Deps{
-		DB: db, Audit: events, Vault: d.Vault, Outgoing: outgoing.New(false), PublicURL: d.PublicURL, Now: time.Now, Log: log, Instance: "test",
+		DB: db, Audit: events, Vault: s.vault, Outgoing: outgoing.New(false), PublicURL: d.PublicURL, Now: time.Now, Log: log, Instance: "test",
 	})
-	d.Approvals, err = approval.New(approval.Deps{DB: db, Audit: events, Auth: h.auth, Catalog: d.Catalog, Runs: d.Runs, Notices: d.Notices, Now: time.Now, Log: log})
+	s.approvals, err = approval.New(approval.Deps{DB: db, Audit: events, Auth: h.auth, Catalog: d.Catalog, Runs: s.runs, Notices: d.Notices, Now: time.Now, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Automation, err = automation.New(automation.Deps{
-		DB: db, Audit: events, Catalog: d.Catalog, Runs: d.Runs, Approvals: d.Approvals, Outgoing: outgoing.New(true), Now: time.Now, Log: log,
+	s.automation, err = automation.New(automation.Deps{
+		DB: db, Audit: events, Catalog: d.Catalog, Runs: s.runs, Approvals: s.approvals, Outgoing: outgoing.New(true), Now: time.Now, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	process := runtime.NewProcess(db, events, log, filepath.Join(t.TempDir(), "runtime"), runtime.ProcessOptions{Now: time.Now})
-	d.Runtime = process
-	d.Forge, err = forge.NewBuiltin(db, events, filepath.Join(t.TempDir(), "git"), forge.BuiltinOptions{
+	s.runtime = runtime.NewProcess(db, events, log, filepath.Join(t.TempDir(), "runtime"), runtime.ProcessOptions{Now: time.Now})
+	s.forge, err = forge.NewBuiltin(db, events, filepath.Join(t.TempDir(), "git"), forge.BuiltinOptions{
 		Now: time.Now, Logger: log, PublicURL: func() string { return "http://localhost" },
 		OnEvent: func(context.Context, *store.Tx, forge.Event) error { return nil },
 	})
@@ -160,23 +188,24 @@ func start(t *testing.T, db *store.DB, o Options, providers ...oidc.Config) *har
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := d.Forge.Close(); err != nil {
+		if err := s.forge.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	d.Flags = flag.Open(flag.Deps{
+	s.flags = flag.Open(flag.Deps{
 		DB: db, Audit: events, Catalog: d.Catalog, Log: log, Now: time.Now,
 		Environments: func(context.Context) ([]flag.EnvironmentInfo, error) {
 			return []flag.EnvironmentInfo{{ID: "dev", Kind: "dev"}, {ID: "staging", Kind: "staging"}, {ID: "production", Kind: "production"}}, nil
 		},
 	})
-	d.Contracts = golden.Contract(golden.Deps{
-		Forge: d.Forge, Catalog: d.Catalog, Runtime: d.Runtime, Flags: d.Flags.Projects, Secrets: secret.New(db, events, time.Now),
+	s.contracts = golden.Contract(golden.Deps{
+		Forge: s.forge, Catalog: d.Catalog, Runtime: s.runtime, Flags: s.flags.Projects, Secrets: secret.New(db, events, time.Now),
 		Environments: func(context.Context) ([]golden.Environment, error) { return nil, nil },
 	})
-	if err := d.Runs.Register(h.waitHere(t)); err != nil {
+	if err := s.runs.Register(h.waitHere(t)); err != nil {
 		t.Fatal(err)
 	}
+	s.guard(&d)
 	o.Version = "test"
 	if h.api, err = New(d, o); err != nil {
 		t.Fatal(err)
@@ -249,7 +278,7 @@ func (h *harness) waitHere(t *testing.T) *action.Action {
 }
 
 // work runs the engine until the test ends.
-func (h *harness) work() { h.background(h.api.runs.Work) }
+func (h *harness) work() { h.background(h.raw.runs.Work) }
 
 // portal is a context in which the portal itself works.
 func portal(ctx context.Context) context.Context { return auth.WithPrincipal(ctx, auth.System("test")) }
@@ -378,7 +407,7 @@ func (r reply) field(path string) any {
 
 // fixtures makes one of everything the routes are about: the blueprint
 // Component with an entity "my/api" of team checkout, a repository group/r with
-// a pull request 1, and a run.
+// a pull request 1, the flag dark in the project fixture, and a run.
 func (h *harness) fixtures() (runID string) {
 	h.t.Helper()
 	ctx := context.Background()
@@ -390,7 +419,7 @@ func (h *harness) fixtures() (runID string) {
 		"identifier": "my/api", "title": "My API", "team": []string{"checkout"}, "properties": map[string]any{"language": "go"},
 	})
 	ada := forge.Person{ID: "ada", Name: "Ada", Email: "ada@example.com"}
-	if _, err := h.api.forge.CreateRepository(ctx, forge.NewRepository{Name: "group/r", Owner: "checkout", Key: "k"}); err != nil {
+	if _, err := h.raw.forge.CreateRepository(ctx, forge.NewRepository{Name: "group/r", Owner: "checkout", Key: "k"}); err != nil {
 		h.t.Fatal(err)
 	}
 	for _, c := range []forge.NewCommit{
@@ -398,14 +427,39 @@ func (h *harness) fixtures() (runID string) {
 		{Branch: "change", Base: "main", Message: "Change", Files: []forge.File{{Path: "a.txt", Content: []byte("b\n")}}, Key: "2"},
 	} {
 		c.Author, c.Time = ada, time.Now()
-		if _, err := h.api.forge.Commit(ctx, "group/r", c); err != nil {
+		if _, err := h.raw.forge.Commit(ctx, "group/r", c); err != nil {
 			h.t.Fatal(err)
 		}
 	}
-	if _, err := h.api.forge.OpenPullRequest(ctx, "group/r", forge.NewPullRequest{Title: "Change a", Head: "change", Base: "main", Author: ada}); err != nil {
+	if _, err := h.raw.forge.OpenPullRequest(ctx, "group/r", forge.NewPullRequest{Title: "Change a", Head: "change", Base: "main", Author: ada}); err != nil {
 		h.t.Fatal(err)
 	}
+	h.flagsOf("fixture", "my/api")
 	return h.startRun("developer", 1)
+}
+
+// flagsOf makes a flag project with the flag dark and the segment group.
+func (h *harness) flagsOf(project, service string) {
+	h.t.Helper()
+	ctx := portal(context.Background())
+	if _, err := h.raw.flags.Projects.Ensure(ctx, project, service, "system", ""); err != nil {
+		h.t.Fatal(err)
+	}
+	if _, err := h.raw.flags.Create(ctx, project, flag.NewFlag{Key: "dark"}, flag.Who{ID: "system"}); err != nil {
+		h.t.Fatal(err)
+	}
+	if _, err := h.raw.flags.PutSegment(ctx, project, flag.NewSegment{Key: "group", Conditions: []flag.Condition{{Attribute: "plan", Operator: flag.OpExists}}}, flag.Who{ID: "system"}); err != nil {
+		h.t.Fatal(err)
+	}
+	if _, err := h.raw.flags.SetProjectSettings(ctx, project, flag.ProjectSettings{MaxStep: 25_000}, flag.Who{ID: "system"}); err != nil {
+		h.t.Fatal(err)
+	}
+	on := true
+	edited, err := h.raw.flags.Edit(ctx, project, "dark", "production", flag.Edit{Patch: flag.Patch{On: &on}, Propose: true, Reason: "Try it"}, flag.Who{ID: "ada"})
+	if err != nil || edited.Proposal == nil {
+		h.t.Fatal(err, edited)
+	}
+	h.proposal = edited.Proposal.ID
 }
 
 func (h *harness) startRun(role string, lines int) string {
@@ -418,7 +472,7 @@ func (h *harness) startRun(role string, lines int) string {
 // concrete fills the {names} of a route.
 func concrete(path, runID string) string {
 	path = strings.NewReplacer(
-		"/entities/{id}", "/entities/my%2Fapi", "{bp}", "Component", "{id}", runID, "{repo}", "group%2Fr", "{n}", "1", "{sha}", "main", "{action}", "wait_here",
+		"/entities/{id}", "/entities/my%2Fapi", "{project}", "fixture", "/segments/{key}", "/segments/group", "{key}", "dark", "{bp}", "Component", "{id}", runID, "{repo}", "group%2Fr", "{n}", "1", "{sha}", "main", "{action}", "wait_here",
 		"{name}", "svc", "{sweep}", "1", "{version}", "1", "{versionId}", "1", "{env}", "dev", "{service}", "svc",
 	).Replace(path)
 	return wildcard.ReplaceAllString(path, "x")

@@ -91,6 +91,9 @@ func (a *API) waitingApprovals(ctx context.Context, p auth.Principal, out *homeW
 			continue
 		}
 		r, err := a.runs.Get(ctx, one.RunID)
+		if fault.Is(err, fault.NotFound) {
+			continue // it was hidden meanwhile
+		}
 		if err != nil {
 			return err
 		}
@@ -105,7 +108,7 @@ func (a *API) changes(ctx context.Context) ([]audit.Event, error) {
 	var out []audit.Event
 	events, _, err := a.audit.List(ctx, a.db, audit.Filter{Limit: 100})
 	if err == nil {
-		events, err = a.seenEvents(ctx, events)
+		events, err = a.things.Events(ctx, events)
 	}
 	for _, e := range events {
 		switch family(e.Verb) {

@@ -13,18 +13,11 @@ import (
 // pullObject is the pull request of the address: its author, and the team that
 // owns the repository.
 func (a *API) pullObject(r *http.Request) (auth.Object, error) {
-	o := auth.Object{Kind: "pull-request", ID: r.PathValue("repo") + "/" + r.PathValue("n")}
 	number, err := strconv.Atoi(r.PathValue("n"))
 	if err != nil {
-		return o, fault.New(fault.NotFound, "There is no such pull request.")
+		return auth.Object{}, fault.New(fault.NotFound, "There is no such pull request.")
 	}
-	repo, err := a.forge.Repository(r.Context(), r.PathValue("repo"))
-	if err != nil {
-		return o, err
-	}
-	pr, err := a.forge.PullRequest(r.Context(), repo.Name, number)
-	o.Author, o.Teams = pr.Author.ID, owners(repo.Owner)
-	return o, err
+	return a.forge.PullObject(r.Context(), r.PathValue("repo"), number)
 }
 
 type pullsInput struct {

@@ -15,15 +15,7 @@ type repoPath struct {
 
 // repositoryObject is the repository of the address with the team that owns it.
 func (a *API) repositoryObject(r *http.Request) (auth.Object, error) {
-	repo, err := a.forge.Repository(r.Context(), r.PathValue("repo"))
-	return auth.Object{Kind: "repository", ID: repo.Name, Teams: owners(repo.Owner)}, err
-}
-
-func owners(team string) []string {
-	if team == "" {
-		return nil
-	}
-	return []string{team}
+	return a.forge.Object(r.Context(), r.PathValue("repo"))
 }
 
 type repositoriesInput struct {
@@ -253,10 +245,10 @@ func (a *API) git() http.Handler {
 			a.identify(r.Context(), p, func(ctx context.Context) error { return a.auth.Still(ctx, p, password) })
 		}
 		return auth.WithPrincipal(r.Context(), p), personOf(p), err == nil, err
-	}, func(ctx context.Context, _ forge.Person, repo, verb string) error {
+	}, func(ctx context.Context, verb string, o auth.Object) error {
 		if err := visitOf(ctx).good(ctx); err != nil {
 			return err
 		}
-		return a.may(ctx, who(ctx), verb, auth.Object{Kind: "repository", ID: repo})
+		return a.may(ctx, who(ctx), verb, o)
 	})
 }

@@ -16,20 +16,7 @@ import (
 // runObject is the run of the address: who asked for it, and the teams that
 // own what it is about.
 func (a *API) runObject(r *http.Request) (auth.Object, error) {
-	one, err := a.runs.Get(r.Context(), r.PathValue("id"))
-	if err != nil {
-		return auth.Object{}, err
-	}
-	o := auth.Object{Kind: "run", ID: one.ID, Author: one.Actor.ID}
-	for _, ref := range one.Entities {
-		blueprint, id, _ := strings.Cut(ref, "/")
-		e, err := a.owned(r.Context(), blueprint, id)
-		if err != nil {
-			return o, err
-		}
-		o.Teams = append(o.Teams, e.Teams...)
-	}
-	return o, nil
+	return a.runs.Object(r.Context(), r.PathValue("id"))
 }
 
 type runsInput struct {

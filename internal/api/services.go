@@ -22,7 +22,7 @@ type instancesAnswer struct {
 }
 
 func (a *API) instances(ctx context.Context, in *servicePath) (*instancesAnswer, error) {
-	all, err := a.runtime.Instances(ctx, in.Name)
+	all, err := a.services.Instances(ctx, in.Name)
 	return &instancesAnswer{Instances: all}, err
 }
 
@@ -37,7 +37,7 @@ type deploymentsAnswer struct {
 }
 
 func (a *API) deployments(ctx context.Context, in *deploymentsInput) (*deploymentsAnswer, error) {
-	all, err := a.runtime.Deployments(ctx, in.Name, in.Limit)
+	all, err := a.services.Deployments(ctx, in.Name, in.Limit)
 	name := a.names(ctx)
 	for i := range all {
 		all[i].By = name(all[i].By)
@@ -46,7 +46,7 @@ func (a *API) deployments(ctx context.Context, in *deploymentsInput) (*deploymen
 }
 
 func (a *API) serviceChecks(ctx context.Context, in *servicePath) (*checksAnswer, error) {
-	checks, err := a.contracts.Check(ctx, in.Name)
+	checks, err := a.services.Check(ctx, in.Name)
 	return &checksAnswer{Checks: checks}, err
 }
 
@@ -64,7 +64,7 @@ type instanceLogsAnswer struct {
 }
 
 func (a *API) instanceLogs(ctx context.Context, in *instanceLogsInput) (*instanceLogsAnswer, error) {
-	lines, err := a.runtime.Logs(ctx, in.Name, in.Env, in.After, in.Limit)
+	lines, err := a.services.Logs(ctx, in.Name, in.Env, in.After, in.Limit)
 	out := &instanceLogsAnswer{Lines: lines}
 	if len(lines) == in.Limit {
 		out.Next = lines[len(lines)-1].Seq
@@ -82,15 +82,15 @@ func (a *API) instanceEvents(w http.ResponseWriter, r *http.Request) error {
 	}
 	states, stopStates := a.db.Subscribe("instance")
 	defer stopStates()
-	logs, stopLogs := a.runtime.Follow(name, env)
+	logs, stopLogs := a.services.Follow(name, env)
 	defer stopLogs()
-	if _, err := a.runtime.Instance(r.Context(), name, env); err != nil {
+	if _, err := a.services.Instance(r.Context(), name, env); err != nil {
 		return err
 	}
 	s := a.openStream(w, r)
 	shown, key := "", name+"/"+env
 	return s.follow(func(note string) bool { return note == key || note == "" }, []<-chan string{states, logs}, func() (bool, error) {
-		one, err := a.runtime.Instance(r.Context(), name, env)
+		one, err := a.services.Instance(r.Context(), name, env)
 		if fault.Is(err, fault.NotFound) {
 			return true, s.send("end", "", `{}`)
 		}
@@ -101,7 +101,7 @@ func (a *API) instanceEvents(w http.ResponseWriter, r *http.Request) error {
 			return true, err
 		}
 		for {
-			lines, err := a.runtime.Logs(r.Context(), name, env, after, logPage)
+			lines, err := a.services.Logs(r.Context(), name, env, after, logPage)
 			if err != nil {
 				return true, err
 			}
@@ -128,7 +128,12 @@ func (a *API) proxy(w http.ResponseWriter, r *http.Request) {
 	}
 	a.identify(r.Context(), p, a.authenticates(r))
 	r = r.WithContext(auth.WithPrincipal(r.Context(), p))
-	a.runtime.Proxy(r.PathValue("service"), r.PathValue("env")).ServeHTTP(w, r)
+	service, err := a.services.Proxy(r.Context(), r.PathValue("service"), r.PathValue("env"))
+	if err != nil {
+		a.writeFailure(w, r, err)
+		return
+	}
+	service.ServeHTTP(w, r)
 }
 
 // proxySignIn sends people to the sign-in page and programs an error.

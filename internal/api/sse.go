@@ -1,13 +1,16 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"sphera/internal/approval"
+	"sphera/internal/audit"
 	"sphera/internal/catalog"
 	"sphera/internal/flag"
 	"sphera/internal/flag/key"
@@ -164,7 +167,6 @@ type hint struct {
 // events is the one stream a browser keeps open.
 func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 	topics := []string{run.Topic, catalog.Topic, "pull_request", "instance", "audit", view.Topic, flag.Topic, key.Topic, usage.Topic, approval.Topic, notify.Topic}
-	me := who(r.Context()).ID
 	hints := make([]<-chan string, 0, len(topics))
 	for _, topic := range topics {
 		ch, stop := a.db.Subscribe(topic)
@@ -183,12 +185,12 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 		}
 		return true
 	}, hints, func() (bool, error) {
-		for _, note := range pending {
-			topic, id, _ := strings.Cut(note, " ")
-			if topic == notify.Topic && id != me {
-				continue // of somebody else's inbox
-			}
-			if err := s.sendJSON("hint", "", hint{Topic: topic, ID: id}); err != nil {
+		hints, err := a.seenHints(r.Context(), pending)
+		if err != nil {
+			return true, err
+		}
+		for _, one := range hints {
+			if err := s.sendJSON("hint", "", one); err != nil {
 				return true, err
 			}
 		}
@@ -196,6 +198,61 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 		clear(seen)
 		return false, nil
 	})
+}
+
+// seenHints leaves out what is about things that the caller may not see.
+func (a *API) seenHints(ctx context.Context, notes []string) ([]hint, error) {
+	list := make([]hint, 0, len(notes))
+	names := make([]string, 0, len(notes))
+	for _, note := range notes {
+		topic, id, _ := strings.Cut(note, " ")
+		list = append(list, hint{Topic: topic, ID: id})
+		if name := hintName(topic, id); name != "" {
+			names = append(names, name)
+		}
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	hidden, err := a.things.Hidden(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	wholeLog := a.decides(ctx)
+	out := list[:0]
+	for _, h := range list {
+		switch {
+		case hidden[hintName(h.Topic, h.ID)], h.Topic == notify.Topic && h.ID != who(ctx).ID: // of somebody else's inbox
+			continue
+		case h.Topic == audit.Topic && !wholeLog, h.Topic == key.Topic:
+			h.ID = ""
+		}
+		if !slices.Contains(out, h) {
+			out = append(out, h)
+		}
+	}
+	return out, nil
+}
+
+// hintName is the thing that a hint is about, as guarded.Things knows it; empty
+// where the id says nothing about anything.
+func hintName(topic, id string) string {
+	if id == "" {
+		return ""
+	}
+	switch topic {
+	case run.Topic, approval.Topic, "instance":
+		return topic + "/" + id
+	case "pull_request":
+		return "pull-request/" + id
+	case catalog.Topic, audit.Topic:
+		return id
+	case flag.Topic, usage.Topic:
+		project, _, _ := strings.Cut(id, " ")
+		return "flag/" + project
+	default:
+		return ""
+	}
 }
 
 func label(r *http.Request, topic string, from <-chan string, to chan<- string) {

@@ -218,10 +218,11 @@ func TestTwoServersOneDatabase(t *testing.T) {
 	})
 	second := &harness{t: t, db: db, log: first.log, tokens: first.tokens, users: first.users}
 	deps := Deps{
-		DB: db, Audit: first.api.audit, Auth: auth.New(db, first.api.audit, time.Now), Runs: first.api.runs, Forge: first.api.forge,
-		Catalog: catalog.New(db, first.api.audit, time.Now).Guard(catalogtest.Anybody()), Runtime: first.api.runtime, Contracts: first.api.contracts, Insights: first.api.insights,
+		DB: db, Audit: first.api.audit, Auth: auth.New(db, first.api.audit, time.Now),
+		Catalog: catalog.New(db, first.api.audit, time.Now).Guard(catalogtest.Anybody()), Insights: first.api.insights,
 		Log: first.api.log, Now: time.Now,
 	}
+	first.raw.guard(&deps)
 	if second.api, err = New(deps, Options{Version: "test"}); err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 
 	"sphera/internal/auth"
 	"sphera/internal/forge"
+	"sphera/internal/guarded"
 	"sphera/internal/runtime"
 	"sphera/internal/store"
 	"sphera/internal/store/storetest"
@@ -66,7 +67,7 @@ func (h *harness) suspend(role string) {
 // bulky is a repository with a file that no buffer on the way holds.
 func (h *harness) bulky() string {
 	h.t.Helper()
-	if _, err := h.api.forge.CreateRepository(h.t.Context(), forge.NewRepository{Name: "group/bulky", Owner: "checkout", Key: "bulky"}); err != nil {
+	if _, err := h.raw.forge.CreateRepository(h.t.Context(), forge.NewRepository{Name: "group/bulky", Owner: "checkout", Key: "bulky"}); err != nil {
 		h.t.Fatal(err)
 	}
 	noise := make([]byte, 8<<20)
@@ -74,7 +75,7 @@ func (h *harness) bulky() string {
 	if _, err := source.Read(noise); err != nil {
 		h.t.Fatal(err)
 	}
-	_, err := h.api.forge.Commit(h.t.Context(), "group/bulky", forge.NewCommit{
+	_, err := h.raw.forge.Commit(h.t.Context(), "group/bulky", forge.NewCommit{
 		Branch: "main", Message: "Begin", Files: []forge.File{{Path: "noise", Content: noise}}, Bypass: true, Key: "noise",
 		Author: forge.Person{ID: "ada", Name: "Ada", Email: "ada@example.com"}, Time: time.Now(),
 	})
@@ -219,7 +220,7 @@ func TestS18_APushUnderWayIsRefused(t *testing.T) {
 // head makes the branch "side" when it is not there and returns its commit.
 func (h *harness) head() string {
 	h.t.Helper()
-	c, err := h.api.forge.Commit(h.t.Context(), "group/bulky", forge.NewCommit{
+	c, err := h.raw.forge.Commit(h.t.Context(), "group/bulky", forge.NewCommit{
 		Branch: "side", Base: "main", Message: "Side", Files: []forge.File{{Path: "side", Content: []byte("x")}}, Key: "side",
 		Author: forge.Person{ID: "ada", Name: "Ada", Email: "ada@example.com"}, Time: time.Now(),
 	})
@@ -257,7 +258,7 @@ func TestS18_AConnectionToAServiceIsCutOff(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.api.runtime = talkative{h.api.runtime, httputil.NewSingleHostReverseProxy(target)}
+		h.api.services = guarded.New(h.auth, h.api.catalog).Services(talkative{h.raw.runtime, httputil.NewSingleHostReverseProxy(target)}, h.raw.contracts)
 		c, err := net.DialTimeout("tcp", strings.TrimPrefix(h.server.URL, "http://"), 10*time.Second)
 		if err != nil {
 			t.Fatal(err)

@@ -345,6 +345,19 @@ func (s *Service) Of(ctx context.Context, runID string) (string, error) {
 	return id, nil
 }
 
+// RunOf returns the run that a request is about; "" for none.
+func (s *Service) RunOf(ctx context.Context, id string) (string, error) {
+	var runID string
+	err := s.DB.Read().QueryRowContext(ctx, "SELECT run_id FROM approval_requests WHERE id = $1", id).Scan(&runID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("look for the run of request %s: %w", id, err)
+	}
+	return runID, nil
+}
+
 // Waiting are the addresses of those who may still decide on a run.
 func (s *Service) Waiting(ctx context.Context, runID string) ([]string, error) {
 	q := s.DB.Read()

@@ -101,7 +101,7 @@ func (s *Service) Acknowledge(ctx context.Context, ids []string, by string) (int
 		count = 0
 		for _, id := range ids {
 			res, err := tx.ExecContext(ctx, "UPDATE automation_runs SET pending = 0, updated_by = $1, updated_at = $2 WHERE id = $3 AND pending = 1 AND claimed_until > 0",
-				by, store.Millis(s.Now()), runID(id))
+				by, store.Millis(s.Now()), RunID(id))
 			if err != nil {
 				return fmt.Errorf("acknowledge run %s: %w", id, err)
 			}
@@ -110,10 +110,10 @@ func (s *Service) Acknowledge(ctx context.Context, ids []string, by string) (int
 				return err
 			}
 			count += int(n)
-			tx.Notify(Topic, runID(id))
+			tx.Notify(Topic, RunID(id))
 		}
 		if count > 0 {
-			return s.Audit.Append(ctx, tx, audit.Event{Actor: by, Verb: "run.take", Object: "run/" + runID(ids[0]), RunID: runID(ids[0]), Detail: audit.Detail("runs", ids)})
+			return s.Audit.Append(ctx, tx, audit.Event{Actor: by, Verb: "run.take", Object: "run/" + RunID(ids[0]), RunID: RunID(ids[0]), Detail: audit.Detail("runs", ids)})
 		}
 		return nil
 	})

@@ -68,7 +68,7 @@ func (s *Service) Update(ctx context.Context, id string, rep Report, by string) 
 		}
 		out.Link = string(rep.Link)
 	}
-	if err := s.report(ctx, runID(id), out, true); err != nil {
+	if err := s.report(ctx, RunID(id), out, true); err != nil {
 		return nil, err
 	}
 	return s.Run(ctx, id)
@@ -177,7 +177,7 @@ func (s *Service) Respond(ctx context.Context, id string, response json.RawMessa
 	if len(response) > maxResponse {
 		return nil, fault.Field("/response", "is too long", fmt.Sprintf("at most %d bytes", maxResponse))
 	}
-	if err := s.report(ctx, runID(id), outcome{Response: response, By: by}, true); err != nil {
+	if err := s.report(ctx, RunID(id), outcome{Response: response, By: by}, true); err != nil {
 		return nil, err
 	}
 	return s.Run(ctx, id)
@@ -199,7 +199,7 @@ const (
 
 // AddLog logs a line; a status with it ends the run.
 func (s *Service) AddLog(ctx context.Context, id, message, status, label, by string) (RunLog, error) {
-	id = runID(id)
+	id = RunID(id)
 	message = strings.ReplaceAll(strings.ToValidUTF8(message, "\uFFFD"), "\x00", "")
 	switch {
 	case message == "":
@@ -242,7 +242,7 @@ func (s *Service) AddLog(ctx context.Context, id, message, status, label, by str
 
 // Logs lists what was logged, oldest first.
 func (s *Service) Logs(ctx context.Context, id string, limit, offset int) ([]RunLog, error) {
-	id = runID(id)
+	id = RunID(id)
 	if _, err := s.row(ctx, s.DB.Read(), id); err != nil {
 		return nil, err
 	}
@@ -272,10 +272,10 @@ func (s *Service) Decide(ctx context.Context, id string, by action.Actor, status
 	if status != "APPROVE" && status != "DECLINE" {
 		return nil, fault.Field("/status", "is not a decision", "APPROVE or DECLINE")
 	}
-	if _, err := s.row(ctx, s.DB.Read(), runID(id)); err != nil {
+	if _, err := s.row(ctx, s.DB.Read(), RunID(id)); err != nil {
 		return nil, err
 	}
-	if _, err := s.Approvals.Decide(ctx, by, runID(id), approval.Word{Approve: status == "APPROVE", Comment: description}); err != nil {
+	if _, err := s.Approvals.Decide(ctx, by, RunID(id), approval.Word{Approve: status == "APPROVE", Comment: description}); err != nil {
 		return nil, err
 	}
 	out, err := s.Run(ctx, id)
@@ -294,7 +294,7 @@ type Approver struct {
 
 // Approvers lists who decided; with pending, those the policy names, too.
 func (s *Service) Approvers(ctx context.Context, id string, pending bool) ([]Approver, error) {
-	r, err := s.row(ctx, s.DB.Read(), runID(id))
+	r, err := s.row(ctx, s.DB.Read(), RunID(id))
 	if err != nil {
 		return nil, err
 	}

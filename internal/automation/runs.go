@@ -33,8 +33,8 @@ const (
 // PortID is the id of a run as clients see it.
 func PortID(id string) string { return "r_" + id }
 
-// runID is the id of a run behind what a client sent.
-func runID(id string) string { return strings.TrimPrefix(id, "r_") }
+// RunID is the id of a run behind what a client sent.
+func RunID(id string) string { return strings.TrimPrefix(id, "r_") }
 
 // Start checks what was asked for and starts the run.
 func (s *Service) Start(ctx context.Context, ask Ask) (Run, error) {
@@ -232,7 +232,7 @@ type Run = map[string]any
 
 // Run returns one run.
 func (s *Service) Run(ctx context.Context, id string) (Run, error) {
-	r, err := s.row(ctx, s.DB.Read(), runID(id))
+	r, err := s.row(ctx, s.DB.Read(), RunID(id))
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +244,7 @@ type About struct{ ID, Action, Blueprint, Entity, By string }
 
 // About returns what a run is about.
 func (s *Service) About(ctx context.Context, id string) (About, error) {
-	r, err := s.row(ctx, s.DB.Read(), runID(id))
+	r, err := s.row(ctx, s.DB.Read(), RunID(id))
 	if err != nil {
 		return About{}, err
 	}

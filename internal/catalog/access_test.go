@@ -349,6 +349,8 @@ func methods4() map[string]call {
 		"DeleteScorecard": do(shape, func(ctx context.Context, c *catalog.Catalog) error { return c.DeleteScorecard(ctx, "Thing", "x", "me") }),
 		"DueVerdicts":     do(maintain, func(ctx context.Context, c *catalog.Catalog) error { _, _, err := c.DueVerdicts(ctx, 1); return err }),
 		"Names":           do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Names(ctx, "Thing", "a"); return err }),
+		"Whole":           do(read, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Whole(ctx); return err }),
+		"Owners":          do(maintain, func(ctx context.Context, c *catalog.Catalog) error { _, err := c.Owners(ctx, nil); return err }),
 		"Rehearse":        do(read, func(ctx context.Context, c *catalog.Catalog) error { return c.Rehearse(ctx, nil) }),
 	}
 }

@@ -463,6 +463,18 @@ func (c *Catalog) Names(ctx context.Context, blueprint, identifier string) ([]Ca
 	return names, nil
 }
 
+// Whole tells whether every entity of every blueprint may be read.
+func (c *Catalog) Whole(ctx context.Context) (bool, error) {
+	sights, err := c.reading(ctx, "")
+	if fault.Is(err, fault.Forbidden) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return sights.whole(ctx)
+}
+
 // Hidden tells which of the entities, named "Blueprint/identifier", are or were
 // there and may not be read. Other names are none of them.
 func (c *Catalog) Hidden(ctx context.Context, refs []string) (map[string]bool, error) {

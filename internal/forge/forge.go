@@ -109,8 +109,10 @@ type NewRepository struct {
 type RepositoryQuery struct {
 	Text     string
 	Archived bool
-	Limit    int
-	From     string
+	// Owners selects those of these teams, "" those of none; all when nil.
+	Owners []string
+	Limit  int
+	From   string
 }
 
 // Branch is a branch and its head.

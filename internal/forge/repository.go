@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"sphera/internal/audit"
@@ -213,9 +214,19 @@ func (b *Builtin) Repository(ctx context.Context, name string) (Repository, erro
 func (b *Builtin) Repositories(ctx context.Context, q RepositoryQuery) ([]Repository, string, error) {
 	limit := clamp(q.Limit)
 	text := "%" + likeEscape(strings.ToLower(q.Text)) + "%"
+	args := []any{flag(q.Archived), q.From, text, limit + 1}
+	owned := ""
+	if q.Owners != nil {
+		places := []string{"NULL"}
+		for _, team := range q.Owners {
+			args = append(args, team)
+			places = append(places, "$"+strconv.Itoa(len(args)))
+		}
+		owned = " AND r.owner IN (" + strings.Join(places, ", ") + ")"
+	}
 	rows, err := b.db.Read().QueryContext(ctx, `SELECT `+repositoryColumns+` FROM forge_repositories r
-		WHERE r.archived = $1 AND r.name > $2 AND (lower(r.name) LIKE $3 ESCAPE '!' OR lower(r.description) LIKE $3 ESCAPE '!')
-		ORDER BY r.name LIMIT $4`, flag(q.Archived), q.From, text, limit+1)
+		WHERE r.archived = $1 AND r.name > $2 AND (lower(r.name) LIKE $3 ESCAPE '!' OR lower(r.description) LIKE $3 ESCAPE '!')`+owned+`
+		ORDER BY r.name LIMIT $4`, args...)
 	list, err := store.All(rows, err, scanRepository)
 	if err != nil {
 		return nil, "", fmt.Errorf("list repositories: %w", err)

@@ -66,6 +66,21 @@ func (c *Contracts) Check(ctx context.Context, service string) ([]action.Check, 
 	if err != nil {
 		return nil, err
 	}
+	return f.checks(), nil
+}
+
+// CheckAbsent is the checks on a service that is nowhere: of which nothing may
+// be said.
+func (c *Contracts) CheckAbsent(ctx context.Context, service string) ([]action.Check, error) {
+	f := &facts{name: service, deps: c.deps, overlays: map[string]string{}}
+	var err error
+	if f.environments, err = c.deps.Environments(ctx); err != nil {
+		return nil, fmt.Errorf("look at the environments: %w", err)
+	}
+	return f.checks(), nil
+}
+
+func (f *facts) checks() []action.Check {
 	out := make([]action.Check, 0, 20)
 	for _, r := range rules() {
 		if r.service && f.isLibrary() {
@@ -81,7 +96,7 @@ func (c *Contracts) Check(ctx context.Context, service string) ([]action.Check, 
 		}
 		out = append(out, check)
 	}
-	return out, nil
+	return out
 }
 
 // rule is one line of the service contract.

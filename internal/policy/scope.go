@@ -28,7 +28,16 @@ type Scope struct {
 func (s Scope) Nothing() bool { return !s.Everything && len(s.Teams) == 0 && !s.Unowned }
 
 // Scope finds out for which entities of the blueprint who may do action.
-func (e *Engine) Scope(_ context.Context, who Subject, action, blueprint string) Scope {
+func (e *Engine) Scope(ctx context.Context, who Subject, action, blueprint string) Scope {
+	return e.scope(ctx, who, action, Resource{Type: TypeEntity, Blueprint: blueprint, ID: "any"})
+}
+
+// ScopeOf is Scope for what is no entity: for which resources of a type.
+func (e *Engine) ScopeOf(ctx context.Context, who Subject, action, resource string) Scope {
+	return e.scope(ctx, who, action, Resource{Type: resource, ID: "any"})
+}
+
+func (e *Engine) scope(_ context.Context, who Subject, action string, any Resource) Scope {
 	nothing := Scope{Exact: true}
 	s := e.current.Load()
 	b := s.of(action)
@@ -40,7 +49,7 @@ func (e *Engine) Scope(_ context.Context, who Subject, action, blueprint string)
 		return nothing
 	}
 	q := s.question(b, who, given)
-	if q.about(Resource{Type: TypeEntity, Blueprint: blueprint, ID: "any"}) != nil {
+	if q.about(any) != nil {
 		return nothing
 	}
 	r := reach{q: q, teams: who.Teams}

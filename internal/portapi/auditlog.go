@@ -93,6 +93,9 @@ func (s *Service) auditLog(ctx context.Context, r *Request) (int, any, error) {
 		return 0, AuditLogAnswer{Audits: []AuditEntry{}}, nil // whether UI or API is not kept; there are no others
 	}
 	events, next, err := s.Audit.List(ctx, s.DB, f)
+	if err == nil {
+		events, err = s.Seen(ctx, events)
+	}
 	if err != nil {
 		return 0, nil, err
 	}

@@ -22,17 +22,14 @@ import (
 
 	"sphera/internal/audit"
 	"sphera/internal/auth"
-	"sphera/internal/automation"
 	"sphera/internal/catalog"
 	"sphera/internal/change"
 	"sphera/internal/fault"
-	"sphera/internal/flag"
-	"sphera/internal/forge"
+	"sphera/internal/guarded"
 	"sphera/internal/hook"
 	"sphera/internal/integration"
 	"sphera/internal/migration"
 	"sphera/internal/resource"
-	"sphera/internal/secret"
 	"sphera/internal/source"
 	"sphera/internal/store"
 )
@@ -44,8 +41,8 @@ type Deps struct {
 	Auth    *auth.Service
 	Catalog *catalog.Catalog
 	// Forge and Flags are asked what a team owns.
-	Forge *forge.Builtin
-	Flags *flag.Flags
+	Forge *guarded.Forge
+	Flags *guarded.Flags
 	// Sources is asked before what a program deletes is deleted (Delete), and
 	// told when one lists (Listed) or writes (Wrote) its entities.
 	Sources    *source.Sources
@@ -55,9 +52,11 @@ type Deps struct {
 	// Actions lists the identifiers of what can be run.
 	Actions func(ctx context.Context) ([]string, error)
 	// Automation has the actions that are data.
-	Automation *automation.Service
+	Automation *guarded.Automation
 	// Vault keeps secret values.
-	Vault *secret.Vault
+	Vault *guarded.Vault
+	// Seen leaves of audit events those that the caller may read.
+	Seen func(ctx context.Context, events []audit.Event) ([]audit.Event, error)
 	// Changes tells others of changes.
 	Changes *change.Changes
 	// Hooks takes in what comes to webhooks.

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"sphera/internal/auth"
 	"sphera/internal/automation"
 	"sphera/internal/fault"
 )
@@ -115,11 +114,11 @@ func (s *Service) approveRun(ctx context.Context, r *Request) (int, any, error) 
 	if err := r.Decode(&sent); err != nil {
 		return 0, nil, err
 	}
-	about, err := s.Automation.About(ctx, r.Path["run"])
+	o, err := s.Automation.Object(ctx, r.Path["run"])
 	if err != nil {
 		return 0, nil, err
 	}
-	if err := r.May(ctx, "run.approve", auth.Object{Kind: "run", ID: about.ID, Author: about.By}); err != nil {
+	if err := r.May(ctx, "run.approve", o); err != nil {
 		return 0, nil, err
 	}
 	one, err := s.Automation.Decide(ctx, r.Path["run"], r.Caller.Actor(), sent.Status, sent.Description)

@@ -25,7 +25,7 @@ func levels() map[string]int {
 		"internal/auth":   30, "internal/catalog": 30, "internal/catalog/catalogtest": 40, "internal/access": 40, "internal/forge": 30, "internal/run": 30, "internal/resource": 30, "internal/integration": 30,
 		"internal/runtime": 40, "internal/flag": 40, "internal/flag/code": 42, "internal/flag/key": 42, "internal/flag/usage": 42, "internal/flag/serve": 43, "internal/secret": 40, "internal/insight": 40, "internal/source": 40, "internal/migration": 40, "internal/importer": 40, "internal/view": 40,
 		"internal/oidc": 45, "internal/oidc/oidctest": 46, "internal/scim": 45, "internal/notify": 45, "internal/approval": 46,
-		"internal/golden": 50, "internal/automation": 50, "internal/hook": 50, "internal/change": 50,
+		"internal/golden": 50, "internal/automation": 50, "internal/guarded": 55, "internal/hook": 50, "internal/change": 50,
 		"internal/builtin": 60, "internal/portapi": 60,
 		"internal/api": 70, "client": 70, "demo": 70,
 		"portal": 80,

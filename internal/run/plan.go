@@ -63,7 +63,7 @@ func (e *Engine) savePlan(ctx context.Context, a *action.Action, actor action.Ac
 		return SavedPlan{}, fmt.Errorf("write the plan: %w", err)
 	}
 	now := store.Time(e.millis())
-	p := SavedPlan{ID: id, Action: a.Identifier, Title: a.Title, Entity: entity, Input: input, Plan: plan, CreatedAt: now, ExpiresAt: now.Add(planLife)}
+	p := SavedPlan{ID: id, Action: a.Identifier, Title: a.Title, Entity: entity, Input: input, Plan: plan, CreatedAt: now, ExpiresAt: now.Add(planLife), By: actor.ID}
 	err = e.db.Tx(ctx, func(tx *store.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO run_plans (id, action, title, entity, actor_id, input, plan, created_at, expires_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
@@ -84,7 +84,7 @@ func (e *Engine) SavedPlan(ctx context.Context, id string) (SavedPlan, error) {
 
 type planRow struct {
 	SavedPlan
-	actorID, runID string
+	runID string
 }
 
 func (e *Engine) readPlan(ctx context.Context, id string) (planRow, error) {
@@ -92,7 +92,7 @@ func (e *Engine) readPlan(ctx context.Context, id string) (planRow, error) {
 	var input, raw string
 	var created, expires int64
 	err := e.db.Read().QueryRowContext(ctx, "SELECT id, action, title, entity, actor_id, input, plan, run_id, created_at, expires_at FROM run_plans WHERE id = $1", id).
-		Scan(&p.ID, &p.Action, &p.Title, &p.Entity, &p.actorID, &input, &raw, &p.runID, &created, &expires)
+		Scan(&p.ID, &p.Action, &p.Title, &p.Entity, &p.By, &input, &raw, &p.runID, &created, &expires)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, fault.New(fault.NotFound, "There is no plan %q; plans are kept for a day.", id)
 	}
@@ -115,7 +115,7 @@ func (e *Engine) Apply(ctx context.Context, actor action.Actor, planID string) (
 	if err != nil {
 		return Run{}, err
 	}
-	if p.actorID != actor.ID {
+	if p.By != actor.ID {
 		return Run{}, fault.Refuse("plan.owner", "This plan was shown to somebody else.", "Make the plan yourself; it takes a moment.", "")
 	}
 	if p.runID != "" {

@@ -135,6 +135,28 @@ func (e *Engine) List(ctx context.Context, f Filter) ([]Run, string, error) {
 	return runs, "", nil
 }
 
+// Some returns those of the runs that are there, as List does.
+func (e *Engine) Some(ctx context.Context, ids []string) (map[string]Run, error) {
+	out := make(map[string]Run, len(ids))
+	for len(ids) > 0 {
+		page := ids[:min(len(ids), maxPage)]
+		ids = ids[len(page):]
+		places, args := make([]string, len(page)), make([]any, len(page))
+		for i, id := range page {
+			places[i], args[i] = fmt.Sprintf("$%d", i+1), id
+		}
+		rows, err := e.db.Read().QueryContext(ctx, "SELECT "+runColumns+" FROM runs r WHERE r.id IN ("+strings.Join(places, ", ")+")", args...)
+		list, err := store.All(rows, err, func(row interface{ Scan(...any) error }) (record, error) { return scanRun(row) })
+		if err != nil {
+			return nil, fmt.Errorf("read runs: %w", err)
+		}
+		for _, r := range list {
+			out[r.ID] = r.Run
+		}
+	}
+	return out, nil
+}
+
 // Logs returns the log lines of a run after a sequence number, oldest first.
 func (e *Engine) Logs(ctx context.Context, id string, after int64, limit int) ([]LogLine, error) {
 	if limit <= 0 || limit > maxLogPage {

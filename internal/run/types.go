@@ -117,6 +117,8 @@ type SavedPlan struct {
 	Plan      *action.Plan    `json:"plan"`
 	CreatedAt time.Time       `json:"createdAt"`
 	ExpiresAt time.Time       `json:"expiresAt"`
+	// By is who made it.
+	By string `json:"-"`
 }
 
 // Filter selects runs; zero fields do not filter.

@@ -39,6 +39,17 @@ func newTransport() *http.Transport {
 // of the visitor, cannot set a cookie for the portal's address, and its pages
 // are put into a sandbox.
 func (p *Process) Proxy(service, environment string) http.Handler {
+	return p.proxy(service, environment, p.Instance)
+}
+
+// Absent answers as Proxy does where nothing was deployed.
+func (p *Process) Absent(service, environment string) http.Handler {
+	return p.proxy(service, environment, func(context.Context, string, string) (Instance, error) {
+		return Instance{}, notRunning(place{service, environment})
+	})
+}
+
+func (p *Process) proxy(service, environment string, find func(ctx context.Context, service, environment string) (Instance, error)) http.Handler {
 	k := place{service, environment}
 	prefix := strings.TrimSuffix(Address(service, environment), "/")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -52,7 +63,7 @@ func (p *Process) Proxy(service, environment string) http.Handler {
 		}
 		// The portal's policy is for its own pages; a service's get the sandbox.
 		w.Header().Del("Content-Security-Policy")
-		i, err := p.Instance(r.Context(), service, environment)
+		i, err := find(r.Context(), service, environment)
 		switch {
 		case fault.Is(err, fault.NotFound) || fault.Is(err, fault.Unprocessable):
 			p.sorry(w, r, http.StatusNotFound, i, fmt.Sprintf("Nothing runs here: %s was not deployed to %s.", service, environment))

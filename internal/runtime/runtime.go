@@ -40,6 +40,8 @@ type Runtime interface {
 	Follow(service, environment string) (<-chan string, func())
 	// Proxy passes a request on to the running instance.
 	Proxy(service, environment string) http.Handler
+	// Absent answers as Proxy does where nothing was deployed.
+	Absent(service, environment string) http.Handler
 }
 
 // MaxLogLines is how many lines are kept of each instance.
