@@ -316,7 +316,7 @@ func (p *parts) address() string {
 func (p *parts) serve(c *config, proxies []netip.Prefix, demo []api.DemoUser) (*api.API, error) {
 	g := guarded.New(p.auth, p.catalog)
 	runs, repositories, flags := g.Runs(p.runs), g.Forge(p.forge), g.Flags(p.flags)
-	approvals, services := g.Approvals(p.approvals, runs), g.Services(p.runtime, p.contracts)
+	approvals, services := g.Approvals(p.approvals, runs, flags), g.Services(p.runtime, p.contracts)
 	return api.New(api.Deps{
 		Guard: g, Sinks: p.sinks, AuditKey: p.auditKey,
 		DB: p.db, Audit: p.audit, Auth: p.auth, Runs: runs, Forge: repositories, Catalog: p.catalog, Sources: p.sources,

@@ -96,7 +96,7 @@ type rawStores struct {
 func (s rawStores) guard(d *Deps) {
 	d.Guard = guarded.New(d.Auth, d.Catalog)
 	d.Runs, d.Forge, d.Flags, d.Vault, d.Views = d.Guard.Runs(s.runs), d.Guard.Forge(s.forge), d.Guard.Flags(s.flags), d.Guard.Vault(s.vault), d.Guard.Views(s.views)
-	d.Approvals, d.Automation, d.Services = d.Guard.Approvals(s.approvals, d.Runs), d.Guard.Automation(s.automation, d.Runs), d.Guard.Services(s.runtime, s.contracts)
+	d.Approvals, d.Automation, d.Services = d.Guard.Approvals(s.approvals, d.Runs, d.Flags), d.Guard.Automation(s.automation, d.Runs), d.Guard.Services(s.runtime, s.contracts)
 	d.FlagKeys, d.FlagUsage = d.Guard.FlagKeys(s.flagKeys, d.Flags), d.Guard.FlagUsage(s.flagUsage, d.Flags)
 	d.Things = d.Guard.Things(d.Runs, d.Forge, d.Flags, d.Approvals, d.Services)
 }

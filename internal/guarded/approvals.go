@@ -11,47 +11,83 @@ import (
 )
 
 // Approvals are the requests, rules and holds of approvals. Whoever may read a
-// run may read its request.
+// run, or a flag, may read the request about it; those about policies are for
+// who may read policies, which the list itself asks.
 type Approvals struct {
 	runs      *Runs
+	flags     *Flags
 	approvals *approval.Service
 }
 
-// Approvals guards the requests about the runs.
-func (g *Guard) Approvals(s *approval.Service, runs *Runs) *Approvals {
-	return &Approvals{runs: runs, approvals: s}
+// Approvals guards the requests about runs, flags and policies.
+func (g *Guard) Approvals(s *approval.Service, runs *Runs, flags *Flags) *Approvals {
+	return &Approvals{runs: runs, flags: flags, approvals: s}
 }
 
 func noRequest() error { return fault.New(fault.NotFound, "There is no such request.") }
 
-func (s *Approvals) about(ctx context.Context, list []approval.Request) ([]auth.Object, error) {
-	ids := make([]string, len(list))
-	for i, one := range list {
-		ids[i] = one.RunID
+// seen leaves of requests those that may be read.
+func (s *Approvals) seen(ctx context.Context, list []approval.Request) ([]approval.Request, error) {
+	var runs []string
+	for _, one := range list {
+		if one.Kind == approval.KindRun {
+			runs = append(runs, one.RunID)
+		}
 	}
-	found, err := s.runs.runs.Some(ctx, ids)
+	seen, err := s.runs.Seen(ctx, runs)
 	if err != nil {
 		return nil, err
 	}
-	runs := make([]run.Run, len(list))
-	for i, id := range ids {
-		runs[i] = found[id]
+	out := make([]approval.Request, 0, len(list))
+	for _, one := range list {
+		may := seen[one.RunID]
+		if one.Kind != approval.KindRun {
+			if may, err = s.other(ctx, one.Kind, one.ID); err != nil {
+				return nil, err
+			}
+		}
+		if may {
+			out = append(out, one)
+		}
 	}
-	return s.runs.objects(ctx, runs)
+	return out, nil
+}
+
+// other tells whether a request that is not about a run may be read.
+func (s *Approvals) other(ctx context.Context, kind, id string) (bool, error) {
+	if kind != approval.KindFlag {
+		return true, nil
+	}
+	one, err := s.flags.flags.ProposalByID(ctx, id)
+	if err == nil {
+		err = s.flags.see(ctx, proposed(one.Proposal))
+	}
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Forbidden) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // List is approval.Service.List without what may not be read.
 func (s *Approvals) List(ctx context.Context, p auth.User, view, from string, limit int) ([]approval.Request, string, error) {
-	look, err := s.runs.g.sight(ctx, readRuns, "run")
+	runs, err := s.runs.g.sight(ctx, readRuns, "run")
 	if err != nil {
 		return nil, "", err
 	}
 	if err := own(ctx, p.ID); err != nil {
 		return nil, "", err
 	}
-	return page(ctx, look, limit, from, func(limit int, from string) ([]approval.Request, string, error) {
+	fetch := func(limit int, from string) ([]approval.Request, string, error) {
 		return s.approvals.List(ctx, p, view, from, limit)
-	}, s.about)
+	}
+	flags, err := s.runs.g.sight(ctx, readFlags, "flag")
+	if err != nil && !fault.Is(err, fault.Forbidden) {
+		return nil, "", err
+	}
+	if runs.all() && flags.all() {
+		return fetch(limit, from)
+	}
+	return filled(limit, from, fetch, func(list []approval.Request) ([]approval.Request, error) { return s.seen(ctx, list) })
 }
 
 // Get is approval.Service.Get.
@@ -60,8 +96,13 @@ func (s *Approvals) Get(ctx context.Context, p auth.User, id string) (approval.D
 		return approval.Detail{}, err
 	}
 	one, err := s.approvals.Get(ctx, p, id)
-	if err == nil {
+	if err == nil && one.Kind == approval.KindRun {
 		err = s.runs.see(ctx, one.RunID, noRequest())
+	} else if err == nil {
+		var may bool
+		if may, err = s.other(ctx, one.Kind, one.ID); err == nil && !may {
+			err = noRequest()
+		}
 	}
 	if err != nil {
 		return approval.Detail{}, err
@@ -80,18 +121,28 @@ func (s *Approvals) Of(ctx context.Context, runID string) (string, error) {
 // Seen tells which of the requests may be read.
 func (s *Approvals) Seen(ctx context.Context, ids []string) (map[string]bool, error) {
 	out := make(map[string]bool, len(ids))
-	look, err := s.runs.g.sight(ctx, readRuns, "run")
-	if err != nil && !fault.Is(err, fault.Forbidden) {
+	p, err := who(ctx)
+	if err != nil {
 		return nil, err
 	}
 	for _, id := range ids {
-		if look.all() {
-			out[id] = true
-			continue
-		}
 		runID, err := s.approvals.RunOf(ctx, id)
 		if err != nil {
 			return nil, err
+		}
+		if runID == "" {
+			one, err := s.approvals.Get(ctx, p.User, id)
+			if fault.Is(err, fault.NotFound) { // the id of a hold
+				out[id] = true
+				continue
+			}
+			if err == nil {
+				out[id], err = s.other(ctx, one.Kind, id)
+			}
+			if err != nil {
+				return nil, err
+			}
+			continue
 		}
 		seen, err := s.runs.Seen(ctx, []string{runID})
 		if err != nil {

@@ -224,6 +224,18 @@ func (s *Flags) Decide(ctx context.Context, project, id string, approve bool, co
 	return s.flags.Decide(ctx, project, id, approve, comment, by)
 }
 
+// Withdraw is flag.Flags.Withdraw: who proposed it takes it back.
+func (s *Flags) Withdraw(ctx context.Context, project, id string, by flag.Who) (flag.Proposal, error) {
+	o, err := s.ProposalObject(ctx, project, id)
+	if err == nil {
+		err = s.g.may(ctx, changeFlags, o)
+	}
+	if err != nil {
+		return flag.Proposal{}, err
+	}
+	return s.flags.Withdraw(ctx, project, id, by)
+}
+
 // Segments is flag.Flags.Segments without the names of flags that may not be
 // read.
 func (s *Flags) Segments(ctx context.Context, project string) ([]flag.Segment, error) {

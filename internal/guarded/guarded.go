@@ -171,16 +171,23 @@ func page[T any](ctx context.Context, s *sight, limit int, from string, fetch fu
 	if s.scope.Nothing() {
 		return []T{}, "", nil
 	}
+	if s.all() {
+		return fetch(limit, from)
+	}
+	return filled(limit, from, fetch, func(list []T) ([]T, error) { return keep(ctx, s, list, about) })
+}
+
+func filled[T any](limit int, from string, fetch func(limit int, from string) ([]T, string, error), keep func(list []T) ([]T, error)) ([]T, string, error) {
 	list, next, err := fetch(limit, from)
-	if err != nil || s.all() {
-		return list, next, err
+	if err != nil {
+		return nil, "", err
 	}
 	if limit <= 0 {
 		limit = max(len(list), 1)
 	}
 	out := make([]T, 0, len(list))
 	for round := 1; ; round++ {
-		seen, err := keep(ctx, s, list, about)
+		seen, err := keep(list)
 		if err != nil {
 			return nil, "", err
 		}

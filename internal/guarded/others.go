@@ -123,11 +123,11 @@ func (s *Views) may(ctx context.Context, by view.Person) error {
 }
 
 // List is view.Views.List.
-func (s *Views) List(ctx context.Context, blueprint string, by view.Person) ([]view.View, error) {
+func (s *Views) List(ctx context.Context, of view.Of, by view.Person) ([]view.View, error) {
 	if err := s.may(ctx, by); err != nil {
 		return nil, err
 	}
-	return s.views.List(ctx, blueprint, by)
+	return s.views.List(ctx, of, by)
 }
 
 // Create is view.Views.Create.

@@ -52,13 +52,14 @@ func pairs() []pair {
 		}, nil},
 		{reflect.TypeFor[*approval.Service](), guardOf("Approvals"), map[string]string{
 			"Admit": engine, "Waiting": "tells Port's clients who may decide, behind Automation.Approvers", "Rule": "one of Rules", "RunOf": "finds what is decided about",
+			"Stand": "called by the decision on a flag or on policies", "Asked": engine, "Closed": engine, "Remind": worker, "Work": worker,
 		}, nil},
 		{reflect.TypeFor[*automation.Service](), guardOf("Automation"), map[string]string{
 			"Work": worker, "Tick": worker, "About": "finds what is decided about",
 		}, nil},
 		{reflect.TypeFor[*flag.Flags](), guardOf("Flags"), map[string]string{
 			"Work": worker, "Fold": worker, "Load": worker, "Current": server, "Snapshots": server, "Watch": server, "Keys": worker, "Scanned": worker, "SetReferences": worker, "ForgetRepository": worker,
-			"Owner": "finds what is decided about", "Proposal": "one of Proposals",
+			"Owner": "finds what is decided about", "Proposal": "one of Proposals", "ProposalByID": "finds what is decided about", "ProposalsOf": "the inbox of Approvals", "Deciders": "the inbox of Approvals",
 		}, nil},
 		{reflect.TypeFor[*flag.Projects](), guardOf("Flags"), map[string]string{"Remove": paths}, map[string]string{"Get": "Project", "List": "ProjectList", "Ensure": "CreateProject"}},
 		{reflect.TypeFor[*key.Keys](), guardOf("FlagKeys"), map[string]string{

@@ -72,7 +72,7 @@ func (w *world) guards(s stores) {
 	w.raw = s
 	w.guard = guarded.New(w.auth, w.catalog)
 	w.runs, w.forge, w.flags, w.vault, w.views = w.guard.Runs(s.runs), w.guard.Forge(s.forge), w.guard.Flags(s.flags), w.guard.Vault(s.vault), w.guard.Views(s.views)
-	w.approvals, w.automation, w.services = w.guard.Approvals(s.approvals, w.runs), w.guard.Automation(s.automation, w.runs), w.guard.Services(s.runtime, s.contracts)
+	w.approvals, w.automation, w.services = w.guard.Approvals(s.approvals, w.runs, w.flags), w.guard.Automation(s.automation, w.runs), w.guard.Services(s.runtime, s.contracts)
 	w.flagKeys, w.flagUsage = w.guard.FlagKeys(s.flagKeys, w.flags), w.guard.FlagUsage(s.flagUsage, w.flags)
 	w.things = w.guard.Things(w.runs, w.forge, w.flags, w.approvals, w.services)
 }
