@@ -318,6 +318,20 @@ func (h *harness) people() {
 	}
 }
 
+// person makes somebody with a token, called by name.
+func (h *harness) person(name, role string, teams ...string) {
+	h.t.Helper()
+	u, err := h.auth.CreateUser(context.Background(), auth.NewUser{Email: name + "@example.com", Name: name, Roles: []string{role}, Teams: teams}, "system")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	token, _, err := h.auth.CreateToken(context.Background(), auth.Principal{User: u, Via: auth.ViaSession}, "test", 0)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.users[name], h.tokens[name] = u, token
+}
+
 type reply struct {
 	status int
 	header http.Header
@@ -434,12 +448,12 @@ func (h *harness) fixtures() (runID string) {
 	if _, err := h.raw.forge.OpenPullRequest(ctx, "group/r", forge.NewPullRequest{Title: "Change a", Head: "change", Base: "main", Author: ada}); err != nil {
 		h.t.Fatal(err)
 	}
-	h.flagsOf("fixture", "my/api")
+	h.hasFlags("fixture", "my/api")
 	return h.startRun("developer", 1)
 }
 
-// flagsOf makes a flag project with the flag dark and the segment group.
-func (h *harness) flagsOf(project, service string) {
+// hasFlags makes a flag project with the flag dark and the segment group.
+func (h *harness) hasFlags(project, service string) {
 	h.t.Helper()
 	ctx := portal(context.Background())
 	if _, err := h.raw.flags.Projects.Ensure(ctx, project, service, "system", ""); err != nil {

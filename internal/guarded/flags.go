@@ -21,7 +21,7 @@ type Flags struct {
 func (g *Guard) Flags(f *flag.Flags) *Flags { return &Flags{g: g, flags: f} }
 
 func noProject(key string) error {
-	return fault.New(fault.NotFound, "There is no flag project %s.", key)
+	return fault.New(fault.NotFound, "There is no flag project %s.", key).With("project", "does not exist", "the key of a flag project")
 }
 
 func noFlag(project, key string) error {
@@ -124,6 +124,9 @@ func (s *Flags) see(ctx context.Context, p place) error {
 	if err != nil || look.all() {
 		return err
 	}
+	if err := s.there(ctx, p); err != nil {
+		return err
+	}
 	return s.seeAs(ctx, look.p, p)
 }
 
@@ -134,15 +137,19 @@ func (s *Flags) seeWide(ctx context.Context, p place) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.flags.Projects.Get(ctx, p.project); err != nil {
+	if err := s.there(ctx, p); err != nil {
 		return err
 	}
-	if p.flag != "" {
-		if _, err := s.flags.Get(ctx, p.project, p.flag); err != nil {
-			return err
-		}
-	}
 	return s.seeAs(ctx, wide(by), p)
+}
+
+// there is nil for a project, or a flag of one, that exists.
+func (s *Flags) there(ctx context.Context, p place) error {
+	if _, err := s.flags.Projects.Get(ctx, p.project); err != nil || p.flag == "" {
+		return err
+	}
+	_, err := s.flags.Get(ctx, p.project, p.flag)
+	return err
 }
 
 func (s *Flags) seeAs(ctx context.Context, by auth.Principal, p place) error {

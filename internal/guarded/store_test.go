@@ -90,6 +90,9 @@ func TestS3_EveryMethodOfTheStoresAsks(t *testing.T) {
 		t.Run(p.guard.Elem().Name()+" "+p.store.String(), func(t *testing.T) {
 			for i := range p.store.NumMethod() {
 				name := p.store.Method(i).Name
+				if name == "FollowRename" {
+					continue // in the transaction of a rename, which was permitted
+				}
 				there := name
 				if other := p.named[name]; other != "" {
 					there = other
