@@ -175,7 +175,7 @@ func (p *play) find(name string) string {
 		got := p.h.must("developer", "POST", "/v1/actions/wait_here/plans", map[string]any{"input": map[string]any{"lines": 0, "note": note}})
 		return fmt.Sprint(got.field("plan.id"))
 	case "SHA":
-		sha, err := p.h.api.forge.Head(p.t.Context(), "group/r", "main")
+		sha, err := p.h.raw.forge.Head(p.t.Context(), "group/r", "main")
 		if err != nil {
 			p.t.Fatal(err)
 		}
@@ -200,7 +200,7 @@ func (p *play) find(name string) string {
 		return fmt.Sprint(id)
 	case "FLAG", "FLAG2":
 		key := map[string]string{"FLAG": "one", "FLAG2": "two"}[kind]
-		f, err := p.h.api.flags.Get(portal(p.t.Context()), "shop", key)
+		f, err := p.h.raw.flags.Get(portal(p.t.Context()), "shop", key)
 		if err != nil {
 			p.t.Fatal(err)
 		}

@@ -70,7 +70,7 @@ func TestS56_SignInSetUpDirectoriesAndPushes(t *testing.T) {
 		})
 		c.fixtures()
 		c.one("a branch", "success", "branch.create", func() {
-			_, err := c.api.forge.Commit(t.Context(), "group/r", forge.NewCommit{
+			_, err := c.raw.forge.Commit(t.Context(), "group/r", forge.NewCommit{
 				Branch: "other", Base: "main", Message: "Other", Author: forge.Person{ID: "ada", Name: "Ada", Email: "ada@example.com"}, Time: time.Now(),
 				Files: []forge.File{{Path: "b.txt", Content: []byte("b\n")}}, Key: "9",
 			})
