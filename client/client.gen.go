@@ -3762,6 +3762,23 @@ type HoldBody struct {
 	Until *time.Time `json:"until,omitempty"`
 }
 
+// Holdings defines model for Holdings.
+type Holdings struct {
+	Directory       *string         `json:"directory,omitempty"`
+	Entities        []OwnedEntities `json:"entities"`
+	Flags           int64           `json:"flags"`
+	Repositories    int64           `json:"repositories"`
+	ServiceAccounts int64           `json:"serviceAccounts"`
+}
+
+// HoldingsAnswer defines model for HoldingsAnswer.
+type HoldingsAnswer struct {
+	Holdings Holdings `json:"holdings"`
+
+	// Ok Always true
+	Ok bool `json:"ok"`
+}
+
 // HoldsAnswer defines model for HoldsAnswer.
 type HoldsAnswer struct {
 	Holds []Hold `json:"holds"`
@@ -4678,6 +4695,13 @@ type OverTimeInput struct {
 	Query             interface{} `json:"query,omitempty"`
 	TimeInterval      string      `json:"timeInterval"`
 	TimeRange         TimeRange   `json:"timeRange"`
+}
+
+// OwnedEntities defines model for OwnedEntities.
+type OwnedEntities struct {
+	Blueprint string `json:"blueprint"`
+	Count     int64  `json:"count"`
+	Title     string `json:"title"`
 }
 
 // Ownership defines model for Ownership.
@@ -5960,8 +5984,9 @@ type SweepsAnswer struct {
 
 // Team defines model for Team.
 type Team struct {
-	CreatedAt   string `json:"createdAt"`
-	Description string `json:"description"`
+	CreatedAt   string  `json:"createdAt"`
+	Description string  `json:"description"`
+	Directory   *string `json:"directory,omitempty"`
 
 	// Members How many people are in it and active
 	Members   int64      `json:"members"`
@@ -7594,6 +7619,12 @@ type GetSweepParams struct {
 type ListTeamsParams struct {
 	// Fields Has no effect: answers are complete
 	Fields *[]string `form:"fields,omitempty" json:"fields,omitempty"`
+}
+
+// DeleteTeamParams defines parameters for DeleteTeam.
+type DeleteTeamParams struct {
+	// MoveTo The team that gets what this one owns; without it a team that owns something is not deleted
+	MoveTo *string `form:"moveTo,omitempty" json:"moveTo,omitempty"`
 }
 
 // GetTeamParams defines parameters for GetTeam.
@@ -13150,7 +13181,7 @@ type ClientInterface interface {
 	// DeleteTeam Delete team
 	//
 	// Corresponds with DELETE /v1/teams/{name} (the `DeleteTeam` operationId).
-	DeleteTeam(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteTeam(ctx context.Context, name string, params *DeleteTeamParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetTeam Get team
 	//
@@ -13184,6 +13215,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/teams/{name} (the `PutTeam` operationId).
 	PutTeam(ctx context.Context, name string, body PutTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTeamHoldings Get team holdings
+	//
+	// Corresponds with GET /v1/teams/{name}/holdings (the `GetTeamHoldings` operationId).
+	GetTeamHoldings(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTokens List tokens
 	//
@@ -20760,8 +20796,8 @@ func (c *Client) CreateTeam(ctx context.Context, body CreateTeamJSONRequestBody,
 // DeleteTeam Delete team
 //
 // Corresponds with DELETE /v1/teams/{name} (the `DeleteTeam` operationId).
-func (c *Client) DeleteTeam(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteTeamRequest(c.Server, name)
+func (c *Client) DeleteTeam(ctx context.Context, name string, params *DeleteTeamParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteTeamRequest(c.Server, name, params)
 	if err != nil {
 		return nil, err
 	}
@@ -20845,6 +20881,21 @@ func (c *Client) PutTeamWithBody(ctx context.Context, name string, contentType s
 // Corresponds with PUT /v1/teams/{name} (the `PutTeam` operationId).
 func (c *Client) PutTeam(ctx context.Context, name string, body PutTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutTeamRequest(c.Server, name, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTeamHoldings Get team holdings
+//
+// Corresponds with GET /v1/teams/{name}/holdings (the `GetTeamHoldings` operationId).
+func (c *Client) GetTeamHoldings(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTeamHoldingsRequest(c.Server, name)
 	if err != nil {
 		return nil, err
 	}
@@ -38328,7 +38379,7 @@ func NewCreateTeamRequestWithBody(server string, contentType string, body io.Rea
 }
 
 // NewDeleteTeamRequest constructs an http.Request for the DeleteTeam method
-func NewDeleteTeamRequest(server string, name string) (*http.Request, error) {
+func NewDeleteTeamRequest(server string, name string, params *DeleteTeamParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -38351,6 +38402,33 @@ func NewDeleteTeamRequest(server string, name string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.MoveTo != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "moveTo", *params.MoveTo, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
@@ -38512,6 +38590,40 @@ func NewPutTeamRequestWithBody(server string, name string, contentType string, b
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetTeamHoldingsRequest constructs an http.Request for the GetTeamHoldings method
+func NewGetTeamHoldingsRequest(server string, name string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/holdings", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -43331,7 +43443,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/teams/{name} (the `DeleteTeam` operationId).
-	DeleteTeamWithResponse(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*DeleteTeamResponse, error)
+	DeleteTeamWithResponse(ctx context.Context, name string, params *DeleteTeamParams, reqEditors ...RequestEditorFn) (*DeleteTeamResponse, error)
 
 	// GetTeamWithResponse Get team
 	//
@@ -43367,6 +43479,13 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/teams/{name} (the `PutTeam` operationId).
 	PutTeamWithResponse(ctx context.Context, name string, body PutTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*PutTeamResponse, error)
+
+	// GetTeamHoldingsWithResponse Get team holdings
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{name}/holdings (the `GetTeamHoldings` operationId).
+	GetTeamHoldingsWithResponse(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*GetTeamHoldingsResponse, error)
 
 	// ListTokensWithResponse List tokens
 	//
@@ -59167,6 +59286,54 @@ func (r PutTeamResponse) ContentType() string {
 	return ""
 }
 
+type GetTeamHoldingsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *HoldingsAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *Failure
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTeamHoldingsResponse) GetJSON200() *HoldingsAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r GetTeamHoldingsResponse) GetJSONDefault() *Failure {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTeamHoldingsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTeamHoldingsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTeamHoldingsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTeamHoldingsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListTokensResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -66738,8 +66905,8 @@ func (c *ClientWithResponses) CreateTeamWithResponse(ctx context.Context, body C
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/teams/{name} (the `DeleteTeam` operationId).
-func (c *ClientWithResponses) DeleteTeamWithResponse(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*DeleteTeamResponse, error) {
-	rsp, err := c.DeleteTeam(ctx, name, reqEditors...)
+func (c *ClientWithResponses) DeleteTeamWithResponse(ctx context.Context, name string, params *DeleteTeamParams, reqEditors ...RequestEditorFn) (*DeleteTeamResponse, error) {
+	rsp, err := c.DeleteTeam(ctx, name, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -66809,6 +66976,19 @@ func (c *ClientWithResponses) PutTeamWithResponse(ctx context.Context, name stri
 		return nil, err
 	}
 	return ParsePutTeamResponse(rsp)
+}
+
+// GetTeamHoldingsWithResponse Get team holdings
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{name}/holdings (the `GetTeamHoldings` operationId).
+func (c *ClientWithResponses) GetTeamHoldingsWithResponse(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*GetTeamHoldingsResponse, error) {
+	rsp, err := c.GetTeamHoldings(ctx, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTeamHoldingsResponse(rsp)
 }
 
 // ListTokensWithResponse List tokens
@@ -78065,6 +78245,39 @@ func ParsePutTeamResponse(rsp *http.Response) (*PutTeamResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest SavedTeamAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Failure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetTeamHoldingsResponse parses an HTTP response from a GetTeamHoldingsWithResponse call
+func ParseGetTeamHoldingsResponse(rsp *http.Response) (*GetTeamHoldingsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTeamHoldingsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest HoldingsAnswer
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

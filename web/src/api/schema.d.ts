@@ -4404,6 +4404,23 @@ export interface paths {
         patch: operations["patchTeam"];
         trace?: never;
     };
+    "/v1/teams/{name}/holdings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get team holdings */
+        get: operations["getTeamHoldings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tokens": {
         parameters: {
             query?: never;
@@ -6752,6 +6769,21 @@ export interface components {
              */
             until?: string;
         };
+        Holdings: {
+            directory?: string;
+            entities: components["schemas"]["OwnedEntities"][];
+            /** Format: int64 */
+            flags: number;
+            /** Format: int64 */
+            repositories: number;
+            /** Format: int64 */
+            serviceAccounts: number;
+        };
+        HoldingsAnswer: {
+            holdings: components["schemas"]["Holdings"];
+            /** @description Always true */
+            ok: boolean;
+        };
         HoldsAnswer: {
             holds: components["schemas"]["Hold"][];
             /** @description Always true */
@@ -7490,6 +7522,12 @@ export interface components {
             query?: unknown;
             timeInterval: string;
             timeRange: components["schemas"]["TimeRange"];
+        };
+        OwnedEntities: {
+            blueprint: string;
+            /** Format: int64 */
+            count: number;
+            title: string;
         };
         Ownership: {
             path?: string;
@@ -8569,6 +8607,7 @@ export interface components {
         Team: {
             createdAt: string;
             description: string;
+            directory?: string;
             /**
              * Format: int64
              * @description How many people are in it and active
@@ -19967,7 +20006,10 @@ export interface operations {
     };
     deleteTeam: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The team that gets what this one owns; without it a team that owns something is not deleted */
+                moveTo?: string;
+            };
             header?: never;
             path: {
                 name: string;
@@ -20018,6 +20060,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SavedTeamAnswer"];
+                };
+            };
+            /** @description Failure */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getTeamHoldings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldingsAnswer"];
                 };
             };
             /** @description Failure */
