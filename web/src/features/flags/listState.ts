@@ -44,10 +44,9 @@ export function isNarrowed(state: ListState): boolean {
 }
 
 /** The state as it is kept in a view, always in the same order. */
-export function viewText({ view: _, ...state }: ListState): string {
-  const pairs = Object.entries(state).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, String(value)]],
-  );
+export function viewText(state: ListState): string {
+  const kept = Object.entries(state).filter(([name]) => name !== 'view');
+  const pairs = kept.flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
   return new URLSearchParams(pairs.sort(([a], [b]) => (a! < b! ? -1 : 1))).toString();
 }
 
