@@ -205,7 +205,7 @@ func (f *Flags) base(ctx context.Context, p Proposal) (json.RawMessage, error) {
 	err := f.d.DB.Read().QueryRowContext(ctx, `SELECT after FROM flag_versions WHERE project = $1 AND flag = $2 AND environment = $3 AND version = $4`,
 		p.Project, p.Flag, p.Environment, p.BaseVersion).Scan(&before)
 	if errors.Is(err, sql.ErrNoRows) {
-		return json.RawMessage("{}"), nil // it was never changed there
+		return nil, nil // it was never changed there
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read what a proposal was made on: %w", err)

@@ -1,6 +1,7 @@
-import { screen } from '@testing-library/react';
+import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { ta } from '~/strings/access';
 import { fakeServer, open, signedIn, type Answers } from '~/test/render';
 
 class SilentEvents {
@@ -67,6 +68,33 @@ describe('policies', () => {
   beforeEach(() => {
     vi.stubGlobal('EventSource', SilentEvents);
     Object.defineProperty(document, 'fonts', { configurable: true, value: new EventTarget() });
+  });
+
+  it('a change by somebody else is read line by line and confirmed after a question', async () => {
+    const calls = fakeServer(answers('u9'));
+    open('/policies');
+    await userEvent.click(await screen.findByRole('button', { name: 'Look at it: freeze' }));
+    const dialog = await screen.findByRole('dialog');
+    expect(await within(dialog).findByText('+ forbid (principal, action, resource);')).toBeInTheDocument();
+    await userEvent.click(within(dialog).getByRole('button', { name: 'Confirm' }));
+    expect(calls.some((call) => call.method === 'POST')).toBe(false);
+    const question = await screen.findByRole('dialog', { name: ta.confirmTitle });
+    await userEvent.click(within(question).getByRole('button', { name: 'Confirm' }));
+    await waitFor(() =>
+      expect(calls.some((call) => call.method === 'POST' && call.url.pathname.endsWith('/confirm'))).toBe(
+        true,
+      ),
+    );
+  });
+
+  it('a change of my own is not mine to confirm, but to withdraw', async () => {
+    const calls = fakeServer(answers('u1'));
+    open('/policies');
+    await userEvent.click(await screen.findByRole('button', { name: 'Look at it: freeze' }));
+    const dialog = await screen.findByRole('dialog');
+    await userEvent.click(await within(dialog).findByRole('button', { name: 'Withdraw' }));
+    expect(within(dialog).queryByRole('button', { name: 'Confirm' })).toBeNull();
+    await waitFor(() => expect(calls.some((call) => call.url.pathname.endsWith('/reject'))).toBe(true));
   });
 
   it('machines are not offered to look at the portal as', async () => {

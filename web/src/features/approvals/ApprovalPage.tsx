@@ -110,40 +110,38 @@ function FactsOf({ approval }: { approval: ApprovalDetail }) {
 function Needed({ approval }: { approval: ApprovalDetail }) {
   return (
     <Section title={ta.approvals.needed} flush>
-      <Table.ScrollContainer minWidth={480}>
-        <Table verticalSpacing="sm">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>{ta.approvals.rule}</Table.Th>
-              <Table.Th>{ta.approvals.who}</Table.Th>
-              <Table.Th ta="right">{ta.approvals.progress}</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {approval.asks.flatMap((ask) =>
-              ask.groups.map((group, i) => (
-                <Table.Tr key={`${ask.rule} ${i}`}>
-                  <Table.Td>
-                    {ask.rule}
-                    {ask.why && (
-                      <Text size="xs" className="sph-muted">
-                        {ask.why}
-                      </Text>
-                    )}
-                  </Table.Td>
-                  <Table.Td>
-                    {group.name && <strong>{group.name}: </strong>}
-                    {group.who.join(', ')}
-                  </Table.Td>
-                  <Table.Td ta="right" className="num">
-                    {ta.approvals.have(group.have, group.need)}
-                  </Table.Td>
-                </Table.Tr>
-              )),
-            )}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <Table verticalSpacing="sm">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{ta.approvals.rule}</Table.Th>
+            <Table.Th>{ta.approvals.who}</Table.Th>
+            <Table.Th ta="right">{ta.approvals.progress}</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {approval.asks.flatMap((ask) =>
+            ask.groups.map((group, i) => (
+              <Table.Tr key={`${ask.rule} ${i}`}>
+                <Table.Td>
+                  {ask.rule}
+                  {ask.why && (
+                    <Text size="xs" className="sph-muted">
+                      {ask.why}
+                    </Text>
+                  )}
+                </Table.Td>
+                <Table.Td>
+                  {group.name && <strong>{group.name}: </strong>}
+                  {group.who.join(', ')}
+                </Table.Td>
+                <Table.Td ta="right" className="num">
+                  {ta.approvals.have(group.have, group.need)}
+                </Table.Td>
+              </Table.Tr>
+            )),
+          )}
+        </Table.Tbody>
+      </Table>
     </Section>
   );
 }

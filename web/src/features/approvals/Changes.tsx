@@ -13,7 +13,7 @@ export function Changes({ changes }: { changes: ApprovalDetail['changes'] }) {
         .map((one) => ({
           path: one.name,
           verb: one.before ? 'change' : 'add',
-          ...diffLines(one.before, one.after),
+          ...(one.before ? diffLines(one.before, one.after) : added(one.after)),
         })),
     [changes],
   );
@@ -37,4 +37,13 @@ export function Changes({ changes }: { changes: ApprovalDetail['changes'] }) {
       {files.length > 0 && <DiffView files={files} anchors={false} />}
     </>
   );
+}
+
+function added(text: string) {
+  const lines = text.split('\n');
+  return {
+    patch: [`@@ -0,0 +1,${lines.length} @@`, ...lines.map((line) => `+${line}`)].join('\n'),
+    added: lines.length,
+    removed: 0,
+  };
 }

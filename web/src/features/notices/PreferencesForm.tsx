@@ -38,7 +38,7 @@ function Form({ known }: { known: Known }) {
         }}
       >
         {!known.mail && <Note tone="info">{tn.preferences.noMail}</Note>}
-        <Table verticalSpacing="xs" horizontalSpacing="xs">
+        <Table verticalSpacing="xs" horizontalSpacing={6}>
           <Table.Thead>
             <Table.Tr>
               <Table.Th>{tn.preferences.kind}</Table.Th>
@@ -67,6 +67,7 @@ function Form({ known }: { known: Known }) {
                     <NativeSelect
                       aria-label={`${tn.preferences.mail}: ${name}`}
                       size="xs"
+                      miw={118}
                       value={value.mail?.[kind] ?? mail}
                       onChange={(event) =>
                         change({ mail: { ...value.mail, [kind]: event.currentTarget.value } })
