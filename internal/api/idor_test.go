@@ -99,6 +99,9 @@ func (h *harness) hiddenThings() (f foreign) {
 	fatal(err)
 	fatal(h.db.Tx(ctx, func(tx *store.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO runtime_logs (service, environment, seq, at, stream, text) VALUES ('hidden-a', 'dev', 1, 1, 'stdout', 'hidden words')`)
+		if err == nil {
+			_, err = tx.ExecContext(ctx, `INSERT INTO run_logs (run_id, seq, at, step, text) VALUES ($1, 1, 1, 'x', 'hidden words')`, f.runID)
+		}
 		return err
 	}))
 	f.tokenID = fmt.Sprint(h.must("administrator", "GET", "/v1/tokens", nil).json["tokens"].([]any)[0].(map[string]any)["id"])
