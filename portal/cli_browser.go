@@ -36,8 +36,8 @@ func (c *cli) browserLogin(ctx context.Context, server string) (value, id string
 	verifier, state := randomText(), randomText()
 	codes := make(chan string, 1)
 	door := &http.Server{Handler: comeback(server, state, codes), ReadHeaderTimeout: carryFor, MaxHeaderBytes: 16 << 10}
-	go func() { _ = door.Serve(listener) }() //nolint:errcheck // it ends with Close below
-	defer door.Close()
+	go func() { _ = door.Serve(listener) }() // it ends with Close below
+	defer door.Close()                       //nolint:errcheck // nobody asks it any more
 	sum := sha256.Sum256([]byte(verifier))
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	if err != nil {
@@ -100,11 +100,11 @@ func (c *cli) openBrowser(ctx context.Context, page string) {
 	case runtime.GOOS == "windows":
 		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", page}
 	}
-	opener := exec.CommandContext(context.WithoutCancel(ctx), name, args...) //nolint:gosec // the person's own browser, with an address that was made here
+	opener := exec.CommandContext(context.WithoutCancel(ctx), name, args...) // the person's own browser, with an address that was made here
 	if err := opener.Start(); err != nil {
 		return
 	}
-	go func() { _ = opener.Wait() }() //nolint:errcheck // what it said is the browser's
+	go func() { _ = opener.Wait() }() // what it said is the browser's
 }
 
 func randomText() string {
@@ -112,4 +112,3 @@ func randomText() string {
 	rand.Read(b) // never fails: the program stops instead
 	return base64.RawURLEncoding.EncodeToString(b)
 }
-

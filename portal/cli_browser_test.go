@@ -40,7 +40,7 @@ func click(ctx context.Context, page *url.URL) error {
 	}
 	comeback := "http://127.0.0.1:" + asked.Get("port") + "/?"
 	// Somebody else on this machine, who does not know the state, comes first.
-	stranger, err := get(ctx, comeback+url.Values{"state": {"x"}, "code": {"stolen"}}.Encode())
+	stranger, err := get(ctx, comeback+url.Values{"state": {"x"}, "code": {"stolen"}}.Encode()) //nolint:bodyclose // a refusal is short, and the process ends
 	if err != nil || stranger.StatusCode != http.StatusNotFound {
 		return fmt.Errorf("a stranger: %v %w", stranger, err)
 	}

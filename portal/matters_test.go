@@ -217,7 +217,7 @@ func TestS47_WhoMayNeverDecideOnAFlag(t *testing.T) {
 		if _, err := o.auth.UpdateUser(t.Context(), o.users["cem"].ID, auth.UserChange{Roles: &roles}, o.users["fay"].ID); err != nil {
 			t.Fatal(err)
 		}
-		o.users["cem"], _ = o.auth.User(t.Context(), o.users["cem"].ID) //nolint:errcheck // it is there
+		o.users["cem"], _ = o.auth.User(t.Context(), o.users["cem"].ID) // it is there
 		refused("whom the author gave a role", p, "cem")
 		if got := o.waits("cem"); len(got) != 0 {
 			t.Error("it waits for somebody who may not decide")

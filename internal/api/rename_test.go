@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -83,7 +82,7 @@ func kept() map[string]struct{ insert, read string } {
 func newRenameWorld(t *testing.T, db *store.DB) *renameWorld {
 	t.Helper()
 	log, ctx := audit.New(time.Now), context.Background()
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	quiet := slog.New(slog.DiscardHandler)
 	c := catalog.New(db, log, time.Now).Guard(catalogtest.Anybody())
 	w := &renameWorld{c, t, db}
 	for _, b := range []string{"System", "Component"} {
@@ -220,8 +219,8 @@ func TestR46_RenamesCarryAlongWhatNamesThem(t *testing.T) {
 			}
 			for _, want := range step.follow {
 				name, text, _ := strings.Cut(want, " ")
-				if strings.HasPrefix(want, "runs of ") {
-					name, text = "runs of", strings.TrimPrefix(want, "runs of ")
+				if after, ok := strings.CutPrefix(want, "runs of "); ok {
+					name, text = "runs of", after
 				}
 				if now := w.read(name); !strings.Contains(now, text) {
 					t.Errorf("%s: %s has no %s: %s", step.name, name, text, now)

@@ -155,7 +155,7 @@ func TestS18_ACloneIsCutOffWhenItsUserIsSuspended(t *testing.T) {
 		want := fmt.Sprintf("want %s\n", rest[4:44])
 		r := h.asDeveloper(s, "POST", at+"/git-upload-pack", strings.NewReader(fmt.Sprintf("%04x%s00000009done\n", len(want)+4, want)))
 		r.Header.Set("Content-Type", "application/x-git-upload-pack-request")
-		broken(t, "the clone", began(t, thin(), r), h)
+		broken(t, "the clone", began(t, thin(), r), h) //nolint:bodyclose // closed when the test ends
 	})
 }
 
@@ -171,7 +171,7 @@ func TestS18_ADownloadIsCutOffWhenItsUserIsSuspended(t *testing.T) {
 			h.must("administrator", "POST", "/v1/blueprints/Component/entities/bulk", map[string]any{"entities": many[i : i+20]})
 		}
 		s := narrow(t, h)
-		broken(t, "the export", began(t, thin(), h.asDeveloper(s, "GET", "/v1/blueprints/Component/entities.json", nil)), h)
+		broken(t, "the export", began(t, thin(), h.asDeveloper(s, "GET", "/v1/blueprints/Component/entities.json", nil)), h) //nolint:bodyclose // closed when the test ends
 	})
 }
 

@@ -106,7 +106,7 @@ func TestL13_HoldsAndApprovalsAreLinearizable(t *testing.T) {
 			h := &history{world: w, run: id, entity: fmt.Sprintf("Component/svc-%d", i), since: started, holds: map[uint]string{}}
 			var all sync.WaitGroup
 			for client := range clients {
-				rnd := rand.New(rand.NewPCG(seed, uint64(i*clients+client))) //nolint:gosec // a test
+				rnd := rand.New(rand.NewPCG(seed, uint64(i*clients+client)))
 				all.Go(func() {
 					for range perRun / clients {
 						h.one(client, rnd)
@@ -116,17 +116,17 @@ func TestL13_HoldsAndApprovalsAreLinearizable(t *testing.T) {
 			all.Wait()
 			model := porcupine.NondeterministicModel{
 				Init:  func() []any { return []any{gate{}} },
-				Step:  func(state, in, out any) []any { return state.(gate).next(in.(op), out.(string)) }, //nolint:errcheck // of these types
+				Step:  func(state, in, out any) []any { return state.(gate).next(in.(op), out.(string)) }, // of these types
 				Equal: func(a, b any) bool { return a == b },
 			}
-			switch porcupine.CheckOperationsTimeout(model.ToModel(), h.list, time.Minute) {
+			switch porcupine.CheckOperationsTimeout(model.ToModel(), h.list, time.Minute) { //nolint:exhaustive // the third is good
 			case porcupine.Illegal:
 				t.Fatalf("run %d: there is no order in which this can have happened:\n%s", i, h)
 			case porcupine.Unknown:
 				t.Fatalf("run %d: not decided within a minute:\n%s", i, h)
 			}
 			for _, o := range h.list {
-				counts[o.Input.(op).kind+": "+o.Output.(string)]++ //nolint:errcheck // of these types
+				counts[o.Input.(op).kind+": "+o.Output.(string)]++ // of these types
 			}
 		}
 		t.Logf("%v", counts)

@@ -88,8 +88,8 @@ func guardOf(name string) reflect.Type {
 func TestS3_EveryMethodOfTheStoresAsks(t *testing.T) {
 	for _, p := range pairs() {
 		t.Run(p.guard.Elem().Name()+" "+p.store.String(), func(t *testing.T) {
-			for i := range p.store.NumMethod() {
-				name := p.store.Method(i).Name
+			for method := range p.store.Methods() {
+				name := method.Name
 				if name == "FollowRename" {
 					continue // in the transaction of a rename, which was permitted
 				}
@@ -163,7 +163,7 @@ func callWithNothing(t *testing.T, ctx context.Context, of any, i int) (err erro
 		}
 	}()
 	out := method.Call(args)
-	err, _ = out[len(out)-1].Interface().(error)
+	err, _ = reflect.TypeAssert[error](out[len(out)-1])
 	return err
 }
 

@@ -3,6 +3,7 @@ package guarded
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -88,9 +89,7 @@ func (t *Things) Hidden(ctx context.Context, names []string) (map[string]bool, e
 			hidden[name] = name != ""
 		}
 	}
-	for name, is := range of {
-		hidden[name] = is
-	}
+	maps.Copy(hidden, of)
 	return hidden, err
 }
 
@@ -197,7 +196,7 @@ func (t *Things) flagEvent(ctx context.Context, e audit.Event) (bool, error) {
 		Environment string `json:"environment"`
 	}
 	if json.Unmarshal(e.Detail, &about) != nil {
-		return false, nil
+		return false, nil //nolint:nilerr // what cannot be read is not shown
 	}
 	if about.Project == "" {
 		about.Project = about.Key

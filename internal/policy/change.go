@@ -210,10 +210,10 @@ func (p *Policies) Propose(ctx context.Context, by Person, d Draft) (Change, Rep
 }
 
 func (p *Policies) proposed(ctx context.Context, tx *store.Tx, c Change) error {
-	if p.Deps.Proposed == nil {
+	if p.Proposed == nil {
 		return nil
 	}
-	return p.Deps.Proposed(ctx, tx, c)
+	return p.Proposed(ctx, tx, c)
 }
 
 func errStale(base, now int64) error {

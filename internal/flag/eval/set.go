@@ -140,7 +140,7 @@ func (l *loader) flag(key string, v value, at span) *compiled {
 	}
 	l.variants(key, f, v)
 	if d, ok := v.field("defaultVariant"); ok && d.kind != null && d.text != "" {
-		if f.standard = int32(f.variant(d.text)); f.standard < 0 { //nolint:gosec // a definition has at most 64 MiB
+		if f.standard = int32(f.variant(d.text)); f.standard < 0 { // a definition has at most 64 MiB
 			l.fatal(key, "defaultVariant", "is not a variant", "the name of a variant")
 		}
 	}

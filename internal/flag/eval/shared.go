@@ -113,6 +113,6 @@ func (s *Set) Definition() []byte {
 	if _, err := io.ReadFull(flate.NewReader(bytes.NewReader(d.packed)), raw); err != nil {
 		return nil // it was packed in this process
 	}
-	d.open = weak.Make(unsafe.SliceData(raw))
+	d.open = weak.Make(unsafe.SliceData(raw)) //nolint:gosec // to find it again while somebody holds it
 	return raw
 }

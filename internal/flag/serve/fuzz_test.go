@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -30,7 +31,7 @@ func bare(t testing.TB, o serve.Options) *serve.Server {
 }
 
 func post(s *serve.Server, path, key string, body []byte) *httptest.ResponseRecorder {
-	r := httptest.NewRequest("POST", path, bytes.NewReader(body))
+	r := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+key)
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
@@ -121,7 +122,7 @@ func FuzzSync(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := httptest.NewRequest("POST", syncv1connect.FlagSyncServiceFetchAllFlagsProcedure, bytes.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, syncv1connect.FlagSyncServiceFetchAllFlagsProcedure, bytes.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Authorization", "Bearer "+sent)
 		r.Header.Set("Flagd-Selector", header)
