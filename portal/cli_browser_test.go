@@ -44,7 +44,7 @@ func click(ctx context.Context, page *url.URL) error {
 	if err != nil || stranger.StatusCode != http.StatusNotFound {
 		return fmt.Errorf("a stranger: %v %w", stranger, err)
 	}
-	done, err := get(ctx, comeback+back.Encode())
+	done, err := get(ctx, comeback+back.Encode()) //nolint:bodyclose // as above
 	if err != nil || done.StatusCode != http.StatusSeeOther {
 		return fmt.Errorf("back at the command line: %v %w", done, err)
 	}
