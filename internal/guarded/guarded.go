@@ -127,8 +127,13 @@ func (g *Guard) sight(ctx context.Context, verb, kind string) (*sight, error) {
 	}
 	s.scope = g.auth.Policies().ScopeOf(ctx, p.Subject(), verb, auth.Object{Kind: kind}.Resource().Type)
 	if s.scope.Nothing() {
-		// Nothing of them: then why is said, and that nothing can be decided now.
-		return s, g.auth.Could(ctx, p, verb, auth.Object{Kind: kind})
+		// Nothing of them: lists are empty. That nothing can be decided now, or
+		// by this person, is said.
+		err := g.auth.Could(ctx, p, verb, auth.Object{Kind: kind})
+		if fault.Is(err, fault.Forbidden) && p.Status == auth.Active {
+			err = nil
+		}
+		return s, err
 	}
 	return s, nil
 }
