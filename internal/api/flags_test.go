@@ -77,12 +77,12 @@ func TestManyFlagsAtOnce(t *testing.T) {
 	})
 }
 
-// TestAnUnknownFlagProjectIsNotThere: who may write flags is told what is
-// missing; who may not is refused.
+// TestAnUnknownFlagProjectIsNotThere: a project that is not there is missing for
+// everybody, whatever they might do with it.
 func TestAnUnknownFlagProjectIsNotThere(t *testing.T) {
 	each(t, func(t *testing.T, h *harness) {
 		h.fixtures()
-		for role, status := range map[string]int{"developer": http.StatusNotFound, "administrator": http.StatusNotFound, "viewer": http.StatusForbidden} {
+		for role, status := range map[string]int{"developer": http.StatusNotFound, "administrator": http.StatusNotFound, "viewer": http.StatusNotFound} {
 			for path, body := range map[string]any{
 				"/v1/flag-projects/nowhere/flags":    map[string]any{"key": "x", "type": "boolean", "kind": "release"},
 				"/v1/flag-projects/nowhere/segments": map[string]any{"key": "x", "conditions": []any{map[string]any{"attribute": "a", "operator": "exists"}}},

@@ -484,6 +484,10 @@ func (h *harness) startRun(role string, lines int) string {
 }
 
 // concrete fills the {names} of a route.
+func (h *harness) concrete(path, runID string) string {
+	return concrete(strings.Replace(path, "/proposals/{id}", "/proposals/"+h.proposal, 1), runID)
+}
+
 func concrete(path, runID string) string {
 	path = strings.NewReplacer(
 		"/entities/{id}", "/entities/my%2Fapi", "{project}", "fixture", "/segments/{key}", "/segments/group", "{key}", "dark", "{bp}", "Component", "{id}", runID, "{repo}", "group%2Fr", "{n}", "1", "{sha}", "main", "{action}", "wait_here",

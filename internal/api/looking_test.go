@@ -64,7 +64,7 @@ func TestS7_LookingChangesNothing(t *testing.T) {
 // may see.
 func positions() []string {
 	return []string{
-		"/v1/access/policies/changes", "/v1/approvals", "/v1/blueprints/{bp}/entities/{id}/graph", "/v1/flag-projects", "/v1/flags", "/v1/notice-deliveries",
+		"/v1/access/policies/changes", "/v1/approvals", "/v1/blueprints/{bp}/entities/{id}/graph", "/v1/flag-projects", "/v1/flag-projects/{project}/flags", "/v1/flags", "/v1/notice-deliveries",
 		"/v1/notices", "/v1/people", "/v1/repositories", "/v1/runs", "/v1/users",
 	}
 }

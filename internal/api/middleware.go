@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path"
 	"runtime/debug"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"sphera/internal/audit"
 	"sphera/internal/fault"
@@ -112,6 +114,10 @@ func (a *API) dispatch(w http.ResponseWriter, r *http.Request) {
 		a.writeFailure(w, r, errNotFound())
 		return
 	}
+	if !service && !isText(r) {
+		a.writeFailure(w, r, fault.New(fault.Invalid, "The address holds a character that is no text; send UTF-8 without the zero byte."))
+		return
+	}
 	if _, pattern := a.mux.mux.Handler(r); pattern != "" {
 		ow.route = pattern
 		if service {
@@ -124,6 +130,20 @@ func (a *API) dispatch(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.unrouted(w, r)
+}
+
+// isText says whether path and query are text that every database takes.
+func isText(r *http.Request) bool {
+	query, err := url.QueryUnescape(r.URL.RawQuery)
+	if err != nil {
+		return true // whoever reads the query says what is wrong with it
+	}
+	for _, text := range []string{r.URL.Path, query} {
+		if strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
+			return false
+		}
+	}
+	return true
 }
 
 func errNotFound() error { return fault.New(fault.NotFound, "There is nothing at this address.") }

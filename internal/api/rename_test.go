@@ -48,7 +48,7 @@ func kept() map[string]struct{ insert, read string } {
 		"action":      one("action", "scale", `{"trigger":{"type":"self-service","operation":"DAY-2","blueprintIdentifier":"System","condition":{"type":"SEARCH","combinator":"and","rules":[{"property":"tier","operator":"=","value":"1"},{"relation":"part","operator":"=","value":"cart"}]}},"invocationMethod":{"type":"WEBHOOK","url":"https://x","body":{"a":"{{ .entity.properties.tier }}","b":"{{ .entity.relations.part }}"}}}`),
 		"rights":      one("action_permissions", "scale", `{"execute":{"policy":{"queries":{"q":{"combinator":"and","rules":[{"property":"$blueprint","operator":"=","value":"System"},{"property":"tier","operator":"=","value":"1"},{"relation":"part","operator":"=","value":"cart"}]}},"conditions":["true"]}}}`),
 		"view": {
-			"INSERT INTO views (id, blueprint, owner, owner_name, name, state, shared, created_at, updated_at) VALUES ('1', 'System', 'x', 'X', 'mine', 'sort=-tier&cols=tier%2Cpart&filter=%7B%22rules%22%3A%5B%7B%22relation%22%3A%22part%22%2C%22operator%22%3A%22in%22%2C%22value%22%3A%5B%22cart%22%5D%7D%5D%7D', 1, 0, 0)",
+			"INSERT INTO views (id, blueprint, list, owner, owner_name, name, state, shared, created_at, updated_at) VALUES ('1', 'System', '', 'x', 'X', 'mine', 'sort=-tier&cols=tier%2Cpart&filter=%7B%22rules%22%3A%5B%7B%22relation%22%3A%22part%22%2C%22operator%22%3A%22in%22%2C%22value%22%3A%5B%22cart%22%5D%7D%5D%7D', 1, 0, 0)",
 			"SELECT blueprint || ' ' || state FROM views",
 		},
 		"rule": {

@@ -154,7 +154,7 @@ func TestS5_Bodies(t *testing.T) {
 			cases = append(cases, `{"`+name+`":1,"`+name+`":1}`)
 		}
 		for _, text := range cases {
-			got := h.call("administrator", rt.method, concrete(rt.path, id), text)
+			got := h.call("administrator", rt.method, h.concrete(rt.path, id), text)
 			status, code := http.StatusBadRequest, "invalid_request"
 			if rt.endpoint.port {
 				status, code = http.StatusUnprocessableEntity, "validation_error"

@@ -150,7 +150,7 @@ func drain(ch <-chan string, concerns func(string) bool, wake bool) bool {
 	for {
 		select {
 		case note := <-ch:
-			wake = wake || concerns(note)
+			wake = concerns(note) || wake // asked of every note: it may keep what it says
 		default:
 			return wake
 		}

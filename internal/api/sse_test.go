@@ -220,7 +220,7 @@ func TestTwoServersOneDatabase(t *testing.T) {
 	deps := Deps{
 		DB: db, Audit: first.api.audit, Auth: auth.New(db, first.api.audit, time.Now),
 		Catalog: catalog.New(db, first.api.audit, time.Now).Guard(catalogtest.Anybody()), Insights: first.api.insights,
-		Log: first.api.log, Now: time.Now,
+		Log: first.api.log, Now: time.Now, Sinks: first.api.sinks, AuditKey: first.api.auditKey,
 	}
 	first.raw.guard(&deps)
 	if second.api, err = New(deps, Options{Version: "test"}); err != nil {

@@ -28,7 +28,7 @@ func TestATeamIsRenamedAndDeletedWithWhatItHas(t *testing.T) {
 			t.Helper()
 			got := h.must("viewer", "GET", "/v1/blueprints/Component/entities/my%2Fapi", nil)
 			team, _ := got.field("entity.team").([]any)
-			repository, err := h.api.forge.Repository(t.Context(), "group/r")
+			repository, err := h.api.forge.Repository(auth.WithPrincipal(t.Context(), auth.System("a test")), "group/r")
 			if err != nil || len(team) != 1 {
 				t.Fatalf("%v %v", team, err)
 			}
