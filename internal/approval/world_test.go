@@ -252,10 +252,10 @@ func (w *world) still(id string) run.Run {
 	})
 }
 
-// parked: nothing is going to look at the run by itself now.
+// parked: it waits, and nothing is going to look at the run by itself now.
 func (w *world) parked(id string) bool {
 	var n int
-	err := w.db.Read().QueryRowContext(context.Background(), "SELECT COUNT(*) FROM runs WHERE id = $1 AND worker = '' AND signalled = 0 AND (due_at IS NULL OR due_at > $2)", id, store.Millis(w.now())).Scan(&n)
+	err := w.db.Read().QueryRowContext(context.Background(), "SELECT COUNT(*) FROM runs WHERE id = $1 AND state = 'waiting' AND worker = '' AND signalled = 0 AND (due_at IS NULL OR due_at > $2)", id, store.Millis(w.now())).Scan(&n)
 	return err == nil && n == 1
 }
 
